@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import NoReturn
 
-    from checks.plugin.config import Config
+    from checks.plugin.config import CheckConfig
 
     Kinds = Mapping[str, Callable[[str, "Points"], bool]]
 
@@ -134,7 +134,7 @@ REFUSED, NOT_FOUND = 126, 127
 NOT_PRINTED = 74
 
 
-class Refused(Exception):
+class LineRefused(Exception):
     """The line is none that the checks run; the text says why, in one line."""
 
 
@@ -165,18 +165,18 @@ def main() -> int:
     asked = words or [line for line in [os.environ.get("SSH_ORIGINAL_COMMAND")] if line is not None]
     try:
         if len(asked) != 1:
-            raise Refused("one argument is needed, a command line (see hastwatch-ask --help)")
+            raise LineRefused("one argument is needed, a command line (see hastwatch-ask --help)")
         if questions := several(asked[0]):
             from checks import batch
 
             return batch.answer(questions, lambda line: admitted(line, own_configuration))
         return run(admitted(asked[0], own_configuration))
-    except Refused as error:
+    except LineRefused as error:
         return refuse(str(error), " ".join(asked))
 
 
 def run(argv: list[str]) -> int:
-    """Become the program; the exit status where that cannot be. Raises Refused."""
+    """Become the program; the exit status where that cannot be. Raises LineRefused."""
     refuse_what_is_no_file(argv)
     try:
         execute(argv)
@@ -193,12 +193,12 @@ def several(line: str) -> list[str]:
     return words[3:] if ours and words[2].rpartition("/")[2] == "hastwatch-ask" else []
 
 
-def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
+def admitted(line: str, configuration: Callable[[], CheckConfig]) -> list[str]:
     """The program and the arguments of a line that the checks run. The configuration is only asked for where it makes
-    a difference. Raises Refused."""
+    a difference. Raises LineRefused."""
     words = line.split(" ")
     if not PLAIN.issuperset(line) or words[:2] != ENV_C:
-        raise Refused("not a command line as checks make it")
+        raise LineRefused("not a command line as checks make it")
     argv = words[2:]
     points = Points(configuration)
     if any(fits(argv, row, points) for row in READS):
@@ -206,18 +206,18 @@ def admitted(line: str, configuration: Callable[[], Config]) -> list[str]:
     if any(fits(argv, row, points) for row in WRITES):
         if configuration().ask_write:
             return argv
-        raise Refused("it writes, and hastwatch.toml does not say ask_write = true")
-    raise Refused("not among what checks run (see hastwatch-ask --list)")
+        raise LineRefused("it writes, and hastwatch.toml does not say ask_write = true")
+    raise LineRefused("not among what checks run (see hastwatch-ask --list)")
 
 
 class Points:
     """The mount points of the node."""
 
-    def __init__(self, configuration: Callable[[], Config]) -> None:
+    def __init__(self, configuration: Callable[[], CheckConfig]) -> None:
         self._configuration = configuration
 
     def __contains__(self, path: str) -> bool:
-        """Whether `path` is one. Raises Refused where the configuration cannot be read."""
+        """Whether `path` is one. Raises LineRefused where the configuration cannot be read."""
         if path.startswith(HAST) and is_name(path[len(HAST) :]):
             return True
         configured = self._configuration()
@@ -276,24 +276,24 @@ KINDS: Kinds = {
 }
 
 
-def own_configuration() -> Config:
-    """This node's configuration. Raises Refused."""
+def own_configuration() -> CheckConfig:
+    """This node's configuration. Raises LineRefused."""
     from checks.plugin.config import ConfigError, load
 
     try:
         return load(None)
     except ConfigError as error:
-        raise Refused(str(error)) from None
+        raise LineRefused(str(error)) from None
 
 
 def refuse_what_is_no_file(argv: list[str]) -> None:
     """fsync(1) opens what a name leads to, and who may write at the mount point may have put a link or a pipe there.
-    Raises Refused."""
+    Raises LineRefused."""
     if argv[0] == "/usr/bin/fsync" and os.path.lexists(argv[1]):
         import stat
 
         if not stat.S_ISREG(os.lstat(argv[1]).st_mode):
-            raise Refused("not a regular file")
+            raise LineRefused("not a regular file")
 
 
 def execute(argv: list[str]) -> NoReturn:

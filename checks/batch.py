@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 
 from checks import ask
-from checks.ask import Refused
+from checks.ask import LineRefused
 from checks.probes.ahead import BATCH, HANGS, MOST, SEPARATOR, VERSION
 from checks.probes.errors import Hangs, NotPermitted, ProbeError, ToolMissing
 from checks.probes.process import run
@@ -30,11 +30,11 @@ and asked by itself."""
 
 Given = list[object] | str | None
 Admit = Callable[[str], list[str]]
-"""The program and the arguments of a line that may be run. Raises Refused."""
+"""The program and the arguments of a line that may be run. Raises LineRefused."""
 
 
 def answer(words: list[str], admit: Admit) -> int:
-    """Answer the questions in the words from BATCH on; the exit status. Raises Refused where they are none."""
+    """Answer the questions in the words from BATCH on; the exit status. Raises LineRefused where they are none."""
     seconds, questions = _parsed(words)
     os.chdir("/")
     for number in ask.STOPS:
@@ -55,13 +55,13 @@ def answer(words: list[str], admit: Admit) -> int:
 
 
 def _parsed(words: list[str]) -> tuple[float, list[list[str]]]:
-    """The seconds of each question, and the questions. Raises Refused."""
+    """The seconds of each question, and the questions. Raises LineRefused."""
     try:
         seconds = float(words[1])
     except (IndexError, ValueError):
         seconds = 0.0
     if not 0 < seconds <= LONGEST:
-        raise Refused(f"{BATCH} needs seconds, {LONGEST:g} at most")
+        raise LineRefused(f"{BATCH} needs seconds, {LONGEST:g} at most")
     questions: list[list[str]] = []
     for word in words[2:]:
         if word == SEPARATOR:
@@ -69,9 +69,9 @@ def _parsed(words: list[str]) -> tuple[float, list[list[str]]]:
         elif questions:
             questions[-1].append(word)
         else:
-            raise Refused(f"each question of {BATCH} follows a {SEPARATOR}")
+            raise LineRefused(f"each question of {BATCH} follows a {SEPARATOR}")
     if not 0 < len(questions) <= MOST or not all(questions):
-        raise Refused(f"{BATCH} needs questions, {MOST} at most")
+        raise LineRefused(f"{BATCH} needs questions, {MOST} at most")
     return seconds, questions
 
 
@@ -82,7 +82,7 @@ def _one(question: list[str], admit: Admit, ends: float) -> Given:
         argv = admit(line)
         ask.refuse_what_is_no_file(argv)
         completed = run(tuple(argv), ends, limit=OUTPUT)
-    except Refused as error:
+    except LineRefused as error:
         return [ask.refuse(str(error), line), "", f"refused: {error}"]
     except (ToolMissing, NotPermitted) as error:
         status = ask.NOT_FOUND if isinstance(error, ToolMissing) else ask.REFUSED

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from checks.carp_hearing import hearing
-from checks.carp_resource import CarpOfNode, CarpOfPair, Demotion, Side, Vhids
+from checks.carp_resource import CarpOfNode, CarpOfPair, Demotion, NodeVhid, Vhids
 from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, OK, WARNING, Row, Table
-from checks.plugin.judging import Judgement, Well, always, judges
+from checks.plugin.judging import Judgement, OverallJudge, always, judges
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import name_list
@@ -142,7 +142,7 @@ def judge_well(vhids: tuple[Vhid, ...]) -> Judgement:
     yield "carp-well", _states(vhids)
 
 
-def judge_vhid(both: tuple[Side, Side]) -> Judgement:
+def judge_vhid(both: tuple[NodeVhid, NodeVhid]) -> Judgement:
     """A vhid as both nodes have it."""
     (here, ours), (there, theirs) = both
     masters = [ours.state, theirs.state].count(CarpState.MASTER)
@@ -196,7 +196,7 @@ def parts(session: Session) -> Iterator[Part]:
         expected=partial(judge_expected, session.options), missing=judge_missing, factors=judge_factors,
         not_loaded=always("carp-not-loaded"),
     )  # fmt: skip
-    yield Well("well", TABLE, judge_well)
+    yield OverallJudge("well", TABLE, judge_well)
     nodes = [CarpOfNode(session, node) for node in session.nodes]
     yield from nodes
     if len(nodes) == 2:

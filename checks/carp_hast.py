@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
-from checks.carp_hast_resource import ServiceOfNode, ServiceOfPair, Silent, Standing, Underneath
+from checks.carp_hast_resource import CoveredNames, ResourceOnNode, ServiceOfNode, ServiceOfPair, SilencedTransition
 from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
 from checks.plugin.judging import Judgement, Number, judges, performance
@@ -18,7 +18,7 @@ from checks.plugin.text import name_list, say_count, say_duration
 from checks.probes import processes, silence
 from checks.probes.carp import CarpState
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted, Nfs, State
+from checks.probes.node_state import MountState, NfsState, NodeState
 from checks.probes.timestamps import utc
 from checks.standby import CANNOT, NOT_TRIED, judge_standby
 from checks.standby import QUESTIONS as OF_STANDBY
@@ -28,7 +28,7 @@ PRIMARY, SECONDARY, ROLE_INIT, DOWN = HastRole.PRIMARY, HastRole.SECONDARY, Hast
 NOT_KNOWN = HastRole.NOT_KNOWN
 
 
-class Rule(NamedTuple):
+class StateRule(NamedTuple):
     """A row of the table and the states it is for; an empty tuple is any. Of all rules the first that fits counts.
 
     `passing`: seen in the middle of every failover, so it is given the grace period after a change of CARP.
@@ -37,71 +37,77 @@ class Rule(NamedTuple):
     row: Row
     carp: tuple[CarpState | None, ...] = ()
     role: tuple[HastRole, ...] = ()
-    mounted: tuple[Mounted, ...] = ()
-    nfs: tuple[Nfs, ...] = ()
+    mounted: tuple[MountState, ...] = ()
+    nfs: tuple[NfsState, ...] = ()
     exported: tuple[bool, ...] = ()
     passing: bool = False
 
-    def fits(self, state: State) -> bool:
+    def fits(self, state: NodeState) -> bool:
         """Whether this rule is for `state`."""
         wanted = (self.carp, self.role, self.mounted, self.nfs, self.exported)
         return all(not values or value in values for values, value in zip(wanted, state, strict=True))
 
 
 SERVING = (
-    Rule(Row("carp-absent", CRITICAL, "no vhid speaks for the resource on this node",
-             "whether it has to serve is unknown, and it cannot take the address"), carp=(None,)),
-    Rule(Row("hast-role-unknown", CRITICAL, "hastd runs but gives no role: stuck, or an error",
-             "whether the data is on the node that has the address is unknown"), role=(NOT_KNOWN,)),
-    Rule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd not running",
-             "service address without data: clients hang or get errors"), carp=(MASTER,), role=(DOWN,)),
-    Rule(Row("carp-master-hast-secondary", CRITICAL, "MASTER, role secondary",
-             "service address without data: clients hang or get stale handles"),
-         carp=(MASTER,), role=(SECONDARY,), passing=True),
-    Rule(Row("carp-master-hast-init", CRITICAL, "MASTER, role init",
-             "service address without data: clients hang or get stale handles"),
-         carp=(MASTER,), role=(ROLE_INIT,), passing=True),
-    Rule(Row("wrong-device-mounted", CRITICAL, "what is mounted at the mount point does not lie on the resource",
-             "clients read and write a file system that is not the replicated one"), mounted=(Mounted.WRONG,)),
-    Rule(Row("mounted-in-part", CRITICAL, "what is mounted lies only in part on what HAST replicates",
-             "part of it is missing on the other node"), mounted=(Mounted.IN_PART,)),
-    Rule(Row("carp-master-not-mounted", CRITICAL, "MASTER, primary, not mounted",
-             "clients get no answer, or the directory underneath"),
-         carp=(MASTER,), mounted=(Mounted.NOTHING,), passing=True),
-    Rule(Row("carp-master-read-only", CRITICAL, "MASTER, primary, mounted read-only", "clients cannot write"),
-         carp=(MASTER,), mounted=(Mounted.READ_ONLY,)),
-    Rule(Row("carp-master-nfs-stopped", CRITICAL, "MASTER, primary, mounted, but rpcbind, mountd or nfsd not running",
-             "clients hang"), carp=(MASTER,), nfs=(Nfs.NONE, Nfs.SOME), passing=True),
-    Rule(Row("carp-master-not-exported", CRITICAL, "MASTER, primary, mounted, NFS runs, but mount lacks `NFS exported`",
-             "clients get stale file handles, although showmount lists the export: restart mountd"),
-         carp=(MASTER,), exported=(False,), passing=True),
-    Rule(Row("mount-not-known", UNKNOWN, "MASTER, primary, exported, NFS runs, but it is not known whether the mounted "
-             "device lies on the resource", "whether it is replicated is not known: name the device in hastwatch.toml"),
-         carp=(MASTER,), mounted=(Mounted.NOT_KNOWN,)),
-    Rule(Row("carp-hast-active", OK, "MASTER, primary, mounted, exported, NFS runs", "clients are served here"),
-         carp=(MASTER,)),
+    StateRule(Row("carp-absent", CRITICAL, "no vhid speaks for the resource on this node",
+                  "whether it has to serve is unknown, and it cannot take the address"), carp=(None,)),
+    StateRule(Row("hast-role-unknown", CRITICAL, "hastd runs but gives no role: stuck, or an error",
+                  "whether the data is on the node that has the address is unknown"), role=(NOT_KNOWN,)),
+    StateRule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd not running",
+                  "service address without data: clients hang or get errors"), carp=(MASTER,), role=(DOWN,)),
+    StateRule(Row("carp-master-hast-secondary", CRITICAL, "MASTER, role secondary",
+                  "service address without data: clients hang or get stale handles"),
+              carp=(MASTER,), role=(SECONDARY,), passing=True),
+    StateRule(Row("carp-master-hast-init", CRITICAL, "MASTER, role init",
+                  "service address without data: clients hang or get stale handles"),
+              carp=(MASTER,), role=(ROLE_INIT,), passing=True),
+    StateRule(Row("wrong-device-mounted", CRITICAL, "what is mounted at the mount point does not lie on the resource",
+                  "clients read and write a file system that is not the replicated one"), mounted=(MountState.WRONG,)),
+    StateRule(Row("mounted-in-part", CRITICAL, "what is mounted lies only in part on what HAST replicates",
+                  "part of it is missing on the other node"), mounted=(MountState.IN_PART,)),
+    StateRule(Row("carp-master-not-mounted", CRITICAL, "MASTER, primary, not mounted",
+                  "clients get no answer, or the directory underneath"),
+              carp=(MASTER,), mounted=(MountState.NOTHING,), passing=True),
+    StateRule(Row("carp-master-read-only", CRITICAL, "MASTER, primary, mounted read-only", "clients cannot write"),
+              carp=(MASTER,), mounted=(MountState.READ_ONLY,)),
+    StateRule(Row("carp-master-nfs-stopped", CRITICAL,
+                  "MASTER, primary, mounted, but rpcbind, mountd or nfsd not running", "clients hang"),
+              carp=(MASTER,), nfs=(NfsState.NONE, NfsState.SOME), passing=True),
+    StateRule(Row("carp-master-not-exported", CRITICAL,
+                  "MASTER, primary, mounted, NFS runs, but mount lacks `NFS exported`",
+                  "clients get stale file handles, although showmount lists the export: restart mountd"),
+              carp=(MASTER,), exported=(False,), passing=True),
+    StateRule(Row("mount-not-known", UNKNOWN,
+                  "MASTER, primary, exported, NFS runs, but it is not known whether the mounted device "
+                  "lies on the resource",
+                  "whether it is replicated is not known: name the device in hastwatch.toml"),
+              carp=(MASTER,), mounted=(MountState.NOT_KNOWN,)),
+    StateRule(Row("carp-hast-active", OK, "MASTER, primary, mounted, exported, NFS runs", "clients are served here"),
+              carp=(MASTER,)),
 )  # fmt: skip
 STANDING_BY = (
-    Rule(Row("carp-init-hast-primary", CRITICAL, "INIT, role primary",
-             "data without address: clients have no service from here, the other node may take over any moment"),
-         carp=(INIT,), role=(PRIMARY,), passing=True),
-    Rule(Row("carp-init-standby", CRITICAL, "INIT, not primary", "no redundancy: this node cannot take the address"),
-         carp=(INIT,)),
-    Rule(Row("carp-backup-mounted", CRITICAL, "BACKUP, not primary, but something mounted at the mount point",
-             "what is written there reaches no client and no other copy"), carp=(BACKUP,),
-         role=(SECONDARY, ROLE_INIT, DOWN), mounted=(Mounted.WRITABLE, Mounted.READ_ONLY, Mounted.NOT_KNOWN),
-         passing=True),
-    Rule(Row("carp-backup-hastd-down", CRITICAL, "BACKUP, hastd not running",
-             "no redundancy: nothing is replicated to this node"), carp=(BACKUP,), role=(DOWN,)),
-    Rule(Row("carp-backup-hast-primary", CRITICAL, "BACKUP, role primary",
-             "data without address, one step from a split-brain"), carp=(BACKUP,), role=(PRIMARY,), passing=True),
-    Rule(Row("carp-backup-hast-init", CRITICAL, "BACKUP, role init", "no redundancy: nothing is replicated here"),
-         carp=(BACKUP,), role=(ROLE_INIT,), passing=True),
-    Rule(Row("carp-backup-nfs-running", CRITICAL, "BACKUP, role secondary, but mountd or nfsd running",
-             "at the next failover clients get stale file handles before the mount"),
-         carp=(BACKUP,), nfs=(Nfs.ALL, Nfs.SOME), passing=True),
-    Rule(Row("carp-hast-standby", OK, "BACKUP, secondary, not mounted, mountd and nfsd stopped", "ready to take over"),
-         carp=(BACKUP,)),
+    StateRule(Row("carp-init-hast-primary", CRITICAL, "INIT, role primary",
+                  "data without address: clients have no service from here, the other node may take over any moment"),
+              carp=(INIT,), role=(PRIMARY,), passing=True),
+    StateRule(Row("carp-init-standby", CRITICAL, "INIT, not primary",
+                  "no redundancy: this node cannot take the address"),
+              carp=(INIT,)),
+    StateRule(Row("carp-backup-mounted", CRITICAL, "BACKUP, not primary, but something mounted at the mount point",
+                  "what is written there reaches no client and no other copy"), carp=(BACKUP,),
+              role=(SECONDARY, ROLE_INIT, DOWN),
+              mounted=(MountState.WRITABLE, MountState.READ_ONLY, MountState.NOT_KNOWN), passing=True),
+    StateRule(Row("carp-backup-hastd-down", CRITICAL, "BACKUP, hastd not running",
+                  "no redundancy: nothing is replicated to this node"), carp=(BACKUP,), role=(DOWN,)),
+    StateRule(Row("carp-backup-hast-primary", CRITICAL, "BACKUP, role primary",
+                  "data without address, one step from a split-brain"), carp=(BACKUP,), role=(PRIMARY,), passing=True),
+    StateRule(Row("carp-backup-hast-init", CRITICAL, "BACKUP, role init", "no redundancy: nothing is replicated here"),
+              carp=(BACKUP,), role=(ROLE_INIT,), passing=True),
+    StateRule(Row("carp-backup-nfs-running", CRITICAL, "BACKUP, role secondary, but mountd or nfsd running",
+                  "at the next failover clients get stale file handles before the mount"),
+              carp=(BACKUP,), nfs=(NfsState.ALL, NfsState.SOME), passing=True),
+    StateRule(Row("carp-hast-standby", OK, "BACKUP, secondary, not mounted, mountd and nfsd stopped",
+                  "ready to take over"),
+              carp=(BACKUP,)),
 )  # fmt: skip
 
 RULES = (*SERVING, *STANDING_BY)
@@ -165,18 +171,18 @@ def _grace(text: str) -> float:
     return seconds
 
 
-def judge(state: State) -> Rule:
+def judge(state: NodeState) -> StateRule:
     """The first rule that fits. Together they fit every state."""
     return next(rule for rule in RULES if rule.fits(state))
 
 
-def is_passing(grace: float, standing: Standing) -> bool:
+def is_passing(grace: float, standing: ResourceOnNode) -> bool:
     """Whether its state is excused as one on the way of a failover."""
     since = standing.carp_since
     return judge(standing.found.state).passing and since is not None and since < grace
 
 
-def judge_standing(grace: float, standing: Standing) -> Judgement:
+def judge_standing(grace: float, standing: ResourceOnNode) -> Judgement:
     """What the states of CARP, role, mount and NFS are together, and what keeps the node from taking over."""
     found = standing.found
     rule, lacking = judge(found.state), list(_lacking(standing))
@@ -191,11 +197,11 @@ def judge_standing(grace: float, standing: Standing) -> Judgement:
         yield rule.row.reason, _say(standing)
     yield from lacking
     missing = sorted({"statd", "lockd"} - standing.daemons)
-    if found.state.carp is MASTER and found.state.nfs is Nfs.ALL and missing:
+    if found.state.carp is MASTER and found.state.nfs is NfsState.ALL and missing:
         yield "locking-stopped", f"{name_list(missing)} not running"
 
 
-def _lacking(standing: Standing) -> Judgement:
+def _lacking(standing: ResourceOnNode) -> Judgement:
     """What keeps a node from being well, besides its state. mount(8) shows a suspended pool as it was. Without metadata
     a secondary's worker ends as soon as a primary connects (`secondary.c init_local()`), and so does that of a primary;
     with a resuid of 0 it has never followed."""
@@ -206,35 +212,35 @@ def _lacking(standing: Standing) -> Judgement:
     if standing.metadata is not None and standing.metadata.resuid == 0:
         yield "standby-blank", "the metadata of its disk were just created (resuid 0)"
     look = standing.found.look
-    if look.suspended and look.mounted is not Mounted.WRONG:
+    if look.suspended and look.mounted is not MountState.WRONG:
         yield "pool-suspended", f"{look.suspended}; {_say(standing)}"
-    if look.unread and look.mounted is not Mounted.NOT_KNOWN:
+    if look.unread and look.mounted is not MountState.NOT_KNOWN:
         yield look.unread.reason, str(look.unread)
     if standing.hastd is not None:
         yield from judge_standby(standing.hastd)
 
 
-def _say(standing: Standing) -> str:
+def _say(standing: ResourceOnNode) -> str:
     found = standing.found
     said = str(found.state)
-    if found.state.nfs is Nfs.SOME:
+    if found.state.nfs is NfsState.SOME:
         said += f" ({name_list(sorted({'rpcbind', 'mountd', 'nfsd'} - standing.daemons))} missing)"
-    if found.state.mounted in (Mounted.WRONG, Mounted.IN_PART, Mounted.NOT_KNOWN):
+    if found.state.mounted in (MountState.WRONG, MountState.IN_PART, MountState.NOT_KNOWN):
         said += f" ({found.look.says})"
     return "; ".join(filter(None, (said, found.carp_says, found.hast_says)))
 
 
-class IsWell(Number):
+class HealthNumber(Number):
     """Whether the node is as it should be for a resource."""
 
     def performance(self, metric: Metric, resource: object) -> Performance:
         """1 or 0."""
-        standing: Standing = metric.value
+        standing: ResourceOnNode = metric.value
         well = judge(standing.found.state).row.severity is OK and not list(_lacking(standing))
         return performance(metric, int(well), "", "")
 
 
-def judge_underneath(underneath: Underneath) -> Judgement:
+def judge_underneath(underneath: CoveredNames) -> Judgement:
     """What lies in the mount point itself, where nothing is mounted on it."""
     point, names = underneath
     if names is None:
@@ -250,7 +256,7 @@ def judge_outside(exported: list[str]) -> Judgement:
         yield "export-outside", f"{name_list(exported)} is NFS exported"
 
 
-def judge_silence(grace: float, silent: Silent) -> Judgement:
+def judge_silence(grace: float, silent: SilencedTransition) -> Judgement:
     """Whether a transition has left its setting behind."""
     if silent.seconds >= grace:
         before = silent.record.before
@@ -258,7 +264,7 @@ def judge_silence(grace: float, silent: Silent) -> Judgement:
         yield "ports-silent", f"{set_at}, and was {before} before"
 
 
-def judge_pair(grace: float, both: list[Standing]) -> Judgement:
+def judge_pair(grace: float, both: list[ResourceOnNode]) -> Judgement:
     """What only both nodes together show."""
     roles = [standing.found.state.role for standing in both]
     if roles.count(PRIMARY) == 2:
@@ -274,7 +280,7 @@ def parts(session: Session) -> Iterator[Part]:
         TABLE, standing=partial(judge_standing, grace), underneath=judge_underneath, outside=judge_outside,
         silence=partial(judge_silence, grace), pair=partial(judge_pair, grace),
     )  # fmt: skip
-    yield IsWell("well")
+    yield HealthNumber("well")
     resources = session.resources()
     here = ServiceOfNode(session, session.here, resources)
     nodes = [here, *(ServiceOfNode(session, node, resources, here) for node in session.nodes[1:])]

@@ -11,21 +11,21 @@ from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list
 from checks.probes import filesystem, silence
-from checks.probes.as_primary import Known
+from checks.probes.as_primary import PrimaryKnowledge
 from checks.probes.carp import Vhid
 from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Metadata
 from checks.probes.hast_conf import ConfiguredResource
 from checks.probes.hast_state import HastRole
 from checks.probes.node import Node
-from checks.probes.node_state import Mounted
-from checks.probes.read_node import NodeReader, ResourceFacts, Unread, needed, read_resource
+from checks.probes.node_state import MountState
+from checks.probes.read_node import NodeReader, ResourceFacts, UnreadPart, needed, read_resource
 from checks.probes.silence import Silence
 from checks.probes.timestamps import utc
 from checks.standby import hastd_of
 
 
-class Standing(NamedTuple):
+class ResourceOnNode(NamedTuple):
     """A resource on a node. What is not asked for in its role is None or empty."""
 
     found: ResourceFacts
@@ -36,18 +36,18 @@ class Standing(NamedTuple):
     metadata_lost: str = ""
     """Why there are none on the disk of a secondary."""
     metadata_unread: ProbeError | None = None
-    hastd: Known | None = None
+    hastd: PrimaryKnowledge | None = None
     """Whether the hastd of a node that is not primary could be."""
 
 
-class Underneath(NamedTuple):
+class CoveredNames(NamedTuple):
     """The names in a mount point on which nothing is mounted; None where it is not there."""
 
     point: str
     names: tuple[str, ...] | None
 
 
-class Silent(NamedTuple):
+class SilencedTransition(NamedTuple):
     """The setting of a transition that is still there, and for how many seconds it was seen."""
 
     record: Silence
@@ -67,7 +67,7 @@ class ServiceOfNode(ProbedResource):
         self.session, self.node, self.resources, self.here = session, node, resources, here
         self.reader = NodeReader(node)
         self.vhids: tuple[Vhid, ...] = ()
-        self.standings: dict[str, Standing] = {}
+        self.standings: dict[str, ResourceOnNode] = {}
 
     @property
     def subject(self) -> str:
@@ -101,7 +101,7 @@ class ServiceOfNode(ProbedResource):
         if not isinstance(seen, int | float) or seen > now:
             memory.put(kept_as, {"began": began, "since": now})
             seen = now
-        yield self.metric("silence", Silent(record, now - seen))
+        yield self.metric("silence", SilencedTransition(record, now - seen))
 
     def _resource(self, resource: ConfiguredResource, daemons: frozenset[str], subject: str) -> Iterator[Metric]:
         session, name = self.session, resource.name
@@ -110,19 +110,19 @@ class ServiceOfNode(ProbedResource):
         found = read_resource(self.reader, wanted, settings.mount_point, settings.vhid, address)
         kept_as = f"check_carp_hast-{self.node.name}-{name}"
         since = seen_since(session.memory, kept_as, found.state.carp, session.clock())
-        standing = self._as_standby(Standing(found, daemons, since), name)
+        standing = self._as_standby(ResourceOnNode(found, daemons, since), name)
         self.standings[name] = standing
         yield Metric(subject, standing, context="standing")
         yield Metric(f"{name}_{self.subject}_well", standing, min=0, max=1, context="well")
-        if found.state.mounted is Mounted.NOTHING:
+        if found.state.mounted is MountState.NOTHING:
             yield Metric(subject, self._underneath(settings.mount_point), context="underneath")
 
-    def _as_standby(self, standing: Standing, name: str) -> Standing:
+    def _as_standby(self, standing: ResourceOnNode, name: str) -> ResourceOnNode:
         """With what is asked only of a node that is not primary."""
         role = standing.found.state.role
         if role is HastRole.SECONDARY:
             dump = self.reader.dump(name)
-            if isinstance(dump, Unread):
+            if isinstance(dump, UnreadPart):
                 standing = standing._replace(metadata_unread=dump.error)
             else:
                 standing = standing._replace(metadata=dump.metadata, metadata_lost=dump.lost)
@@ -136,11 +136,11 @@ class ServiceOfNode(ProbedResource):
         named = [vhid for vhid in (self.here.vhids if self.here else ()) if vhid.name == settings.vhid]
         return settings.service_address or next((address for vhid in named for address in vhid.usable), "")
 
-    def _underneath(self, point: str) -> Underneath:
+    def _underneath(self, point: str) -> CoveredNames:
         try:
-            return Underneath(point, filesystem.names_under(self.node, point))
+            return CoveredNames(point, filesystem.names_under(self.node, point))
         except NotFound:
-            return Underneath(point, None)
+            return CoveredNames(point, None)
 
 
 class ServiceOfPair(ProbedResource):

@@ -20,7 +20,7 @@ class Demotion(NamedTuple):
     """net.inet.carp.demotion, how much of it hastwatch added, and whether all vhids are BACKUP."""
 
     amount: int
-    ours: carp_demotion.Held
+    ours: carp_demotion.DemotionRecord
     unread: str
     """Why it is not known how much."""
     vhids: tuple[Vhid, ...]
@@ -33,7 +33,7 @@ class Vhids(NamedTuple):
     mapped: bool
 
 
-class Side(NamedTuple):
+class NodeVhid(NamedTuple):
     """A vhid as one of the nodes has it."""
 
     label: str
@@ -83,9 +83,9 @@ class CarpOfNode(ProbedResource):
         try:
             return Demotion(amount, self._ours(amount), "", vhids)
         except ProbeError as error:
-            return Demotion(amount, carp_demotion.Held(), str(error), vhids)
+            return Demotion(amount, carp_demotion.DemotionRecord(), str(error), vhids)
 
-    def _ours(self, demotion: int) -> carp_demotion.Held:
+    def _ours(self, demotion: int) -> carp_demotion.DemotionRecord:
         """What hastwatch added in this boot; nothing where the node cannot be asked. Raises NotPermitted and
         NotUnderstood where there is something that cannot be read."""
         try:
@@ -93,12 +93,12 @@ class CarpOfNode(ProbedResource):
             return (
                 carp_demotion.share(kept, boot_mark(self.node), demotion)
                 if kept.amount or kept.target
-                else carp_demotion.Held()
+                else carp_demotion.DemotionRecord()
             )
         except (NotPermitted, NotUnderstood):
             raise
         except ProbeError:
-            return carp_demotion.Held()
+            return carp_demotion.DemotionRecord()
 
 
 class CarpOfPair(ProbedResource):
@@ -120,7 +120,7 @@ class CarpOfPair(ProbedResource):
         pairs, only_here, only_there = matched(ours, theirs)
         for one, other in pairs:
             if one.is_read and other.is_read:  # the line that is not understood is a finding itself
-                both = (Side(here, one), Side(there, other))
+                both = (NodeVhid(here, one), NodeVhid(there, other))
                 yield Metric(f"vhid {one.name} on {here} and {there}", both, context="vhid")
         if ours and theirs and all(vhid.is_read for vhid in (*ours, *theirs)):
             yield Metric(there, only_here, context="missing")

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
-from checks.plugin.judging import Judgement, Threshold, Well, always, judges
+from checks.plugin.judging import Judgement, OverallJudge, Threshold, always, judges
 from checks.plugin.nagios import Context, Metric
 from checks.plugin.resource import Part, ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, plain
 from checks.probes import carp, devd, devd_conf, log_time, processes, program
-from checks.probes.devd_conf import Configuration
+from checks.probes.devd_conf import DevdConfiguration
 from checks.probes.processes import Process, ProcessState
 
 if TYPE_CHECKING:
-    from checks.probes.devd_wiring import Wired
+    from checks.probes.devd_wiring import DevdWiring
 
 TABLE = Table(
     Row("devd-not-running", CRITICAL, "no devd among the processes", "a change of CARP has no effect: no failover"),
@@ -78,7 +78,7 @@ def add_options(made: argparse.ArgumentParser) -> None:
     add_thresholds(made, "per cent of a processor that devd uses", "default: 50", sizes=False)
 
 
-class Daemon(NamedTuple):
+class DevdProcesses(NamedTuple):
     """All processes, devd among them, and how it fares."""
 
     running: tuple[Process, ...]
@@ -86,7 +86,7 @@ class Daemon(NamedTuple):
     state: ProcessState | None
 
 
-class Fares(NamedTuple):
+class DevdHealth(NamedTuple):
     """How devd fares: itself, the process that its pid file names, and what it waits for, so many seconds."""
 
     devd: Process | None
@@ -96,7 +96,7 @@ class Fares(NamedTuple):
     waited: float = 0.0
 
 
-class Hook(NamedTuple):
+class HookFile(NamedTuple):
     """What keeps the hook from being run, or makes it somebody else's; empty where nothing does."""
 
     path: str
@@ -105,7 +105,7 @@ class Hook(NamedTuple):
     trouble: str = ""
 
 
-class Devd(ProbedResource):
+class DevdOfNode(ProbedResource):
     """devd of this node, its socket and its rules, each read for itself."""
 
     def __init__(self, session: Session) -> None:
@@ -123,24 +123,24 @@ class Devd(ProbedResource):
         if self.is_read:
             yield self.metric("well", self.options.hook)
 
-    def _daemon(self) -> Daemon:
+    def _daemon(self) -> DevdProcesses:
         running = processes.processes(self.node)
         daemon = devd.find(running)
-        return Daemon(running, daemon, processes.state(self.node, daemon.pid) if daemon else None)
+        return DevdProcesses(running, daemon, processes.state(self.node, daemon.pid) if daemon else None)
 
     def _process(self) -> Iterator[Metric]:
         running, daemon, state = self.daemon()
         if not daemon:
-            yield self.metric("process", Fares(None))
+            yield self.metric("process", DevdHealth(None))
             return
-        fares = Fares(daemon, devd.pid_in_file(self.node), state)
+        fares = DevdHealth(daemon, devd.pid_in_file(self.node), state)
         if state is None or state.halted:
             yield self.metric("process", fares)
             return
         yield self.metric("process", self._waiting(fares, devd.action(running, daemon)))
         yield Metric("devd_cpu", state.cpu, "%", 0, context="cpu")
 
-    def _waiting(self, fares: Fares, action: Process | None) -> Fares:
+    def _waiting(self, fares: DevdHealth, action: Process | None) -> DevdHealth:
         """With what it waits for. The clock of the node is asked only where there is an action."""
         begun = action and action.begun
         if begun is None or (now := log_time.now(self.node)) is None:
@@ -154,7 +154,7 @@ class Devd(ProbedResource):
         path = self.options.hook
         try:
             configuration = self._configuration()
-        except (devd_conf.Wrong, devd_conf.NotThere) as error:
+        except (devd_conf.DevdConfError, devd_conf.DevdConfMissing) as error:
             yield self.metric("refused", f"devd does not start with {error}")
             return
         from checks.probes.devd_wiring import wiring
@@ -165,19 +165,19 @@ class Devd(ProbedResource):
         if not wired.file:
             return
         yield self.metric("vhids", vhids)
-        yield self.metric("hook", Hook(path, missing=(missing := program.why_not(self.node, path))))
+        yield self.metric("hook", HookFile(path, missing=(missing := program.why_not(self.node, path))))
         if not missing:
-            yield self.metric("hook", Hook(path, writer=program.look(self.node, path).writer))
-            yield self.metric("hook", Hook(path, trouble=program.cannot_start(self.node, path, wired.path)))
+            yield self.metric("hook", HookFile(path, writer=program.look(self.node, path).writer))
+            yield self.metric("hook", HookFile(path, trouble=program.cannot_start(self.node, path, wired.path)))
 
-    def _configuration(self) -> Configuration:
+    def _configuration(self) -> DevdConfiguration:
         if self.options.rules:
             return devd.read_files(self.node, self.options.rules)
         _, daemon, state = self.daemon()
         return devd.configured(self.node, daemon if state and not state.dead else None)
 
 
-def judge_process(fares: Fares) -> Judgement:
+def judge_process(fares: DevdHealth) -> Judgement:
     """Whether devd lives and comes to its events."""
     daemon, state = fares.devd, fares.state
     if not daemon:
@@ -205,7 +205,7 @@ def judge_vhids(vhids: tuple[carp.Vhid, ...]) -> Judgement:
         yield "devd-no-vhid", "no vhid on any interface"
 
 
-def judge_rules(path: str, wired: Wired) -> Judgement:
+def judge_rules(path: str, wired: DevdWiring) -> Judgement:
     """Whether every event of CARP reaches the hook at `path`."""
     if not wired.file:
         yield "devd-hook-missing", f"no rule calls {path} (rules for CARP call: {_each_once(wired.others)})"
@@ -223,7 +223,7 @@ def judge_rules(path: str, wired: Wired) -> Judgement:
         yield "devd-hook-unclear", f"the rule in {wired.file}: {_each_once(wired.unclear)}"
 
 
-def judge_hook(hook: Hook) -> Judgement:
+def judge_hook(hook: HookFile) -> Judgement:
     """Whether the hook can be run, and is root's alone."""
     if hook.missing:
         yield "devd-hook-not-executable", hook.missing
@@ -254,8 +254,8 @@ def parts(session: Session) -> Iterator[Part]:
         rules=partial(judge_rules, session.options.hook), refused=always("devd-configuration-refused"),
     )  # fmt: skip
     yield Threshold("cpu", TABLE, ("devd-spinning", "devd-cpu-critical"), ranges, _say_cpu, 2)
-    yield Well("well", TABLE, judge_well)
-    yield Devd(session)
+    yield OverallJudge("well", TABLE, judge_well)
+    yield DevdOfNode(session)
 
 
 QUESTIONS = (

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from checks import verified
-from checks.hast_resource import ERRORS_STAY_NEW, Connection, Damage, Errors, HastResource, RoleOf, Roles
+from checks.hast_resource import (
+    ERRORS_STAY_NEW,
+    HastConnection,
+    HastResource,
+    LocalErrors,
+    RecordedDamage,
+    RequiredRoles,
+    RoleRequirement,
+)
 from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, WARNING, Row, Table
 from checks.plugin.judging import Judgement, Number, judges
@@ -18,7 +26,7 @@ from checks.plugin.text import say_duration, say_size
 from checks.probes import damage, damage_record, unproven
 from checks.probes.hast import Cause, NoState, Role, Status
 from checks.probes.route import Route
-from checks.probes.unproven import Unproven
+from checks.probes.unproven import UnprovenCopy
 from checks.standby import CANNOT, NOT_TRIED, judge_standby
 from checks.standby import QUESTIONS as OF_STANDBY
 
@@ -119,7 +127,7 @@ def judge_no_state(error: NoState) -> Judgement:
     yield NO_STATE[error.cause], str(error)
 
 
-def judge_role(of: RoleOf) -> Judgement:
+def judge_role(of: RoleRequirement) -> Judgement:
     """Whether the role is the one that it must be."""
     if of.role is Role.INIT:
         yield "hast-role-init", "hastd runs, but the role is init"
@@ -134,7 +142,7 @@ def judge_replication(wanted: str | None, mode: str) -> Judgement:
         yield "hast-replication", f"replication {mode}{f', must be {wanted}' if wanted else ''}"
 
 
-def judge_errors(errors: Errors) -> Judgement:
+def judge_errors(errors: LocalErrors) -> Judgement:
     """Whether a disk is dying."""
     found, since = errors
     if since is None:
@@ -147,18 +155,18 @@ def judge_errors(errors: Errors) -> Judgement:
         yield "hast-io-errors-past", f"{said}, {say_duration(since)} ago"
 
 
-def judge_damage(copy: Damage) -> Judgement:
+def judge_damage(copy: RecordedDamage) -> Judgement:
     """Whether this copy holds old data."""
     if said := copy.written_down or damage.by_counters(copy.found):
         yield "hast-copy-damaged", said
 
 
-def judge_unproven(known: Unproven) -> Judgement:
+def judge_unproven(known: UnprovenCopy) -> Judgement:
     """The other copy may lack what was underway."""
     yield "hast-copy-unproven", known.sentence
 
 
-def judge_connection(connection: Connection) -> Judgement:
+def judge_connection(connection: HastConnection) -> Judgement:
     """Whether a second copy is kept, and follows."""
     found, catching_up = connection.found, connection.catching_up
     if found.role is Role.SECONDARY and found.status is Status.COMPLETE:
@@ -176,7 +184,7 @@ def judge_connection(connection: Connection) -> Judgement:
         yield reason, f"primary, complete, {found.replication}, {_dirty(connection)}"
 
 
-def _dirty(connection: Connection) -> str:
+def _dirty(connection: HastConnection) -> str:
     found, falling = connection.found, connection.falling
     said = f"{say_size(found.dirty)} dirty"
     if not connection.catching_up and found.dirty:
@@ -206,7 +214,7 @@ def parts(session: Session) -> Iterator[Part]:
         standby=judge_standby, verified=verified.judge, unproven=judge_unproven,
     )  # fmt: skip
     yield Dirty("dirty")
-    roles = Roles(session)
+    roles = RequiredRoles(session)
     yield roles
     for name in session.names():
         yield HastResource(session, roles, name)

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from functools import cache, partial
 
-from checks.hast_mount_resource import Contents, FileSystem, Fsid, Place
+from checks.hast_mount_resource import Contents, FileSystem, Fsid, MountPoint
 from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
-from checks.plugin.judging import Judgement, Threshold, Well, judges
+from checks.plugin.judging import Judgement, OverallJudge, Threshold, judges
 from checks.plugin.nagios import Context, Metric
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
@@ -19,7 +19,7 @@ from checks.probes import filesystem
 from checks.probes.errors import Hangs, ProbeError
 from checks.probes.filesystem import Mount, Usage
 from checks.probes.hast import Role
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 
 TABLE = Table(
     Row("mount-missing", CRITICAL, "primary, nothing mounted at the mount point", "clients have no file system"),
@@ -82,11 +82,11 @@ def _fsid(text: str) -> str:
     return text.lower()
 
 
-def judge_place(place: Place) -> Judgement:
+def judge_place(place: MountPoint) -> Judgement:
     """What has to be mounted, and whether it is the resource's."""
     point, look, mount = place.point, place.look, place.mount
-    if look.mounted in (Mounted.WRONG, Mounted.IN_PART):
-        reason = "mount-wrong-device" if look.mounted is Mounted.WRONG else "mount-in-part"
+    if look.mounted in (MountState.WRONG, MountState.IN_PART):
+        reason = "mount-wrong-device" if look.mounted is MountState.WRONG else "mount-in-part"
         yield reason, f"at {point}, instead of {place.device}: {look.says}"
     elif look.suspended:
         yield "pool-suspended", f"at {point}: {look.suspended}"
@@ -99,7 +99,7 @@ def judge_place(place: Place) -> Judgement:
     elif not mount:
         yield "mount-missing", f"role primary, nothing mounted at {point}"
     else:
-        if look.mounted is Mounted.NOT_KNOWN:
+        if look.mounted is MountState.NOT_KNOWN:
             yield "mount-device-unknown", f"at {point}: {look.says}"
         if mount.read_only:
             yield "mount-read-only", _say(mount)
@@ -156,7 +156,7 @@ def parts(session: Session) -> Iterator[Part]:
     yield from judges(TABLE, place=judge_place, trouble=judge_trouble, fsid=judge_fsid)
     yield Threshold("space", TABLE, ("mount-full", "mount-full-critical"), ranges, _say_space, 1)
     yield Threshold("inodes", TABLE, ("mount-inodes", "mount-inodes-critical"), ranges, _say_inodes, 1)
-    yield Well("well", TABLE, judge_contents)
+    yield OverallJudge("well", TABLE, judge_contents)
     resources = session.resources()
     mounts = filesystem.mounts(session.here)
     with_fsid = cache(partial(filesystem.mounts, session.here, with_fsid=True))

@@ -11,22 +11,22 @@ from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.probes import filesystem, hast
-from checks.probes.errors import Failed, Hangs, NotFound, NotUnderstood, OutOfTime, ProbeError, ToolMissing
+from checks.probes.errors import CommandFailed, Hangs, NotFound, NotUnderstood, OutOfTime, ProbeError, ToolMissing
 from checks.probes.filesystem import Mount, Usage
 from checks.probes.hast import Role
 from checks.probes.hast_conf import ConfiguredResource
-from checks.probes.node_state import Look, Mounted
-from checks.probes.process import Completed
+from checks.probes.node_state import MountLook, MountState
+from checks.probes.process import CompletedCommand
 from checks.probes.read_node import look_at_mount
 
 
-class Place(NamedTuple):
+class MountPoint(NamedTuple):
     """What is at the mount point of a resource, and the role that says what has to be."""
 
     point: str
     device: str
     mount: Mount | None
-    look: Look
+    look: MountLook
     role: Role | None = None
     """None where it was not asked for, as what is there is wrong on any role, or where it is not known."""
     unknown: str = ""
@@ -35,7 +35,7 @@ class Place(NamedTuple):
     @property
     def is_wrong(self) -> bool:
         """Whatever the role is."""
-        return self.look.mounted in (Mounted.WRONG, Mounted.IN_PART) or bool(self.look.suspended)
+        return self.look.mounted in (MountState.WRONG, MountState.IN_PART) or bool(self.look.suspended)
 
 
 class Contents(NamedTuple):
@@ -81,9 +81,9 @@ class FileSystem(ProbedResource):
     def read(self) -> Iterator[Metric]:
         """The place, and what is mounted there on a primary. Raises ProbeError."""
         look = look_at_mount(self.node, self.mount, self.session.wanted(self.resource))
-        place = Place(self.point, self.resource.device, self.mount, look)
+        place = MountPoint(self.point, self.resource.device, self.mount, look)
         if not place.is_wrong:
-            if look.unread and look.mounted is not Mounted.NOT_KNOWN:
+            if look.unread and look.mounted is not MountState.NOT_KNOWN:
                 yield self.metric(COULD_NOT_LOOK, look.unread)
             try:
                 place = place._replace(role=hast.resource(self.node, self.resource.name).role)
@@ -109,14 +109,14 @@ class FileSystem(ProbedResource):
         except ToolMissing as error:
             self.contents = self.contents._replace(usage_unread=str(error))
             return
-        except Failed as error:
+        except CommandFailed as error:
             yield self.metric("trouble", error)
             return
         self.contents = self.contents._replace(usage=usage)
         asked, name = self.node.log[-1], self.resource.name
         yield Metric(f"{name}_used", usage.percent, "%", 0, context="space")
         yield Metric(f"{name}_available", max(usage.available, 0) * 1024, "B", 0, context=NUMBER)
-        if isinstance(asked, Completed):
+        if isinstance(asked, CompletedCommand):
             yield Metric(f"{name}_answer", round(asked.seconds, 3), "s", 0, context=NUMBER)
         if usage.inodes_percent is not None:
             yield Metric(f"{name}_inodes", usage.inodes_percent, "%", 0, context="inodes")
@@ -150,5 +150,5 @@ class FileSystem(ProbedResource):
             if depth == "write" and not self.contents.mount.read_only:
                 filesystem.write_and_remove(self.node, self.point)
                 self.contents = self.contents._replace(depth=("read", "written"))
-        except (Failed, NotFound) as error:
+        except (CommandFailed, NotFound) as error:
             yield self.metric("trouble", error)

@@ -15,7 +15,7 @@ from checks.plugin.session import Session
 from checks.plugin.threshold import outside
 from checks.probes import bug_292322, carp, damage, hast, route, unproven
 from checks.probes import verified as verified_runs
-from checks.probes.carp import Asked, CarpState, asked
+from checks.probes.carp import CarpState, ResourceCarp, asked
 from checks.probes.errors import NotPermitted, ProbeError
 from checks.probes.hast import Resource, Role, Status
 from checks.probes.route import Route
@@ -27,7 +27,7 @@ ERRORS_STAY_NEW = 3600
 """Seconds for which grown error counters stay CRITICAL: long enough to become a hard state and to be read."""
 
 
-class RoleOf(NamedTuple):
+class RoleRequirement(NamedTuple):
     """The role of a resource, the one that it must have (None: nothing asks for one), and whether CARP was seen to
     change what it asks for just now."""
 
@@ -36,21 +36,21 @@ class RoleOf(NamedTuple):
     changing: bool
 
 
-class Errors(NamedTuple):
+class LocalErrors(NamedTuple):
     """The local errors that hastd counts, and for how many seconds they have not grown; None where there are none."""
 
     found: Resource
     since: float | None
 
 
-class Damage(NamedTuple):
+class RecordedDamage(NamedTuple):
     """What was recorded of writes that failed on a copy, which outlives the worker that counts."""
 
     found: Resource
     written_down: str
 
 
-class Connection(NamedTuple):
+class HastConnection(NamedTuple):
     """The connection of a resource, and how far a synchronisation is; `falling` in bytes a second, None where `dirty`
     did not fall or that is not known."""
 
@@ -64,7 +64,7 @@ class Connection(NamedTuple):
     """Why a degraded primary may be one that FreeBSD bug 292322 keeps from connecting; empty where nothing says so."""
 
 
-class Roles(ProbedResource):
+class RequiredRoles(ProbedResource):
     """The role that each resource must have."""
 
     def __init__(self, session: Session) -> None:
@@ -107,7 +107,7 @@ class Roles(ProbedResource):
         since = seen_since(self.session.memory, kept_as, self._carp_asks(name).state, self.session.clock())
         return since is not None and since < GRACE
 
-    def _carp_asks(self, name: str) -> Asked:
+    def _carp_asks(self, name: str) -> ResourceCarp:
         settings = self.session.config.for_resource(name)
         return asked(self.vhids, settings.vhid, settings.service_address)
 
@@ -117,7 +117,7 @@ class HastResource(ProbedResource):
 
     found: Resource
 
-    def __init__(self, session: Session, roles: Roles, name: str) -> None:
+    def __init__(self, session: Session, roles: RequiredRoles, name: str) -> None:
         self.session, self.roles, self.resource_name = session, roles, name
 
     @property
@@ -139,21 +139,22 @@ class HastResource(ProbedResource):
             return
         yield from numbers(found)
         yield self.metric(
-            "role", RoleOf(found.role, self.roles.of(self.resource_name), self.roles.changing(self.resource_name))
+            "role",
+            RoleRequirement(found.role, self.roles.of(self.resource_name), self.roles.changing(self.resource_name)),
         )
         yield self.metric("replication", found.replication)
         kept_as = f"check_hast-{self.session.here.name}-{self.resource_name}"
         kept, now = self.session.memory.get(kept_as), self.session.clock()
         grew = errors_grew(kept, found, now)
-        yield self.metric("errors", Errors(found, None if grew is None else now - grew))
-        yield self.metric("damage", Damage(found, self._written_down()))
+        yield self.metric("errors", LocalErrors(found, None if grew is None else now - grew))
+        yield self.metric("damage", RecordedDamage(found, self._written_down()))
         warning, critical = self.thresholds
         falling = rate(kept, found, now)
         still = kept.get("catching_up") is True and bool(falling and found.dirty)
         catching_up = outside(found.dirty, warning) or still
         is_critical = outside(found.dirty, critical)
         yield self.metric(
-            "connection", Connection(found, catching_up, is_critical, falling, now, self._bug_292322(found))
+            "connection", HastConnection(found, catching_up, is_critical, falling, now, self._bug_292322(found))
         )
         if route_there := self._route(found):
             yield self.metric("route", route_there)
@@ -216,7 +217,7 @@ class HastResource(ProbedResource):
             if wanted is not None:
                 raise
             return
-        yield self.metric("verified", verified.Compared(runs[-1] if runs else None, wanted, self.session.clock()))
+        yield self.metric("verified", verified.ComparisonAge(runs[-1] if runs else None, wanted, self.session.clock()))
 
 
 def numbers(found: Resource) -> Iterator[Metric]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from checks.hast_splitbrain_resource import Comparison, Copies, LastCompared, LostMarker, Seen, Side, Signs
+from checks.hast_splitbrain_resource import (
+    Copies,
+    CopyComparison,
+    CopyUse,
+    LastJudgement,
+    LostMarker,
+    Signs,
+    SplitBrainEvidence,
+)
 from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
 from checks.plugin.judging import Judgement, always, judges
@@ -73,7 +81,7 @@ AGREED = ("splitbrain-none", "splitbrain-not-counted")
 """What is found where the counters agree."""
 
 
-def verdict(comparison: Comparison) -> tuple[str, str]:
+def verdict(comparison: CopyComparison) -> tuple[str, str]:
     """What both dumps say, which is one thing."""
     first, second, (one, two), sides = comparison
     found = relation(one, two)
@@ -108,7 +116,9 @@ def verdict(comparison: Comparison) -> tuple[str, str]:
     return "splitbrain-not-counted", said
 
 
-def _split(first: Seen, second: Seen, counters: str, sides: tuple[Side, Side]) -> tuple[str, str]:
+def _split(
+    first: SplitBrainEvidence, second: SplitBrainEvidence, counters: str, sides: tuple[CopyUse, CopyUse]
+) -> tuple[str, str]:
     """A split-brain: whether it was met already, whether it still grows, and which copy may be the one to give up.
 
     A side has stopped where it is known not to be primary: without the device nothing writes to its copy. What hastd
@@ -128,12 +138,12 @@ def _split(first: Seen, second: Seen, counters: str, sides: tuple[Side, Side]) -
     return "splitbrain", f"{said}; a log was not read, so whether they have met is not known"
 
 
-def _now(sides: tuple[Side, Side]) -> str:
+def _now(sides: tuple[CopyUse, CopyUse]) -> str:
     """What both nodes do with their copies."""
     return "; ".join(f"{side.label} {side.says}" for side in sides)
 
 
-def _losing(sides: tuple[Side, Side]) -> str:
+def _losing(sides: tuple[CopyUse, CopyUse]) -> str:
     """Which node may be the losing one, by the only thing that speaks for it here: that it no longer is primary."""
     secondary = [side.label for side in sides if side.role is Role.SECONDARY]
     primary = [side.label for side in sides if side.role is Role.PRIMARY]
@@ -143,7 +153,7 @@ def _losing(sides: tuple[Side, Side]) -> str:
     return f"the losing copy is unknown ({shown})"
 
 
-def _before(last: LastCompared | None) -> str:
+def _before(last: LastJudgement | None) -> str:
     """What the counters said then, where that was not that all is well."""
     if last is None or last.reason in AGREED:
         return ""
@@ -179,7 +189,7 @@ def judge_signs(signs: Signs) -> Judgement:
         yield reason, f"no sign in {name_list(read)}{without}{before}"
 
 
-def _reported(seen: Seen, only_now: bool) -> list[str]:
+def _reported(seen: SplitBrainEvidence, only_now: bool) -> list[str]:
     """What says that hastd has found a split-brain; with `only_now` what says that it is finding it now."""
     said = [
         f"{sign.kind} {sign.times} times, last {sign.when}" for sign in seen.signs or () if sign.current or not only_now
@@ -189,7 +199,7 @@ def _reported(seen: Seen, only_now: bool) -> list[str]:
     return [f"{seen.label}: {', '.join(said)}"] if said else []
 
 
-def _sources(seen: tuple[Seen, ...]) -> tuple[list[str], list[str]]:
+def _sources(seen: tuple[SplitBrainEvidence, ...]) -> tuple[list[str], list[str]]:
     """The sources that were read and those that were not. Without a hook in hast.conf no marker says nothing, and one
     dump without the other says nothing either."""
     read: list[str] = []
@@ -204,11 +214,11 @@ def _sources(seen: tuple[Seen, ...]) -> tuple[list[str], list[str]]:
     return read, missing
 
 
-def _refuses_a_primary(seen: Seen) -> bool:
+def _refuses_a_primary(seen: SplitBrainEvidence) -> bool:
     return any(sign.kind == "two primaries" and sign.current for sign in seen.signs or ())
 
 
-def _what_is_reported(seen: tuple[Seen, ...]) -> str:
+def _what_is_reported(seen: tuple[SplitBrainEvidence, ...]) -> str:
     """No more than the signs prove: the exit code of a split-brain is that of a resource ID mismatch too."""
     kinds = {sign.kind for one in seen for sign in one.signs or () if sign.current}
     if any(one.marker for one in seen) or "split-brain" in kinds:
@@ -226,7 +236,7 @@ def _utc(at: float, pattern: str) -> str:
     return f"{time.strftime(pattern, time.gmtime(at))} UTC"
 
 
-def _markers(*seen: Seen) -> str:
+def _markers(*seen: SplitBrainEvidence) -> str:
     return "; ".join(
         f"{one.label}: marker of {_utc(one.marker.first, '%Y-%m-%d %H:%M')}, {one.marker.events} events"
         for one in seen
@@ -234,7 +244,7 @@ def _markers(*seen: Seen) -> str:
     ) or "; ".join(f"{one.label}: {one.damaged}" for one in seen if one.damaged)
 
 
-def judge_comparison(comparison: Comparison) -> Judgement:
+def judge_comparison(comparison: CopyComparison) -> Judgement:
     """Both dumps."""
     yield verdict(comparison)
 
@@ -251,7 +261,7 @@ def parts(session: Session) -> Iterator[Part]:
     yield from judges(
         TABLE, lost=always("metadata-missing"), comparison=judge_comparison, marker=judge_marker, signs=judge_signs
     )  # fmt: skip
-    logs = [hast_log.Logs(node) for node in session.nodes]
+    logs = [hast_log.HastLogs(node) for node in session.nodes]
     for name, resource in session.resources().items():
         yield Copies(session, name, bool(resource.hook), logs, verdict)
 

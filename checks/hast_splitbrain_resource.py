@@ -14,13 +14,13 @@ from checks.probes import marker
 from checks.probes.counters import Relation, relation
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Metadata, Role
-from checks.probes.hast_log import Logs, Sign
+from checks.probes.hast_log import HastLogs, Sign
 from checks.probes.hast_state import Dump, HastRole, hast_dump, hast_state_or_unknown
 from checks.probes.marker import Marker
 from checks.probes.node import Node
 
 
-class Seen(NamedTuple):
+class SplitBrainEvidence(NamedTuple):
     """What one node has to say of one resource. A source that could not be read is None, and says why in `unread`."""
 
     label: str
@@ -39,7 +39,7 @@ class Seen(NamedTuple):
     has_hook: bool
 
 
-class Side(NamedTuple):
+class CopyUse(NamedTuple):
     """What a node does with its copy now. `acts`: whether it is primary, None where that is not known."""
 
     label: str
@@ -48,16 +48,16 @@ class Side(NamedTuple):
     says: str
 
 
-class Comparison(NamedTuple):
+class CopyComparison(NamedTuple):
     """Both nodes, the dump of each of which was read."""
 
-    first: Seen
-    second: Seen
+    first: SplitBrainEvidence
+    second: SplitBrainEvidence
     dumps: tuple[Metadata, Metadata]
-    sides: tuple[Side, Side]
+    sides: tuple[CopyUse, CopyUse]
 
 
-class LastCompared(NamedTuple):
+class LastJudgement(NamedTuple):
     """What the judgement was when both dumps were last read, and when that was (seconds since 1970)."""
 
     at: float
@@ -68,15 +68,15 @@ class LastCompared(NamedTuple):
 class Signs(NamedTuple):
     """What there is where the dumps cannot be compared."""
 
-    seen: tuple[Seen, ...]
-    before: LastCompared | None
+    seen: tuple[SplitBrainEvidence, ...]
+    before: LastJudgement | None
 
 
 class LostMarker(NamedTuple):
     """Why it is not known whether a node has a marker, and what the dumps are."""
 
     error: ProbeError
-    comparison: Comparison
+    comparison: CopyComparison
 
 
 class Copies(ProbedResource):
@@ -88,8 +88,8 @@ class Copies(ProbedResource):
         session: Session,
         name: str,
         has_hook: bool,
-        logs: list[Logs],
-        verdict: Callable[[Comparison], tuple[str, str]],
+        logs: list[HastLogs],
+        verdict: Callable[[CopyComparison], tuple[str, str]],
     ) -> None:
         """`logs` of each node of the session."""
         self.session, self.resource_name, self.has_hook = session, name, has_hook
@@ -129,24 +129,24 @@ class Copies(ProbedResource):
             yield Metric(subject, Signs(tuple(seen), before), context="signs")
 
 
-def _compared(seen: list[Seen], nodes: list[Node], name: str) -> Comparison | None:
+def _compared(seen: list[SplitBrainEvidence], nodes: list[Node], name: str) -> CopyComparison | None:
     if len(seen) != 2:
         return None
     first, second = seen
     if not first.metadata or not second.metadata:
         return None
     sides = (_side(nodes[0], name), _side(nodes[1], name))
-    return Comparison(first, second, (first.metadata, second.metadata), sides)
+    return CopyComparison(first, second, (first.metadata, second.metadata), sides)
 
 
-def _last_compared(kept: dict[str, object]) -> LastCompared | None:
+def _last_compared(kept: dict[str, object]) -> LastJudgement | None:
     at, reason, text = kept.get("at"), kept.get("reason"), kept.get("text")
     if not isinstance(at, int | float) or not isinstance(reason, str):
         return None
-    return LastCompared(float(at), reason, str(text))
+    return LastJudgement(float(at), reason, str(text))
 
 
-def _seen(logs: Logs, name: str, has_hook: bool, now: float) -> Seen:
+def _seen(logs: HastLogs, name: str, has_hook: bool, now: float) -> SplitBrainEvidence:
     node = logs.node
     dump = Dump(None)
     unread: list[str] = []
@@ -173,10 +173,12 @@ def _seen(logs: Logs, name: str, has_hook: bool, now: float) -> Seen:
         unread.append(f"log not read: {error}")
     is_fresh = left is not None and left.is_fresh(now)
     missing = tuple(unread)
-    return Seen(node.label, dump.metadata, left, is_fresh, damaged, marker_lost, signs, missing, dump.lost, has_hook)
+    return SplitBrainEvidence(
+        node.label, dump.metadata, left, is_fresh, damaged, marker_lost, signs, missing, dump.lost, has_hook
+    )
 
 
-def _read_again_if_moving(seen: list[Seen], here: Node, name: str) -> list[Seen]:
+def _read_again_if_moving(seen: list[SplitBrainEvidence], here: Node, name: str) -> list[SplitBrainEvidence]:
     """Dumps are read one after the other: where they do not agree, the first is read once more, and replaced if it has
     changed meanwhile (a synchronisation just ended)."""
     if len(seen) < 2 or not seen[0].metadata or not seen[1].metadata:
@@ -190,16 +192,16 @@ def _read_again_if_moving(seen: list[Seen], here: Node, name: str) -> list[Seen]
         return [seen[0]._replace(unread=(*seen[0].unread, f"dump not read again: {error}")), seen[1]]
 
 
-def _side(node: Node, name: str) -> Side:
+def _side(node: Node, name: str) -> CopyUse:
     """What one node does with its copy now. Without hastd there is no device, as long as none of its workers is left
     (`Cause.WORKER_LEFT` is not DOWN)."""
     hastd = hast_state_or_unknown(node, name)
     if hastd.role is HastRole.DOWN:
-        return Side(node.label, None, False, "runs no hastd")
+        return CopyUse(node.label, None, False, "runs no hastd")
     found = hastd.resource
     if found is None:
-        return Side(node.label, None, None, f"does not say its role ({hastd.says})")
+        return CopyUse(node.label, None, None, f"does not say its role ({hastd.says})")
     if found.role is not Role.PRIMARY:
-        return Side(node.label, found.role, False, f"is {found.role.value}")
+        return CopyUse(node.label, found.role, False, f"is {found.role.value}")
     written = f"{found.writes} writes since its worker started, {say_size(found.dirty)} dirty"
-    return Side(node.label, found.role, True, f"is primary, {found.status.value}, {written}")
+    return CopyUse(node.label, found.role, True, f"is primary, {found.status.value}, {written}")

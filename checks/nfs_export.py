@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from checks.nfs_export_resource import Listing, NfsService, NoUdp, Refused, Served, Wanted
+from checks.nfs_export_resource import CallRefusal, ExpectedExport, Listing, NfsService, NoUdp, ServedExports
 from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
-from checks.plugin.judging import Judgement, Threshold, Well, always, judges
+from checks.plugin.judging import Judgement, OverallJudge, Threshold, always, judges
 from checks.plugin.nagios import Context, Metric
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_size
 from checks.probes import nfs
-from checks.probes.export_groups import Admitted, plain_path
+from checks.probes.export_groups import Admission, plain_path
 
 TABLE = Table(
     Row("nfs-portmapper", CRITICAL, "the portmapper (rpcbind) does not answer", "clients cannot find NFS to mount it"),
@@ -81,11 +81,11 @@ def add_options(made: argparse.ArgumentParser) -> None:
     add_thresholds(made, "seconds of MNT, GETATTR and FSSTAT, each", "default: none", sizes=False)
 
 
-def _wanted(text: str) -> Wanted:
+def _wanted(text: str) -> ExpectedExport:
     directory, _, network = text.partition("=")
     if not directory.startswith("/"):
         raise argparse.ArgumentTypeError(f"{text!r} is not an absolute path, perhaps with =NETWORK")
-    return Wanted(plain_path(directory), network)
+    return ExpectedExport(plain_path(directory), network)
 
 
 def _port(text: str) -> int:
@@ -108,7 +108,7 @@ def judge_v2(answers: bool) -> Judgement:
         yield "nfs-v2", "NFS v2 is served"
 
 
-def judge_v4(root: Refused) -> Judgement:
+def judge_v4(root: CallRefusal) -> Judgement:
     """An NFSv4 without a root."""
     yield "nfs-reserved-port" if root.for_its_port else "nfs-v4-missing", root.says
 
@@ -123,18 +123,18 @@ def judge_list(listing: Listing) -> Judgement:
         yield "nfs-export-outside", f"{name_list(surplus[:5])} exported"
 
 
-def _judge_listed(listing: Listing, export: Wanted) -> Judgement:
+def _judge_listed(listing: Listing, export: ExpectedExport) -> Judgement:
     directory, network = export
     answer, groups = listing.admits(export), listing.groups.get(directory)
-    if answer is None or (answer is Admitted.NO and not groups):
+    if answer is None or (answer is Admission.NO and not groups):
         yield "nfs-export-missing", f"{directory} is not exported (listed: {name_list(sorted(listing.groups)[:5])})"
-    elif network and answer is Admitted.EVERYONE:
+    elif network and answer is Admission.EVERYONE:
         yield "nfs-export-everyone", f"{directory} is exported to everyone"
-    elif network and answer is Admitted.NO:
+    elif network and answer is Admission.NO:
         yield "nfs-export-network", f"{directory} is exported to {name_list((groups or [])[:5])}, not to {network}"
 
 
-def judge_mount(mount: Refused) -> Judgement:
+def judge_mount(mount: CallRefusal) -> Judgement:
     """A mount that is refused."""
     yield "nfs-reserved-port" if mount.for_its_port else "nfs-mount-refused", mount.says
 
@@ -147,7 +147,7 @@ def judge_status(answer: tuple[str, str]) -> Judgement:
         yield "nfs-stale", f"{call} gives {status}{f' ({words[status]})' if status in words else ''}"
 
 
-def judge_well(served: Served) -> Judgement:
+def judge_well(served: ServedExports) -> Judgement:
     """What is served."""
     said = [f"whether {one.directory} is exported to {one.network} the list does not tell" for one in served.untold]
     said += [f"{directory} mounts and answers, {say_size(free)} free" for directory, free in served.free]
@@ -168,15 +168,15 @@ def parts(session: Session) -> Iterator[Part]:
     )  # fmt: skip
     ranges = (session.options.warning or "", session.options.critical or "")
     yield Threshold("time", TABLE, ("nfs-slow", "nfs-slow-critical"), ranges, _say_time, 4)
-    yield Well("well", TABLE, judge_well)
+    yield OverallJudge("well", TABLE, judge_well)
     yield NfsService(host, wanted, session.options, session.here.deadline.for_one_answer)
 
 
-def _what(session: Session) -> tuple[list[Wanted], str]:
+def _what(session: Session) -> tuple[list[ExpectedExport], str]:
     """The exports and the host, from the command line or the configuration. Raises ConfigError."""
     config, options = session.config, session.options
     names = options.resource or ([] if options.export else list(config.resource))
-    wanted = options.export + [Wanted(config.for_resource(name).mount_point, "") for name in names]
+    wanted = options.export + [ExpectedExport(config.for_resource(name).mount_point, "") for name in names]
     hosts = dict.fromkeys(config.for_resource(name).service_address for name in names or config.resource)
     hosts.pop("", None)
     if not wanted:

@@ -12,8 +12,8 @@ from checks.plugin.judging import NUMBER
 from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.probes import nfs, rpc, rpc_errors
-from checks.probes.export_groups import Admitted, admitted_to, plain_path
-from checks.probes.rpc import Address, Endpoint, Program, Protocol
+from checks.probes.export_groups import Admission, admitted_to, plain_path
+from checks.probes.rpc import Address, Endpoint, Protocol, RpcProgram
 from checks.probes.rpc_errors import NoAnswer, RpcError
 from checks.probes.udp_sender import answers_from
 
@@ -21,7 +21,7 @@ ANOTHER = 1.0
 """Seconds to wait for the answer of another address."""
 
 
-class Wanted(NamedTuple):
+class ExpectedExport(NamedTuple):
     """An export that must be there, and the network it must be for."""
 
     directory: str
@@ -39,20 +39,20 @@ class Listing(NamedTuple):
     """The export list, directory to the groups that may mount it, and what has to be in it."""
 
     groups: dict[str, list[str]]
-    wanted: list[Wanted]
+    wanted: list[ExpectedExport]
     below: str
 
-    def admits(self, export: Wanted) -> Admitted | None:
+    def admits(self, export: ExpectedExport) -> Admission | None:
         """Whether an export is for its network; None where it is not in the list. Which export has -alldirs, and the
         masks of its networks, are not in it: where it may admit the network nothing is found, and MNT decides."""
         return admitted_to(export.directory, self.groups, export.network)
 
-    def does_not_tell(self, export: Wanted) -> bool:
+    def does_not_tell(self, export: ExpectedExport) -> bool:
         """Whether that is not known."""
-        return bool(export.network) and self.admits(export) is Admitted.NOT_KNOWN
+        return bool(export.network) and self.admits(export) is Admission.NOT_KNOWN
 
 
-class Refused(NamedTuple):
+class CallRefusal(NamedTuple):
     """A call that the server rejects, or answers with an error."""
 
     says: str
@@ -60,12 +60,12 @@ class Refused(NamedTuple):
     """As it may be where the source port is not a reserved one."""
 
 
-class Served(NamedTuple):
+class ServedExports(NamedTuple):
     """What the exports came to that were mounted: free bytes by directory; and those of which the list does not tell
     whether they are for the network given."""
 
     free: tuple[tuple[str, int], ...] = ()
-    untold: tuple[Wanted, ...] = ()
+    untold: tuple[ExpectedExport, ...] = ()
 
 
 class NfsService(ProbedResource):
@@ -73,10 +73,12 @@ class NfsService(ProbedResource):
 
     address: Address
 
-    def __init__(self, host: str, wanted: list[Wanted], options: argparse.Namespace, deadline: Callable[[], float]):
+    def __init__(
+        self, host: str, wanted: list[ExpectedExport], options: argparse.Namespace, deadline: Callable[[], float]
+    ):
         self.host, self.wanted, self.options, self.deadline = host, wanted, options, deadline
         self.registered: nfs.Registrations | None = None
-        self.served = Served()
+        self.served = ServedExports()
 
     @property
     def subject(self) -> str:
@@ -122,7 +124,7 @@ class NfsService(ProbedResource):
         return Metric(name, round(seconds, 4), "s", 0, context=NUMBER)
 
     def _program(
-        self, program: Program, name: str, given: int | None, usual: int | None
+        self, program: RpcProgram, name: str, given: int | None, usual: int | None
     ) -> Generator[Metric, None, Endpoint | None]:
         """Find version 3 of a program over TCP and see that it lives; returns where, if it does. With the portmapper
         dead a known port may still answer."""
@@ -187,7 +189,7 @@ class NfsService(ProbedResource):
         try:
             root = nfs.root4(nfsd, deadline=self.deadline())
             if root.status != nfs.NFS4_OK:
-                yield self.metric("v4", Refused(f"the NFSv4 root gives {root.status}"))
+                yield self.metric("v4", CallRefusal(f"the NFSv4 root gives {root.status}"))
         except RpcError as error:
             yield self.metric("v4", _refused(error))
 
@@ -218,7 +220,7 @@ class NfsService(ProbedResource):
             mounted = nfs.mount(mountd, directory, deadline=self.deadline())
             yield _time(directory, "mnt", mounted.seconds)
             if mounted.status != nfs.MNT3_OK:
-                yield Metric(subject, Refused(f"MNT gives {mounted.status}"), context="mount")
+                yield Metric(subject, CallRefusal(f"MNT gives {mounted.status}"), context="mount")
                 return
             answer = nfs.getattr3(nfsd, mounted.handle, deadline=self.deadline())
             yield _time(directory, "getattr", answer.seconds)
@@ -242,5 +244,5 @@ def _time(directory: str, call: str, seconds: float) -> Metric:
     return Metric(f"{directory}_{call}", seconds, "s", 0, context="time")
 
 
-def _refused(error: RpcError) -> Refused:
-    return Refused(str(error), isinstance(error, rpc_errors.Rejected) and error.wants_reserved_port)
+def _refused(error: RpcError) -> CallRefusal:
+    return CallRefusal(str(error), isinstance(error, rpc_errors.Rejected) and error.wants_reserved_port)

@@ -16,7 +16,7 @@ PREFIX = "check_"
 """Of every command; the rest is the name of its module."""
 
 
-class Registered(NamedTuple):
+class CheckEntry(NamedTuple):
     """A check."""
 
     name: str
@@ -38,18 +38,18 @@ class Registered(NamedTuple):
 
 
 REGISTRY = (
-    Registered("check_carp_hast", "the central check: CARP, HAST, mount and NFS in one table, on both nodes"),
-    Registered("check_carp", "every vhid, demotion, preempt; with the peer: two masters, none, addresses that differ"),
-    Registered("check_hast", (
+    CheckEntry("check_carp_hast", "the central check: CARP, HAST, mount and NFS in one table, on both nodes"),
+    CheckEntry("check_carp", "every vhid, demotion, preempt; with the peer: two masters, none, addresses that differ"),
+    CheckEntry("check_hast", (
         "each resource: role, worker, connection, dirty bytes, a disk that fails under the mirror"
     )),
-    Registered("check_hast_splitbrain", (
+    CheckEntry("check_hast_splitbrain", (
         "the counters of both nodes, the marker of hastd's hook, the log: whether the copies have diverged, or"
         " will be found to have"
     )),
-    Registered("check_hast_mount", "the right file system, writable, roomy, answering, and only on the primary"),
-    Registered("check_devd", "that devd lives and answers, and that the failover hook is really what it would run"),
-    Registered("check_nfs_export", (
+    CheckEntry("check_hast_mount", "the right file system, writable, roomy, answering, and only on the primary"),
+    CheckEntry("check_devd", "that devd lives and answers, and that the failover hook is really what it would run"),
+    CheckEntry("check_nfs_export", (
         "the service as a client sees it: portmapper, NULL, MNT, GETATTR, FSSTAT; from anywhere, without a mount"
     ), on_node=False),
 )  # fmt: skip

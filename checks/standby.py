@@ -6,7 +6,7 @@ from checks.plugin.finding import CRITICAL, WARNING, Row
 from checks.plugin.judging import Judgement
 from checks.plugin.session import Session
 from checks.probes import as_primary, bug_292322
-from checks.probes.as_primary import Known
+from checks.probes.as_primary import PrimaryKnowledge
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.errors import ProbeError
 from checks.probes.node import Node
@@ -21,7 +21,7 @@ QUESTIONS = (("uname", "-r"), ("cat", as_primary.PATH))
 """What is asked ahead; a node of 15 and later is asked for its kernel by itself (`as_primary.QUESTION`)."""
 
 
-def hastd_of(session: Session, node: Node) -> Known | None:
+def hastd_of(session: Session, node: Node) -> PrimaryKnowledge | None:
     """What is known of the hastd of a node, asked once; what cannot be read of it is remarked on."""
     try:
         known = session.hastds.get(node) or as_primary.known(node, session.config.hastd_repaired)
@@ -32,7 +32,7 @@ def hastd_of(session: Session, node: Node) -> Known | None:
     return known
 
 
-def judge_standby(known: Known) -> Judgement:
+def judge_standby(known: PrimaryKnowledge) -> Judgement:
     """What is wrong with the hastd of a node that is not primary for a resource."""
     if known.as_primary is AsPrimary.FAILS:
         yield CANNOT.reason, f"{bug_292322.NAME}: {known.why}"

@@ -58,7 +58,7 @@ def _age(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-class Compared(NamedTuple):
+class ComparisonAge(NamedTuple):
     """The last comparison of a primary, None where there was none; how many seconds ago it may be, None where nobody
     asks; and the time (seconds since 1970)."""
 
@@ -67,7 +67,7 @@ class Compared(NamedTuple):
     now: float
 
 
-def judge(compared: Compared) -> Iterator[tuple[str, str]]:
+def judge(compared: ComparisonAge) -> Iterator[tuple[str, str]]:
     """A standby is not judged: it was told the same, and clients are elsewhere."""
     last, wanted, now = compared
     ago = now - last.ended if last else 0.0

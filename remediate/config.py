@@ -35,7 +35,7 @@ SUBMISSION = ("submit", "icinga", "nrdp", "nagios")
 class RemediationConfig(NamedTuple):
     """What the file says; the defaults where it says nothing."""
 
-    checks: of_checks.Config = of_checks.Config()
+    checks: of_checks.CheckConfig = of_checks.CheckConfig()
     failover: Failover = Failover()
     split_brain: SplitBrain = SplitBrain()
     repair: Repair = Repair()

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.errors import Failed
+from checks.probes.errors import CommandFailed
 from checks.probes.hast_conf import refuse_stranger
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.identity import tell_apart
 from checks.probes.node import Deadline, Node
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.state_cache import Memory
 from remediate.config import RemediationConfig
 from remediate.console import Console
@@ -51,7 +51,7 @@ class Transport:
             node.reads = self.machine.read
         return node
 
-    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+    def act(self, argv: tuple[str, ...], seconds: float) -> CompletedCommand:
         """Run a command line on the node, whatever its exit status. Raises ProbeError, Hangs at the deadline."""
         node = self.node(seconds)
         return node.execute(argv, node.deadline.now() + seconds, " ".join(argv))
@@ -72,24 +72,27 @@ class Transport:
         from remediate.verification.extents import LocalExtents
 
         if self.via:
-            raise Failed("a copy is read by this process: run it on the node itself, without --via")
+            raise CommandFailed("a copy is read by this process: run it on the node itself, without --via")
         return LocalExtents(where)
 
     def tree(self, point: str) -> Tree:
-        """The files below a directory of the node; this process reads them, so it has to run there. Raises Failed."""
+        """The files below a directory of the node; this process reads them, so it has to run there. Raises
+        CommandFailed."""
         from remediate.recovery.trees import DirectoryTree
 
         if self.via:
-            raise Failed("the files of a copy are read by this process: run it on the node itself, without --via")
+            raise CommandFailed(
+                "the files of a copy are read by this process: run it on the node itself, without --via"
+            )
         return DirectoryTree(point)
 
     def write_mounted(self, point: str, name: str, new: str, content: bytes) -> None:
-        """Write a file of root's into what is mounted at a point of the node; this process does. Raises OSError, Failed
-        (`mounted_file.write`)."""
+        """Write a file of root's into what is mounted at a point of the node; this process does. Raises OSError,
+        CommandFailed (`mounted_file.write`)."""
         from remediate import mounted_file
 
         if self.via:
-            raise Failed("a file is written by this process: run it on the node itself, without --via")
+            raise CommandFailed("a file is written by this process: run it on the node itself, without --via")
         mounted_file.write(point, name, new, content)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checks.probes.node import Node
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from remediate.context import LOOK, Context, PeerTransport, Transport
 from remediate.machine import Machine
 from remediate.session import Channel
@@ -34,7 +34,7 @@ class _CountedTransport(Transport):
         node.started = self._started
         return node
 
-    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+    def act(self, argv: tuple[str, ...], seconds: float) -> CompletedCommand:
         """As the way's own."""
         self._started.append(" ".join(argv))
         return self._way.act(argv, seconds)

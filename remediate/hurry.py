@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from checks.probes.errors import OutOfTime
 from checks.probes.node import Node
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from remediate.context import LOOK, Context, Transport
 from remediate.machine import Machine
 from remediate.timing import Timing
@@ -37,7 +37,7 @@ class _HurriedTransport(Transport):
         """As Transport does it, with what is left. Raises OutOfTime too."""
         return self._way.node(self._left(seconds))
 
-    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+    def act(self, argv: tuple[str, ...], seconds: float) -> CompletedCommand:
         """The same."""
         return self._way.act(argv, self._left(seconds))
 

@@ -18,11 +18,11 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.carp import CarpState
-from checks.probes.errors import Failed, Hangs, NotFound, NotPermitted, ProbeError
+from checks.probes.errors import CommandFailed, Hangs, NotFound, NotPermitted, ProbeError
 from checks.probes.filesystem import Mount
 
 if TYPE_CHECKING:
-    from checks.probes.as_primary import Facts
+    from checks.probes.as_primary import HastdBuild
     from remediate.doctor.scratch import Scratch
     from remediate.failover.reach import ServiceAnswer
     from remediate.failover.tickle import ClientEndpoint, SentSegments
@@ -71,7 +71,7 @@ class Machine:
         """The release of the kernel, `uname -r`."""
         return os.uname().release
 
-    def hastd(self) -> Facts:
+    def hastd(self) -> HastdBuild:
         """Which hastd is installed, and which kernel it runs on (`checks.probes.as_primary`)."""
         from checks.probes import as_primary
 
@@ -96,33 +96,33 @@ class Machine:
         return mount if mount.point == point else None
 
     def mounts(self) -> tuple[Mount, ...]:
-        """Everything that is mounted (getfsstat(2)). Raises Failed."""
+        """Everything that is mounted (getfsstat(2)). Raises CommandFailed."""
         raw = _getfsstat()
         mounted = tuple(parse_statfs(raw[at : at + STATFS_SIZE]) for at in range(0, len(raw), STATFS_SIZE))
         if not any(each.point == "/" for each in mounted):
-            raise Failed("getfsstat(2) gives no root file system")
+            raise CommandFailed("getfsstat(2) gives no root file system")
         return mounted
 
     def takes_no_files(self, point: str) -> bool:
-        """Whether an empty mount point is immutable, or is not there (lstat(2)). Raises Failed."""
+        """Whether an empty mount point is immutable, or is not there (lstat(2)). Raises CommandFailed."""
         try:
             return bool(os.lstat(point).st_flags & stat.SF_IMMUTABLE)  # type: ignore[attr-defined]  # of FreeBSD
         except FileNotFoundError:
             return True
         except OSError as error:
-            raise Failed(f"{point}: {error.strerror}") from None
+            raise CommandFailed(f"{point}: {error.strerror}") from None
 
     def uptime(self) -> float:
         """Seconds since the boot: CLOCK_MONOTONIC begins then (sys/kern/kern_time.c, kern_clock_gettime())."""
         return time.monotonic()
 
     def integer(self, name: str) -> int:
-        """An int of sysctl(3). Raises NotFound where the kernel has none of that name, and Failed."""
+        """An int of sysctl(3). Raises NotFound where the kernel has none of that name, and CommandFailed."""
         return _sysctl(name, None)
 
     def text(self, name: str, seconds: float) -> str:
         """A text of sysctl(3), for which the kernel may wait for something. Raises Hangs where that takes longer, and
-        NotFound, Failed."""
+        NotFound, CommandFailed."""
         import threading
 
         answers: list[str | ProbeError] = []
@@ -143,11 +143,11 @@ class Machine:
         return answers[0]
 
     def set_integer(self, name: str, value: int) -> None:
-        """Set an int of sysctl(3). Raises NotFound, NotPermitted, Failed."""
+        """Set an int of sysctl(3). Raises NotFound, NotPermitted, CommandFailed."""
         _sysctl(name, value)
 
     def carp(self, interface: str, vhid: int) -> KernelVhid:
-        """A virtual host of CARP (ip_carp.c, carp_ioctl()). Raises Failed."""
+        """A virtual host of CARP (ip_carp.c, carp_ioctl()). Raises CommandFailed."""
         return parse_carp(_carp_request(interface, vhid), vhid)
 
     def connects(self, address: str, port: int, seconds: float) -> int:
@@ -164,7 +164,7 @@ class Machine:
         return 0
 
     def read(self, path: str) -> str:
-        """The text of a file of the root file system. Raises NotFound, NotPermitted, Failed."""
+        """The text of a file of the root file system. Raises NotFound, NotPermitted, CommandFailed."""
         try:
             with open(path, encoding="utf-8", errors="backslashreplace") as file:
                 return file.read()
@@ -173,7 +173,7 @@ class Machine:
         except PermissionError:
             raise NotPermitted(f"{path}: permission denied") from None
         except OSError as error:
-            raise Failed(f"{path}: {error.strerror}") from None
+            raise CommandFailed(f"{path}: {error.strerror}") from None
 
     def make_immutable(self, path: str, wanted: bool) -> str:
         """Set or clear the flag schg (chflags(2)); why it could not be, or nothing."""
@@ -235,9 +235,9 @@ def answers_as_read(machine: Machine) -> bool:
 
 
 def parse_statfs(raw: bytes) -> Mount:
-    """What statfs(2) has filled in. Raises Failed."""
+    """What statfs(2) has filled in. Raises CommandFailed."""
     if len(raw) != STATFS_SIZE or int.from_bytes(raw[:4], sys.byteorder) != STATFS_VERSION:
-        raise Failed("statfs(2) fills in another structure than that of FreeBSD 12 and later")
+        raise CommandFailed("statfs(2) fills in another structure than that of FreeBSD 12 and later")
     flags = int.from_bytes(raw[FLAGS : FLAGS + 8], sys.byteorder)
     kind, device, point = (
         raw[at : at + size].partition(b"\0")[0].decode("utf-8", "backslashreplace")
@@ -247,15 +247,15 @@ def parse_statfs(raw: bytes) -> Mount:
 
 
 def parse_carp(raw: bytes, vhid: int) -> KernelVhid:
-    """What SIOCGVH has filled in. Raises Failed where it is not the virtual host that was asked for."""
+    """What SIOCGVH has filled in. Raises CommandFailed where it is not the virtual host that was asked for."""
     count, number, state, advskew, advbase = CARP_REQUEST.unpack(raw)
     if count != 1 or number != vhid or state not in range(len(CARP_STATES)):
-        raise Failed(f"SIOCGVH fills in another structure than that of FreeBSD 10 and later, or not vhid {vhid}")
+        raise CommandFailed(f"SIOCGVH fills in another structure than that of FreeBSD 10 and later, or not vhid {vhid}")
     return KernelVhid(CARP_STATES[state], advbase, advskew)
 
 
 def _carp_request(interface: str, vhid: int) -> bytes:
-    """Raises Failed."""
+    """Raises CommandFailed."""
     import ctypes
     import fcntl
 
@@ -265,27 +265,27 @@ def _carp_request(interface: str, vhid: int) -> bytes:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
             fcntl.ioctl(any_socket, SIOCGVH, request)
     except OSError as error:
-        raise Failed(f"SIOCGVH of vhid {vhid} on {interface}: {error.strerror}") from None
+        raise CommandFailed(f"SIOCGVH of vhid {vhid} on {interface}: {error.strerror}") from None
     return buffer.raw
 
 
 def _sysctl(name: str, new: int | None) -> int:
-    """sysctlbyname(3): an int, and what is to take its place. Raises NotFound, NotPermitted, Failed."""
+    """sysctlbyname(3): an int, and what is to take its place. Raises NotFound, NotPermitted, CommandFailed."""
     import ctypes
 
     old, size, value = ctypes.c_int(), ctypes.c_size_t(INTEGER), ctypes.c_int(new or 0)
     given = (None, ctypes.c_size_t(0)) if new is None else (ctypes.byref(value), ctypes.c_size_t(INTEGER))
     if _libc().sysctlbyname(name.encode(), ctypes.byref(old), ctypes.byref(size), *given) != 0:
         number = ctypes.get_errno()
-        trouble = {errno.ENOENT: NotFound, errno.EPERM: NotPermitted}.get(number, Failed)
+        trouble = {errno.ENOENT: NotFound, errno.EPERM: NotPermitted}.get(number, CommandFailed)
         raise trouble(f"sysctl {name}: {os.strerror(number)}")
     if size.value != INTEGER:
-        raise Failed(f"sysctl {name} is not an int")
+        raise CommandFailed(f"sysctl {name} is not an int")
     return old.value
 
 
 def _sysctl_text(name: str) -> str:
-    """sysctlbyname(3), as often as it grows meanwhile. Raises NotFound, Failed."""
+    """sysctlbyname(3), as often as it grows meanwhile. Raises NotFound, CommandFailed."""
     import ctypes
 
     number = errno.ENOMEM
@@ -299,12 +299,12 @@ def _sysctl_text(name: str) -> str:
         number = ctypes.get_errno()
         if number != errno.ENOMEM:
             break
-    trouble = NotFound if number == errno.ENOENT else Failed
+    trouble = NotFound if number == errno.ENOENT else CommandFailed
     raise trouble(f"sysctl {name}: {os.strerror(number)}")
 
 
 def _getfsstat() -> bytes:
-    """As many struct statfs as there are mounts. Raises Failed."""
+    """As many struct statfs as there are mounts. Raises CommandFailed."""
     import ctypes
 
     for _ in range(5):
@@ -312,19 +312,19 @@ def _getfsstat() -> bytes:
         buffer = ctypes.create_string_buffer(max(room, 1) * STATFS_SIZE)
         count = _libc().getfsstat(buffer, ctypes.c_long(len(buffer)), NOWAIT)
         if count < 0:
-            raise Failed(f"getfsstat: {os.strerror(ctypes.get_errno())}")
+            raise CommandFailed(f"getfsstat: {os.strerror(ctypes.get_errno())}")
         if count < room:
             return buffer.raw[: count * STATFS_SIZE]
-    raise Failed("getfsstat: more is mounted at every look")
+    raise CommandFailed("getfsstat: more is mounted at every look")
 
 
 def _statfs(path: str) -> bytes:
-    """Raises Failed."""
+    """Raises CommandFailed."""
     import ctypes
 
     buffer = ctypes.create_string_buffer(STATFS_SIZE)
     if _libc().statfs(os.fsencode(path), buffer) != 0:
-        raise Failed(f"statfs {path}: {os.strerror(ctypes.get_errno())}")
+        raise CommandFailed(f"statfs {path}: {os.strerror(ctypes.get_errno())}")
     return buffer.raw
 
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 from checks.devd import HOOK
 from checks.probes import carp, devd, hast_conf, hook, processes, program
 from checks.probes.carp import STATES
-from checks.probes.devd_conf import NotThere, Wrong
-from checks.probes.errors import Failed, NotFound, ProbeError
-from checks.probes.hook import Does
+from checks.probes.devd_conf import DevdConfError, DevdConfMissing
+from checks.probes.errors import CommandFailed, NotFound, ProbeError
+from checks.probes.hook import HookUse
 from checks.probes.node import Node
 from checks.probes.shell_calls import SEARCH_PATH
 from remediate.context import Context
@@ -95,7 +95,7 @@ def _rule(node: Node, expected: ExpectedWiring) -> WiringCheck:
     """devd runs one rule for an event: it has to be ours, for the self-test and for every event of CARP."""
     try:
         configuration = devd.configured(node, devd.find(processes.processes(node)))
-    except (Wrong, NotThere) as error:
+    except (DevdConfError, DevdConfMissing) as error:
         return WiringCheck("rule", False, f"devd does not start with {error}")
     wanted = [EVENT]
     for vhid in (each for each in carp.vhids(node) if each.number):
@@ -103,7 +103,7 @@ def _rule(node: Node, expected: ExpectedWiring) -> WiringCheck:
     for event in wanted:
         rules = configuration.first(event)
         does = [hook.seen(configuration, rule, event, expected.hook) for rule in rules]
-        wrong = next((each for each in does if each.does is not Does.RUNS), None)
+        wrong = next((each for each in does if each.does is not HookUse.RUNS), None)
         if wrong or not does:
             called = f"{' '.join(event.values())} calls {expected.hook}"
             says = f" with its arguments: {wrong.says}" if wrong and wrong.says else ""
@@ -257,7 +257,7 @@ def _is_enabled(context: Context, name: str) -> bool:
     ProbeError, where it does not answer too: a script without rc.subr(8) says nothing of it."""
     status = context.here.act((SERVICE, name, "enabled"), _limit(context)).status
     if status not in (0, 1):
-        raise Failed(f"`service {name} enabled` exits with {status}")
+        raise CommandFailed(f"`service {name} enabled` exits with {status}")
     return status == 0
 
 

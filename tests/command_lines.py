@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.command import CheckCommand, parser
-from checks.plugin.config import Config, load
+from checks.plugin.config import CheckConfig, load
 from checks.plugin.session import Session
 from checks.probes.errors import Hangs
 from checks.probes.hast_log import DECOMPRESS
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import ENV_C, TOOLS, Deadline, Node, quoted
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.processes import COLUMNS
 from checks.probes.state_cache import Memory
 from remediate.config import RemediationConfig
@@ -71,13 +71,13 @@ class PlayedNode(Node):
         super().__init__(("/", folder.name), Deadline(SECONDS), GivenUpCommands(memory))
         self.folder, self.asked = str(folder), asked
 
-    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> CompletedCommand:
         """As a player behind a prefix answers. Raises Hangs."""
         line = quoted((*ENV_C, *command))
         self.asked.setdefault(line, self.folder)
         return self.answer(line)
 
-    def answer(self, line: str) -> Completed:
+    def answer(self, line: str) -> CompletedCommand:
         """What the player writes to its two outputs, and its exit status. Raises Hangs where it would wait."""
         said: dict[int, bytes] = {1: b"", 2: b""}
 
@@ -92,16 +92,16 @@ class PlayedNode(Node):
             patched.setattr(time, "sleep", hang)
             status = player.main(self.folder, line)
         out, err = (said[number].decode("utf-8", "backslashreplace") for number in (1, 2))
-        return Completed((line,), status, out, err, 0.0)
+        return CompletedCommand((line,), status, out, err, 0.0)
 
 
 class UnrecordedNode(PlayedNode):
     """A node as none was recorded; for the rest it answers as one that was."""
 
-    def answer(self, line: str) -> Completed:
+    def answer(self, line: str) -> CompletedCommand:
         """Raises Hangs."""
         known = UNRECORDED.get(line.removeprefix(f"{quoted(ENV_C)} "))
-        return Completed((line,), *known, "", 0.0) if known else super().answer(line)
+        return CompletedCommand((line,), *known, "", 0.0) if known else super().answer(line)
 
 
 class KeepingNode(NodeOfThePair):
@@ -109,7 +109,7 @@ class KeepingNode(NodeOfThePair):
 
     asked: Asked
 
-    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> CompletedCommand:
         """Raises Hangs."""
         self.asked.setdefault(quoted((*ENV_C, *command)), f"the simulated {self.simulated.name}")
         return super().execute(command, until, shown)
@@ -122,7 +122,7 @@ def check_commands() -> Iterator[tuple[CheckCommand, list[str]]]:
             yield check, words
 
 
-def look(check: CheckCommand, words: list[str], config: Config, memory: Memory, *asked: Node) -> str:
+def look(check: CheckCommand, words: list[str], config: CheckConfig, memory: Memory, *asked: Node) -> str:
     """Run a check on one node or on a pair; its state."""
     options = parser(check).parse_args([*words, "--via", "", "--peer", ""])
     options.timeout = SECONDS
@@ -141,7 +141,7 @@ def of_recordings(directory: Path) -> Asked:
             other = other_node(folder) if check.uses_peer else None
             around = [PlayedNode(each, memory, asked) for each in (folder, other) if each]
             config = folder.parent / "hastwatch.toml"
-            look(check, words, load(str(config)) if config.exists() else Config(), memory, *around)
+            look(check, words, load(str(config)) if config.exists() else CheckConfig(), memory, *around)
     return asked
 
 
@@ -150,7 +150,7 @@ def of_what_no_recording_has(folder: Path, directory: Path) -> Asked:
     asked: Asked = {}
     for number, (check, words) in enumerate(check_commands()):
         memory = Memory(str(directory / str(number)))
-        look(check, words, Config(), memory, UnrecordedNode(folder, memory, asked))
+        look(check, words, CheckConfig(), memory, UnrecordedNode(folder, memory, asked))
     return asked
 
 
@@ -163,7 +163,7 @@ def of_the_pair() -> Asked:
         for check, words in check_commands():
             seen = KeepingNode(node, SECONDS, memory)
             seen.asked = asked
-            task = pair.clock.run_task(partial(look, check, words, Config(), memory, seen))
+            task = pair.clock.run_task(partial(look, check, words, CheckConfig(), memory, seen))
             pair.clock.wait(task)
             assert task.value, task.error
     return asked

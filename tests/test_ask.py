@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks import ask
-from checks.plugin.config import Config, ConfigError, ResourceConfig, load
+from checks.plugin.config import CheckConfig, ConfigError, ResourceConfig, load
 from checks.probes import node as probes_node
 from checks.probes import process
 from checks.probes.hast import RESOURCE_NAME
@@ -37,7 +37,7 @@ OWN_FILES = {
     )
 }
 """Where devd has files of a name of its own (`-f`, `directory`) the gate keeps them shut."""
-WRITING = Config(ask_write=True)
+WRITING = CheckConfig(ask_write=True)
 HOSTILE = [
     *("; id", "|id", "&", "$(id)", "`id`", ">", "<", "*", "?", "~", "#", "\\", "'", '"', "''", "\n", "\n/bin/sh", "\0"),
     *(
@@ -77,11 +77,11 @@ def samples(rows: tuple[tuple[str, str, str], ...] = ask.READS + ask.WRITES) -> 
     return lines
 
 
-def is_admitted(line: str, config: Config = WRITING) -> bool:
+def is_admitted(line: str, config: CheckConfig = WRITING) -> bool:
     """Whether the gate runs it."""
     try:
         ask.admitted(line, lambda: config)
-    except ask.Refused:
+    except ask.LineRefused:
         return False
     return True
 
@@ -120,7 +120,7 @@ def test_what_is_admitted_is_run_word_for_word(asked: Asked) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ask.READS + ask.WRITES, ids=" ".join)
 def test_no_privilege_is_dead(row: tuple[str, str, str], asked: Asked) -> None:
-    points = ask.Points(Config)
+    points = ask.Points(CheckConfig)
     assert [line for line in asked if ask.fits(line.split(" ")[2:], row, points)]
 
 
@@ -131,8 +131,8 @@ def test_a_row_names_a_program_of_the_probes_and_says_what_for(row: tuple[str, s
 
 
 def test_only_the_writing_rows_need_leave_to_write() -> None:
-    assert all(is_admitted(line, Config()) for line in samples(ask.READS))
-    assert not any(is_admitted(line, Config()) for line in samples(ask.WRITES))
+    assert all(is_admitted(line, CheckConfig()) for line in samples(ask.READS))
+    assert not any(is_admitted(line, CheckConfig()) for line in samples(ask.WRITES))
     assert all(is_admitted(line, WRITING) for line in samples(ask.WRITES))
 
 
@@ -226,7 +226,7 @@ def test_a_line_in_another_form_than_the_probes_is_refused(line: str) -> None:
 
 
 def test_a_mount_point_of_the_configuration_is_admitted_as_it_stands_there() -> None:
-    config = Config(
+    config = CheckConfig(
         resource={"mail": ResourceConfig(mount_point="/srv/mail"), "home": ResourceConfig()}, ask_write=True
     )
     for command in (
@@ -249,7 +249,7 @@ def test_a_mount_point_of_the_configuration_is_admitted_as_it_stands_there() -> 
 def test_the_configuration_is_not_read_for_what_it_says_nothing_of() -> None:
     """It costs as much time as all the rest."""
 
-    def read() -> Config:
+    def read() -> CheckConfig:
         raise AssertionError("the configuration was read")
 
     for line in samples(ask.READS):

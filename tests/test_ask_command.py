@@ -139,7 +139,7 @@ def test_what_is_no_file_is_not_brought_to_the_disk(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "directory").mkdir()
     for path in tmp_path.iterdir():
-        with pytest.raises(ask.Refused, match="not a regular file"):
+        with pytest.raises(ask.LineRefused, match="not a regular file"):
             ask.refuse_what_is_no_file(["/usr/bin/fsync", str(path)])
 
 

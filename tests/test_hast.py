@@ -9,7 +9,7 @@ import pytest
 
 from checks.hast import CHECK
 from checks.hast_resource import errors_grew, rate
-from checks.probes.hast import Errors, Resource, Role, Status, parse_list
+from checks.probes.hast import LocalErrorCounters, Resource, Role, Status, parse_list
 from checks.probes.state_cache import Memory
 
 MIB = 1 << 20
@@ -119,7 +119,7 @@ def test_a_rate_needs_a_fall_of_the_same_worker_in_time_that_went_on() -> None:
 
 def failing(read: int, pid: int = 1029) -> Resource:
     assert FOUND.role is Role.PRIMARY and FOUND.status is Status.COMPLETE
-    return FOUND._replace(errors=Errors(read, 0, 0, 0), workerpid=pid)
+    return FOUND._replace(errors=LocalErrorCounters(read, 0, 0, 0), workerpid=pid)
 
 
 def test_errors_are_new_when_first_seen_when_they_grow_and_with_a_new_worker() -> None:

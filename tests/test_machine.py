@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from checks.probes.carp import CarpState
-from checks.probes.errors import Failed
+from checks.probes.errors import CommandFailed
 from checks.probes.filesystem import Mount
 from remediate.machine import KernelVhid, Machine, answers_as_read, parse_carp, parse_statfs
 
@@ -47,7 +47,7 @@ def test_a_device_that_is_no_text_is_shown() -> None:
 @pytest.mark.parametrize("raw", [b"", statfs()[:-1], statfs() + b"\0", statfs(version=0x20030518)])
 def test_another_structure_is_not_understood(raw: bytes) -> None:
     """FreeBSD 11 had shorter names, and an older version number."""
-    with pytest.raises(Failed, match="another structure"):
+    with pytest.raises(CommandFailed, match="another structure"):
         parse_statfs(raw)
 
 
@@ -62,7 +62,7 @@ def test_a_virtual_host_is_read_in_its_state(number: int, state: CarpState) -> N
     ids=["another vhid", "no count", "a state that is none", "a negative state"],
 )
 def test_another_virtual_host_is_not_taken_for_the_one_that_was_asked_for(request_: tuple[int, ...]) -> None:
-    with pytest.raises(Failed, match="vhid 2"):
+    with pytest.raises(CommandFailed, match="vhid 2"):
         parse_carp(CARPREQ.pack(*request_, b""), 2)
 
 
@@ -111,7 +111,7 @@ class Told(Machine):
         (Told(listed=()), False),
         (Told(listed=(ROOT._replace(device="garbage"),)), False),
         (Told(number=0), False),
-        (Told(error=Failed("statfs(2) fills in another structure")), False),
+        (Told(error=CommandFailed("statfs(2) fills in another structure")), False),
         (Told(error=AttributeError("undefined symbol: statfs")), False),
     ],
 )

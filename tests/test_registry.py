@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.registry import PREFIX, REGISTRY, Registered
+from checks.registry import PREFIX, REGISTRY, CheckEntry
 from remediate.contrib import lists
 from remediate.events.repair_request import REQUESTS
 from remediate.subcommands.answer import ORDERS
@@ -45,7 +45,7 @@ def test_every_module_with_a_check_is_registered() -> None:
 
 
 @pytest.mark.parametrize("each", REGISTRY, ids=lambda each: each.name)
-def test_a_check_is_what_its_registration_says(each: Registered) -> None:
+def test_a_check_is_what_its_registration_says(each: CheckEntry) -> None:
     check = each.load()
     assert check.name == each.name
     assert each.on_node or not check.uses_peer
@@ -86,7 +86,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     check, registry, scripts = (directory / name for name in TOUCHED)
     check.write_text((ROOT / "checks" / "devd.py").read_text().replace("check_devd", "check_thing"))
     text = registry.read_text()
-    registry.write_text(text.replace("REGISTRY = (\n", 'REGISTRY = (\n    Registered("check_thing", "a thing"),\n'))
+    registry.write_text(text.replace("REGISTRY = (\n", 'REGISTRY = (\n    CheckEntry("check_thing", "a thing"),\n'))
     line = 'check_devd = "checks.devd:main"\n'
     scripts.write_text(scripts.read_text().replace(line, line + line.replace("devd", "thing")))
     return directory

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, NoReturn
 
 from checks import VERSION
-from checks.plugin.config import PATH, SEVERITY_WORDS, Config, ConfigError, load
+from checks.plugin.config import PATH, SEVERITY_WORDS, CheckConfig, ConfigError, load
 from checks.plugin.finding import CRITICAL, UNKNOWN, WARNING, Severity, Table
 from checks.plugin.nagios import Context, Resource
 from checks.plugin.output import write
-from checks.plugin.runtime import Run
+from checks.plugin.runtime import CheckRun
 from checks.plugin.session import Session
 from checks.plugin.text import plain, size_range
 from checks.plugin.threshold import is_range
@@ -51,7 +51,7 @@ class CheckCommand(NamedTuple):
         except Exception as error:  # never a traceback, whatever the configuration holds
             return self._refuse(f"{type(error).__name__}: {error}")
         try:
-            return Run(self, session, severities).main()
+            return CheckRun(self, session, severities).main()
         except ConfigError as error:
             return self._refuse(error)
 
@@ -142,7 +142,7 @@ def add_thresholds(made: argparse.ArgumentParser, what: str, default: str, sizes
     made.add_argument("-c", "--critical", type=kind, metavar="RANGE", help=f"{what} (default: none)")
 
 
-def overrides(config: Config, options: argparse.Namespace, table: Table) -> dict[str, Severity]:
+def overrides(config: CheckConfig, options: argparse.Namespace, table: Table) -> dict[str, Severity]:
     """The severities that the user gave. A name that is no row is an error on the command line, where it can only be a
     mistake; in the configuration, which all checks share, it may belong to another check. Raises ConfigError."""
     given: dict[str, str] = {reason: word for reason, word in config.severity.items() if reason in table}

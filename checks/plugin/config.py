@@ -62,7 +62,7 @@ class ResourceConfig(NamedTuple):
     geli_key: str = ""
 
 
-class Config(NamedTuple):
+class CheckConfig(NamedTuple):
     """What the file says for checks; the defaults where it says nothing."""
 
     via: str = ""
@@ -84,12 +84,12 @@ class Config(NamedTuple):
 Interpreted = TypeVar("Interpreted")
 
 
-def load(path: str | None) -> Config:
+def load(path: str | None) -> CheckConfig:
     """The configuration at `path`, or at the default place, where it may be absent. Raises ConfigError."""
     return interpreted(path, _of_a_valid_file)
 
 
-def _of_a_valid_file(values: dict[str, object]) -> Config:
+def _of_a_valid_file(values: dict[str, object]) -> CheckConfig:
     """Raises TableError at the first mistake in any table; remediation is asked where the file has one of its own."""
     if not set(values).intersection(NOT_FOR_CHECKS):
         return from_tables(values)
@@ -161,14 +161,14 @@ def _refuse_unsafe(status: os.stat_result, where: str) -> None:
         raise ConfigError(f"{where}: larger than {LARGEST} bytes")
 
 
-def from_tables(values: dict[str, object]) -> Config:
+def from_tables(values: dict[str, object]) -> CheckConfig:
     """What checks use of the file's tables. Raises TableError at the first thing of it that is not as documented."""
     for key in values:
-        if key not in (*Config._fields, *NOT_FOR_CHECKS) or key == "hastd_repaired":
+        if key not in (*CheckConfig._fields, *NOT_FOR_CHECKS) or key == "hastd_repaired":
             raise TableError(f"unknown key `{key}`")
     for name in NOT_FOR_CHECKS:
         table(values, name)
-    timeout = values.get("timeout", Config().timeout)
+    timeout = values.get("timeout", CheckConfig().timeout)
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout <= 3600:
         raise TableError("`timeout` must be a number of seconds above 0 and at most 3600")
     severity = {reason: text(f"severity.{reason}", word) for reason, word in table(values, "severity").items()}
@@ -176,7 +176,7 @@ def from_tables(values: dict[str, object]) -> Config:
         one_of(f"severity.{reason}", (word,), tuple(SEVERITY_WORDS))
     resources = table(values, "resource")
     _refuse_pools_apart({name: _resource(table(resources, name), name) for name in resources})
-    return Config(
+    return CheckConfig(
         via=text("via", values.get("via", "")),
         peer=text("peer", values.get("peer", "")),
         timeout=float(timeout),

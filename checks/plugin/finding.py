@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from checks.probes.errors import (
-    Failed,
+    CommandFailed,
     Hangs,
     NoResource,
     NotFound,
@@ -72,7 +72,7 @@ COULD_NOT_LOOK = (
     Row("peer-is-this-node", UNKNOWN, "--peer leads to this node itself", "the pair was not judged"),
     Row(Hangs.reason, UNKNOWN, "a command timed out", "its result is unknown"),
     Row(StillHangs.reason, UNKNOWN, "a command abandoned earlier still hangs", "it is not started a second time"),
-    Row(Failed.reason, UNKNOWN, "a command failed in a way that says nothing", "what it was asked is not known"),
+    Row(CommandFailed.reason, UNKNOWN, "a command failed in a way that says nothing", "what it was asked is not known"),
     Row(NotUnderstood.reason, UNKNOWN, "output that is not what the tool prints", "nothing is guessed from it"),
     Row(
         Unreachable.reason,

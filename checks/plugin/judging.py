@@ -1,8 +1,7 @@
 """The judges of a check, as nagiosplugin has them: a `Context` for each kind of `Metric` that its resources read.
 
-What is ours is that a judgement names rows of the check's table: `Judged` is a `Result` that carries them as findings.
-One metric may call for several rows, or for none.
-"""
+What is ours is that a judgement names rows of the check's table: `JudgedMetric` is a `Result` that carries them as
+findings. One metric may call for several rows, or for none."""
 
 from __future__ import annotations
 
@@ -35,14 +34,14 @@ NUMBER = "number"
 """The context of a number that is shown and not judged."""
 
 
-class Judged(Result):
+class JudgedMetric(Result):
     """What a context makes of a metric: the rows of the table that it calls for."""
 
     findings: tuple[Finding, ...]
     unless_wrong = False
-    """Whether it counts only where nothing was found of the same resource (`Well`)."""
+    """Whether it counts only where nothing was found of the same resource (`OverallJudge`)."""
 
-    def __new__(cls, findings: Iterable[Finding], metric: Metric | None = None) -> Judged:
+    def __new__(cls, findings: Iterable[Finding], metric: Metric | None = None) -> JudgedMetric:
         """`metric` is None where the check says it of itself."""
         found = tuple(findings)
         worst = max((finding.severity for finding in found), key=lambda each: each.rank, default=Severity.OK)
@@ -67,19 +66,19 @@ class JudgedResults(Results):
         """Take results, and the findings of those that have some."""
         for result in results:
             super().add(result)
-            findings = result.findings if isinstance(result, Judged) and not self._is_idle(result) else ()
+            findings = result.findings if isinstance(result, JudgedMetric) and not self._is_idle(result) else ()
             for each in findings:
                 finding = each._replace(severity=self.severities.get(each.reason, each.severity))
                 if finding not in self.findings:
                     self.findings.append(finding)
         return self
 
-    def _is_idle(self, well: Judged) -> bool:
+    def _is_idle(self, well: JudgedMetric) -> bool:
         """Whether it would call well what something was found of; that a part could not be read is nothing of it."""
         return well.unless_wrong and any(
             result.findings
             for result in self.results
-            if isinstance(result, Judged) and result.resource is well.resource and result is not well
+            if isinstance(result, JudgedMetric) and result.resource is well.resource and result is not well
             if result.metric is None or result.metric.context != COULD_NOT_LOOK
         )
 
@@ -113,16 +112,16 @@ class Judge(Context):
         super().__init__(name)
         self.table, self.judge = table, judge
 
-    def evaluate(self, metric: Metric, resource: Resource) -> Judged:
+    def evaluate(self, metric: Metric, resource: Resource) -> JudgedMetric:
         """The rows that the function names."""
         said = self.judge(metric.value)
-        return Judged([self.table.finding(reason, metric.name, text) for reason, text in said], metric)
+        return JudgedMetric([self.table.finding(reason, metric.name, text) for reason, text in said], metric)
 
 
-class Well(Judge):
+class OverallJudge(Judge):
     """Judges the same, but only where nothing else was found of the resource, which says last what is well with it."""
 
-    def evaluate(self, metric: Metric, resource: Resource) -> Judged:
+    def evaluate(self, metric: Metric, resource: Resource) -> JudgedMetric:
         """The rows that the function names."""
         judged = super().evaluate(metric, resource)
         judged.unless_wrong = True
@@ -139,9 +138,9 @@ class Number(Context):
         """The ranges shown beside it."""
         return "", ""
 
-    def evaluate(self, metric: Metric, resource: Resource) -> Judged:
+    def evaluate(self, metric: Metric, resource: Resource) -> JudgedMetric:
         """Nothing."""
-        return Judged((), metric)
+        return JudgedMetric((), metric)
 
     def performance(self, metric: Metric, resource: Resource) -> Performance:
         """The number."""
@@ -165,13 +164,13 @@ class Threshold(ScalarContext):
         super().__init__(name, *ranges, fmt_metric=says)
         self.table, self.reasons, self.ranges, self.digits = table, reasons, ranges, digits
 
-    def evaluate(self, metric: Metric, resource: Any) -> Judged:
+    def evaluate(self, metric: Metric, resource: Any) -> JudgedMetric:
         """The row of the range that the number is outside of."""
         state = super().evaluate(metric, resource).state
         if state == Ok:
-            return Judged((), metric)
+            return JudgedMetric((), metric)
         reason = self.reasons[1] if state == Critical else self.reasons[0]
-        return Judged([self.table.finding(reason, resource.subject_of(metric.name), metric.description)], metric)
+        return JudgedMetric([self.table.finding(reason, resource.subject_of(metric.name), metric.description)], metric)
 
     def performance(self, metric: Metric, resource: Resource) -> Performance:
         """The number with its ranges as the user wrote them."""

@@ -24,7 +24,7 @@ SAME_DAY = 20 * 3600
 """Seconds ahead up to which an hour is said without its day."""
 
 
-class Suspended(NamedTuple):
+class NodeMaintenance(NamedTuple):
     """A node under maintenance, as seen at `now` (seconds since 1970)."""
 
     node: str
@@ -51,7 +51,7 @@ class Suspended(NamedTuple):
         return {"node": self.node, **self.found._asdict(), "since": utc(self.found.since), "until": until}
 
 
-def suspended(nodes: list[Node], now: float, unknown: list[tuple[str, ProbeError]]) -> list[Suspended]:
+def suspended(nodes: list[Node], now: float, unknown: list[tuple[str, ProbeError]]) -> list[NodeMaintenance]:
     """The nodes under maintenance, of those that were read. `unknown` gets those of which it is unknown: the file
     is damaged, and nothing is promoted there, or whoever asks may not read it."""
     found = []
@@ -66,5 +66,5 @@ def suspended(nodes: list[Node], now: float, unknown: list[tuple[str, ProbeError
             continue
         else:
             if kept is not None and not kept.is_over(now):
-                found.append(Suspended(node.label, kept, now))
+                found.append(NodeMaintenance(node.label, kept, now))
     return found

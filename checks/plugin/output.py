@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from checks.plugin.finding import Finding, Severity
 from checks.plugin.judging import JudgedResults
-from checks.plugin.maintenance import Suspended
+from checks.plugin.maintenance import NodeMaintenance
 from checks.plugin.nagios import Check, Metric, Performance, Summary
 from checks.plugin.text import plain
 from checks.probes.node import Node
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 
 FIRST_LINE = 1200
 """Characters of findings on the first line; more are counted there and shown by -v."""
@@ -59,7 +59,7 @@ class Report(NamedTuple):
     check: Check
     nodes: list[Node]
     remarks: list[str]
-    suspended: list[Suspended]
+    suspended: list[NodeMaintenance]
 
     @property
     def severity(self) -> Severity:
@@ -173,14 +173,14 @@ def _metric(metric: Metric, number: Performance) -> dict[str, object]:
     }
 
 
-def _ran(entry: Completed | tuple[str, str]) -> str:
-    if isinstance(entry, Completed):
+def _ran(entry: CompletedCommand | tuple[str, str]) -> str:
+    if isinstance(entry, CompletedCommand):
         return f"`{' '.join(entry.argv)}` exited with {entry.status} after {entry.seconds:.2f} s"
     return f"`{entry[0]}`: {entry[1]}"
 
 
-def _evidence(node: Node, entry: Completed | tuple[str, str]) -> dict[str, object]:
-    if not isinstance(entry, Completed):
+def _evidence(node: Node, entry: CompletedCommand | tuple[str, str]) -> dict[str, object]:
+    if not isinstance(entry, CompletedCommand):
         return {"node": node.label, "command": entry[0], "error": entry[1]}
     return {
         "node": node.label,

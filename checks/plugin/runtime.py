@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import UNKNOWN, Severity
-from checks.plugin.judging import Judged, JudgedResults, Number, could_not_look
-from checks.plugin.maintenance import Suspended, suspended
+from checks.plugin.judging import JudgedMetric, JudgedResults, Number, could_not_look
+from checks.plugin.maintenance import NodeMaintenance, suspended
 from checks.plugin.nagios import Check
 from checks.plugin.output import Report, StatusText, as_json, long_lines, status_line, write
 from checks.plugin.session import Session
@@ -32,14 +32,14 @@ WATCHDOG = 0.1
 """Seconds before the end of --timeout at which a check that has not spoken is ended, whatever it is doing."""
 
 
-class Run:
+class CheckRun:
     """One run of a check: it speaks once, at its end or when its time is over, and says all that was found by then."""
 
     def __init__(self, command: CheckCommand, session: Session, severities: dict[str, Severity]) -> None:
         self.command = command
         self.session = session
         self.results = JudgedResults(command.table, severities)
-        self.suspended: list[Suspended] = []
+        self.suspended: list[NodeMaintenance] = []
         self.check = Check(self.results, StatusText(), could_not_look(command.table), Number(), name=command.title)
         self.speak = threading.Lock()
 
@@ -108,7 +108,7 @@ class Run:
 
     def add(self, reason: str, subject: str, text: str) -> None:
         """A finding that is of no metric."""
-        self.results.add(Judged([self.command.table.finding(reason, subject, text)]))
+        self.results.add(JudgedMetric([self.command.table.finding(reason, subject, text)]))
 
     def could_not_look(self, subject: str, error: ProbeError) -> None:
         self.add(error.reason, subject, str(error))

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from checks.plugin.config import Config, prefix_words
+from checks.plugin.config import CheckConfig, prefix_words
 from checks.plugin.text import name_list
 from checks.probes.errors import NoResource, NotTheOther, ProbeError, Unreachable
 from checks.probes.hung_commands import GivenUpCommands
@@ -14,22 +14,22 @@ from checks.probes.node import Deadline, Node
 from checks.probes.state_cache import Memory
 
 if TYPE_CHECKING:
-    from checks.probes.as_primary import Known
-    from checks.probes.beneath import Wanted
+    from checks.probes.as_primary import PrimaryKnowledge
+    from checks.probes.beneath import ResourceDevices
     from checks.probes.hast_conf import ConfiguredResource
 
 
 class Session:
     """What one run of a check works with."""
 
-    def __init__(self, options: argparse.Namespace, config: Config, clock: Callable[[], float]) -> None:
+    def __init__(self, options: argparse.Namespace, config: CheckConfig, clock: Callable[[], float]) -> None:
         self.options = options
         self.config = config
         self.clock = clock
         """Seconds since 1970."""
         self.memory = Memory(options.state_dir or config.state_dir or None)
         self.remarks: list[str] = []
-        self.hastds: dict[Node, Known] = {}
+        self.hastds: dict[Node, PrimaryKnowledge] = {}
         """Of nodes that were asked whether their hastd works as primary (`checks.standby`)."""
         self._devices: frozenset[str] = frozenset()
         given_up = GivenUpCommands(self.memory, clock)
@@ -92,10 +92,10 @@ class Session:
             raise NoResource(f"{name_list(missing)} not in hast.conf: {known}" if missing else known)
         return {name: found[name] for name in self.options.resource or found}
 
-    def wanted(self, resource: ConfiguredResource) -> Wanted:
+    def wanted(self, resource: ConfiguredResource) -> ResourceDevices:
         """What has to be mounted of one of `resources`."""
-        from checks.probes.beneath import Wanted
+        from checks.probes.beneath import ResourceDevices
 
         settings = self.config.for_resource(resource.name)
         others = self._devices - {resource.device}
-        return Wanted(resource.name, resource.device, settings.device, settings.pool, others)
+        return ResourceDevices(resource.name, resource.device, settings.device, settings.pool, others)

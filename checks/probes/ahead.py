@@ -30,7 +30,7 @@ LOGINS = ("ssh", ASK)
 """Prefixes through which each call costs a login or a gate. Others are asked one question at a time."""
 
 
-class Answer(NamedTuple):
+class CommandAnswer(NamedTuple):
     """What a command printed, and its exit status."""
 
     status: int
@@ -51,11 +51,11 @@ def command(questions: Sequence[tuple[str, ...]], seconds: float) -> tuple[str, 
     return tuple(words)
 
 
-class Hung(NamedTuple):
+class HungCommand(NamedTuple):
     """The command did not end in time, and was killed."""
 
 
-def answers(text: str, count: int) -> list[Answer | Hung | None]:
+def answers(text: str, count: int) -> list[CommandAnswer | HungCommand | None]:
     """The answers to so many questions, None where there is none. Raises NotUnderstood."""
     import json
 
@@ -69,10 +69,10 @@ def answers(text: str, count: int) -> list[Answer | Hung | None]:
         raise NotUnderstood(f"the answer of {ASK} {BATCH}", text) from None
 
 
-def _answer(one: object) -> Answer | Hung:
+def _answer(one: object) -> CommandAnswer | HungCommand:
     """Raises ValueError."""
     if one == HANGS:
-        return Hung()
+        return HungCommand()
     if not isinstance(one, list) or len(one) != 3:
         raise ValueError("not status, output, errors")
     status, stdout, stderr = one
@@ -80,4 +80,4 @@ def _answer(one: object) -> Answer | Hung:
         raise ValueError("no exit status")
     if not isinstance(stdout, str) or not isinstance(stderr, str):
         raise ValueError("no text")
-    return Answer(status, stdout, stderr)
+    return CommandAnswer(status, stdout, stderr)

@@ -34,7 +34,7 @@ HASTD, PIDFILE = "/sbin/hastd", "/var/run/hastd.pid"
 VERSION = 1
 
 
-class Facts(NamedTuple):
+class HastdBuild(NamedTuple):
     """What it depends on, on one node."""
 
     kernel: str
@@ -53,7 +53,7 @@ class Facts(NamedTuple):
         return self.kernel, self.hastd
 
 
-class Seen(NamedTuple):
+class HastdObservation(NamedTuple):
     """What was seen of a hastd: whether it works as primary, how that was seen, and when (seconds since 1970)."""
 
     works: bool
@@ -62,7 +62,7 @@ class Seen(NamedTuple):
     known_as: tuple[str, str]
 
 
-class Known(NamedTuple):
+class PrimaryKnowledge(NamedTuple):
     """What is known. `seen`: of this kernel and this hastd, not only of their release."""
 
     as_primary: AsPrimary
@@ -70,11 +70,11 @@ class Known(NamedTuple):
     why: str
 
 
-def of_this_machine() -> Facts:
+def of_this_machine() -> HastdBuild:
     """The facts of the machine that this runs on, but for what its kernel has to be asked. Raises nothing."""
     ours = os.uname()
     hastd, placed = _file(HASTD)
-    return Facts(f"{ours.release} {ours.version}", None, hastd, _runs(placed))
+    return HastdBuild(f"{ours.release} {ours.version}", None, hastd, _runs(placed))
 
 
 @cache
@@ -108,19 +108,19 @@ def answer() -> str:
     return to_text(of_this_machine()._replace(ends=kernel_ends_reads()))
 
 
-def to_text(facts: Facts) -> str:
+def to_text(facts: HastdBuild) -> str:
     """The JSON object of an answer."""
     import json
 
     return json.dumps({"version": VERSION, **facts._asdict()}) + "\n"
 
 
-def facts(node: Node) -> Facts:
+def facts(node: Node) -> HastdBuild:
     """The facts of a node. Raises ProbeError."""
     return parse_facts(node.run(*QUESTION).stdout)
 
 
-def parse_facts(text: str) -> Facts:
+def parse_facts(text: str) -> HastdBuild:
     """Out of an answer. Raises NotUnderstood."""
     import json
 
@@ -130,12 +130,12 @@ def parse_facts(text: str) -> Facts:
             raise ValueError("not of version 1")
         if not all(values[each] in (True, False, None) for each in ("ends", "runs")):
             raise ValueError("not known, yes or no")
-        return Facts(values["kernel"], values["ends"], values["hastd"], values["runs"])
+        return HastdBuild(values["kernel"], values["ends"], values["hastd"], values["runs"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise NotUnderstood("the answer to " + " ".join(QUESTION), text) from None
 
 
-def seen(node: Node) -> Seen | None:
+def seen(node: Node) -> HastdObservation | None:
     """What was seen of the hastd of a node; None where nothing was. Raises ProbeError."""
     import json
 
@@ -149,7 +149,7 @@ def seen(node: Node) -> Seen | None:
         raise NotUnderstood(NAME, text) from None
 
 
-def from_values(values: object) -> Seen | None:
+def from_values(values: object) -> HastdObservation | None:
     """Out of the object in its file; None out of an empty one. Raises NotUnderstood."""
     if not values:
         return None
@@ -157,26 +157,26 @@ def from_values(values: object) -> Seen | None:
         if not isinstance(values, dict) or values["version"] != VERSION or not isinstance(values["works"], bool):
             raise ValueError("not of version 1")
         known_as = (str(values["kernel"]), str(values["hastd"]))
-        return Seen(values["works"], str(values["how"]), since_1970(values["at"]), known_as)
+        return HastdObservation(values["works"], str(values["how"]), since_1970(values["at"]), known_as)
     except (ValueError, KeyError, TypeError):
         raise NotUnderstood(NAME, repr(values)) from None
 
 
-def to_values(seen: Seen) -> dict[str, object]:
+def to_values(seen: HastdObservation) -> dict[str, object]:
     """The object for the file."""
     kernel, hastd = seen.known_as
     what = {"works": seen.works, "how": seen.how, "at": utc(seen.at), "kernel": kernel, "hastd": hastd}
     return {"version": VERSION, **what}
 
 
-def known(node: Node, repaired: bool) -> Known:
+def known(node: Node, repaired: bool) -> PrimaryKnowledge:
     """What is known of the hastd of a node. `repaired`: an administrator says that it is. Raises ProbeError where not
     even its release can be read; what else cannot be read is said."""
     if repaired:
         return judge("", True, None, None)
     release, notes = bug_292322.release(node), list[str]()
-    found: Facts | None = None
-    was: Seen | None = None
+    found: HastdBuild | None = None
+    was: HastdObservation | None = None
     if not is_older(release):
         try:
             found = facts(node)
@@ -192,19 +192,23 @@ def is_older(release: str) -> bool:
     return bug_292322.as_primary(release, repaired=False) is AsPrimary.WORKS
 
 
-def judge(release: str, repaired: bool, found: Facts | None, was: Seen | None) -> Known:
+def judge(release: str, repaired: bool, found: HastdBuild | None, was: HastdObservation | None) -> PrimaryKnowledge:
     """What is known of a hastd, from its release, what the configuration says, the facts, and what was seen of it."""
     if repaired:
-        return Known(AsPrimary.WORKS, False, "the configuration says that it is patched (hastd_repaired)")
+        return PrimaryKnowledge(AsPrimary.WORKS, False, "the configuration says that it is patched (hastd_repaired)")
     if is_older(release):
-        return Known(AsPrimary.WORKS, False, f"{release} is not affected")
+        return PrimaryKnowledge(AsPrimary.WORKS, False, f"{release} is not affected")
     if found is not None and found.ends:
-        return Known(AsPrimary.WORKS, True, "reads of this kernel end at a control message")
+        return PrimaryKnowledge(AsPrimary.WORKS, True, "reads of this kernel end at a control message")
     runs = ""
     if found is not None and was is not None and was.known_as == found.known_as:
         if found.runs is not False:
-            return Known(AsPrimary.WORKS if was.works else AsPrimary.FAILS, True, f"{was.how}, {utc(was.at)}")
+            return PrimaryKnowledge(
+                AsPrimary.WORKS if was.works else AsPrimary.FAILS, True, f"{was.how}, {utc(was.at)}"
+            )
         runs = ": the one that runs is not the one that is installed, and was not started again"
     by_release = bug_292322.as_primary(release, repaired=False)
     known = "has it" if by_release is AsPrimary.FAILS else "may have it"
-    return Known(by_release, False, f"hastd of {release} {known}, and this one was not seen to work as primary{runs}")
+    return PrimaryKnowledge(
+        by_release, False, f"hastd of {release} {known}, and this one was not seen to work as primary{runs}"
+    )

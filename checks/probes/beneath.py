@@ -30,7 +30,7 @@ IN_NO_DEVICE = frozenset({"autofs", "devfs", "fdescfs", "linprocfs", "linsysfs",
 """Kinds of file systems that lie on no device of this node."""
 
 
-class Lies(enum.Enum):
+class Location(enum.Enum):
     """Where a file system lies, as far as a resource goes."""
 
     ON_IT = "on the resource"
@@ -39,7 +39,7 @@ class Lies(enum.Enum):
     NOT_KNOWN = "it is not known on what"
 
 
-class Wanted(NamedTuple):
+class ResourceDevices(NamedTuple):
     """What belongs to a resource on this node: its device of HAST; the device of its file system and its pool, where
     they are configured."""
 
@@ -59,7 +59,7 @@ class Wanted(NamedTuple):
 class Ground(NamedTuple):
     """Where a mounted file system lies, and in words what is mounted and what that lies on."""
 
-    lies: Lies
+    lies: Location
     says: str
     on_hast: bool = False
     """Some of it lies on a device of HAST, of this resource or of another."""
@@ -69,20 +69,20 @@ class Ground(NamedTuple):
     """Why it is not known whether its pool is suspended."""
 
 
-def ground(node: Node, mount: Mount, wanted: Wanted) -> Ground:
+def ground(node: Node, mount: Mount, wanted: ResourceDevices) -> Ground:
     """Where a mounted file system lies. Raises nothing: what cannot be read is NOT_KNOWN, and why."""
     if mount.kind == "zfs":
         return _of_a_pool(node, mount.device.partition("/")[0], wanted)
     if mount.device in (wanted.hast, wanted.device):
-        return Ground(Lies.ON_IT, mount.device, True)
+        return Ground(Location.ON_IT, mount.device, True)
     if mount.kind in IN_NO_DEVICE:
-        return Ground(Lies.ELSEWHERE, f"{mount.device} ({mount.kind})")
+        return Ground(Location.ELSEWHERE, f"{mount.device} ({mount.kind})")
     if not mount.device.startswith(geom.DEVICES):
-        return Ground(Lies.NOT_KNOWN, f"{mount.device} ({mount.kind})")
-    return of_devices(node, (zpool.Group((mount.device,), False),), wanted)
+        return Ground(Location.NOT_KNOWN, f"{mount.device} ({mount.kind})")
+    return of_devices(node, (zpool.DeviceGroup((mount.device,), False),), wanted)
 
 
-def of_devices(node: Node, groups: Iterable[zpool.Group], wanted: Wanted) -> Ground:
+def of_devices(node: Node, groups: Iterable[zpool.DeviceGroup], wanted: ResourceDevices) -> Ground:
     """The same of the devices that something is made of. Raises nothing."""
     looking = _Looking(node, wanted)
     return looking.judged(tuple(groups))
@@ -96,26 +96,26 @@ def lies_on_hast(node: Node, mount: Mount, devices: frozenset[str]) -> bool | No
     if mount.kind in IN_NO_DEVICE or re.fullmatch(DISK, mount.device):
         return False
     first, *rest = sorted(devices) or [HAST]
-    found = ground(node, mount, Wanted("", first, others=frozenset(rest)))
-    return None if found.lies is Lies.NOT_KNOWN else found.lies is not Lies.ELSEWHERE or found.on_hast
+    found = ground(node, mount, ResourceDevices("", first, others=frozenset(rest)))
+    return None if found.lies is Location.NOT_KNOWN else found.lies is not Location.ELSEWHERE or found.on_hast
 
 
-def by_name(device: str, wanted: Wanted) -> Lies:
+def by_name(device: str, wanted: ResourceDevices) -> Location:
     """What the name of a device proves."""
     if device in (wanted.hast, wanted.device):
-        return Lies.ON_IT
+        return Location.ON_IT
     if device in wanted.others or re.fullmatch(DISK, device):
-        return Lies.ELSEWHERE
+        return Location.ELSEWHERE
     if not device.startswith(HAST):
-        return Lies.NOT_KNOWN
+        return Location.NOT_KNOWN
     under = [each for each in (wanted.hast, *wanted.others) if device.startswith(each)]
     layered = [each for each in under if re.fullmatch(LAYERS, device[len(each) :])]
     if layered:
-        return Lies.ON_IT if max(layered, key=len) == wanted.hast else Lies.ELSEWHERE
-    return Lies.NOT_KNOWN if wanted.hast in under else Lies.ELSEWHERE
+        return Location.ON_IT if max(layered, key=len) == wanted.hast else Location.ELSEWHERE
+    return Location.NOT_KNOWN if wanted.hast in under else Location.ELSEWHERE
 
 
-def _of_a_pool(node: Node, pool: str, wanted: Wanted) -> Ground:
+def _of_a_pool(node: Node, pool: str, wanted: ResourceDevices) -> Ground:
     """What a pool is made of decides, where it can be read; else its name."""
     suspended = ""
     try:
@@ -126,23 +126,23 @@ def _of_a_pool(node: Node, pool: str, wanted: Wanted) -> Ground:
         suspended = suspended or (str(error) if isinstance(error, Hangs) else "")
         unread = None if suspended else error
         if pool in wanted.pools:
-            return Ground(Lies.ON_IT, f"the pool {pool}", True, suspended, unread)
+            return Ground(Location.ON_IT, f"the pool {pool}", True, suspended, unread)
         says = f"the pool {pool}, and what it is made of is not known ({error})"
-        return Ground(Lies.NOT_KNOWN, says, suspended=suspended, unread=unread)
-    if found.lies is Lies.NOT_KNOWN and pool in wanted.pools:
-        return Ground(Lies.ON_IT, f"the pool {pool}", True, suspended)
+        return Ground(Location.NOT_KNOWN, says, suspended=suspended, unread=unread)
+    if found.lies is Location.NOT_KNOWN and pool in wanted.pools:
+        return Ground(Location.ON_IT, f"the pool {pool}", True, suspended)
     return found._replace(says=f"the pool {pool} of {found.says}", suspended=suspended)
 
 
 class _Looking:
     """One look; the graph of providers is read once, and only where names do not suffice."""
 
-    def __init__(self, node: Node, wanted: Wanted) -> None:
+    def __init__(self, node: Node, wanted: ResourceDevices) -> None:
         self.node, self.wanted = node, wanted
         self.unread = ""
         self._graph: Graph | None = None
 
-    def judged(self, groups: tuple[zpool.Group, ...]) -> Ground:
+    def judged(self, groups: tuple[zpool.DeviceGroup, ...]) -> Ground:
         """Where what is made of these groups lies."""
         devices = [device for group in groups for device in group.devices]
         named = ", ".join(devices)
@@ -157,7 +157,7 @@ class _Looking:
             parts |= whole if whole is not None else frozenset().union(*known)
         if unknown:
             why = f" ({self.unread})" if self.unread else ""
-            return Ground(Lies.NOT_KNOWN, f"{named}, and on what {', '.join(unknown)} lies is not known{why}")
+            return Ground(Location.NOT_KNOWN, f"{named}, and on what {', '.join(unknown)} lies is not known{why}")
         lies = self._lies(parts)
         says = named if set(devices) == parts else f"{named}, which lies on {', '.join(sorted(parts))}"
         return Ground(lies, says, bool(self._of_hast(parts)))
@@ -172,9 +172,9 @@ class _Looking:
         if found is not None:
             return self._of_provider(found, frozenset())
         lies = by_name(device, self.wanted)
-        if lies is Lies.ON_IT:
+        if lies is Location.ON_IT:
             return frozenset({self.wanted.hast})
-        return frozenset({device}) if lies is Lies.ELSEWHERE else None
+        return frozenset({device}) if lies is Location.ELSEWHERE else None
 
     def _hast(self) -> frozenset[str]:
         return self.wanted.others | {self.wanted.hast, *([self.wanted.device] if self.wanted.device else [])}
@@ -187,12 +187,12 @@ class _Looking:
     def _all_hast(self, parts: Set[str]) -> bool:
         return self._of_hast(parts) == parts
 
-    def _lies(self, parts: set[str]) -> Lies:
+    def _lies(self, parts: set[str]) -> Location:
         if not self._of_hast(parts):
-            return Lies.ELSEWHERE
+            return Location.ELSEWHERE
         if not self._all_hast(parts):
-            return Lies.IN_PART
-        return Lies.ON_IT if parts & {self.wanted.hast, self.wanted.device} else Lies.ELSEWHERE
+            return Location.IN_PART
+        return Location.ON_IT if parts & {self.wanted.hast, self.wanted.device} else Location.ELSEWHERE
 
     def _provider(self, device: str) -> Provider | None:
         if self._graph is None and not self.unread:

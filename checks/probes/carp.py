@@ -6,13 +6,13 @@ import re
 from typing import NamedTuple
 
 from checks.probes import ifconfig
-from checks.probes.errors import Failed, NotUnderstood
+from checks.probes.errors import CommandFailed, NotUnderstood
 from checks.probes.node import Node
 from checks.probes.vhid import STATES as STATES
-from checks.probes.vhid import Asked as Asked
 from checks.probes.vhid import CarpState as CarpState
-from checks.probes.vhid import Lacking as Lacking
+from checks.probes.vhid import NoCarpState as NoCarpState
 from checks.probes.vhid import NotReady as NotReady
+from checks.probes.vhid import ResourceCarp as ResourceCarp
 from checks.probes.vhid import Vhid as Vhid
 from checks.probes.vhid import asked as asked
 from checks.probes.vhid import matched as matched
@@ -43,7 +43,7 @@ def vhids(node: Node) -> tuple[Vhid, ...]:
     """The virtual hosts of all interfaces; a line that is not understood is noted on the node. Raises ProbeError."""
     completed = node.run("ifconfig", "-a")
     if completed.status != 0:
-        raise Failed(f"`ifconfig -a` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`ifconfig -a` exits with {completed.status}: {completed.words}")
     found = ifconfig.parse(completed.stdout)
     node.note_odd("ifconfig", found.odd)
     return found.vhids
@@ -55,7 +55,7 @@ def settings(node: Node) -> CarpSysctl:
     if "unknown oid" in completed.stderr:
         raise CarpNotLoaded("net.inet.carp: unknown oid, the carp module is not loaded")
     if completed.status != 0:
-        raise Failed(f"`sysctl net.inet.carp` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`sysctl net.inet.carp` exits with {completed.status}: {completed.words}")
     found, odd = parse_sysctl(completed.stdout)
     node.note_odd("sysctl net.inet.carp", odd)
     return found

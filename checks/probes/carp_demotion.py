@@ -26,7 +26,7 @@ STAND_IN = f"/var/run/hastwatch/{NAME}"
 """Where it is written while the state directory takes nothing. The one with the higher number counts."""
 
 
-class Why(enum.Enum):
+class DemotionCause(enum.Enum):
     """Why a node holds itself back. The values are in the file and on the screen."""
 
     BOOT = "boot"
@@ -74,33 +74,33 @@ class Why(enum.Enum):
     """A node that serves, and must lose the election against any other node that serves."""
 
 
-PARTED = (Why.APART, Why.QUIET, Why.WROTE_LESS)
+PARTED = (DemotionCause.APART, DemotionCause.QUIET, DemotionCause.WROTE_LESS)
 """Reasons of a node that serves; they end when the other node is connected."""
-STAYS = (Why.SPLIT_BRAIN, Why.STALE, Why.NO_COPY, Why.BOOT_ALONE)
+STAYS = (DemotionCause.SPLIT_BRAIN, DemotionCause.STALE, DemotionCause.NO_COPY, DemotionCause.BOOT_ALONE)
 """Reasons of a node that refused a promotion: they hold a standby back until it is connected again, though only as
 MASTER it compares the copies. Else two such nodes would throw the address at each other."""
-HALF = (Why.NO_FAILBACK, Why.NOT_CONNECTED, Why.APART)
+HALF = (DemotionCause.NO_FAILBACK, DemotionCause.NOT_CONNECTED, DemotionCause.APART)
 """Reasons for which a node holds back by half (`remediate.failover.demotion_reasons.amount`)."""
-MILD = (*HALF, Why.QUIET, Why.WROTE_LESS)
+MILD = (*HALF, DemotionCause.QUIET, DemotionCause.WROTE_LESS)
 """Reasons of a node that could serve if it had to, or does."""
 
 
-class Reason(NamedTuple):
+class DemotionReason(NamedTuple):
     """One reason, and the resource or node that it is about, empty where it is this whole node."""
 
-    why: Why
+    why: DemotionCause
     about: str = ""
 
     def __str__(self) -> str:
         return f"{self.about}: {self.why.value}" if self.about else self.why.value
 
 
-class Held(NamedTuple):
+class DemotionRecord(NamedTuple):
     """What is recorded: our share in the counter is `amount`, or on the way from there to `target`, which began
     when the counter stood at `before`. `boot`: the mark of the boot that it is of (`boot_time`). `number` rises with
     every record: of two, the higher one is the newer."""
 
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[DemotionReason, ...] = ()
     amount: int = 0
     target: int = 0
     before: int = 0
@@ -119,19 +119,19 @@ class Held(NamedTuple):
         return ", ".join(map(str, self.reasons))
 
 
-def read(node: Node) -> Held:
+def read(node: Node) -> DemotionRecord:
     """The newest that a node has recorded, nothing where there is no file. Raises ProbeError."""
     return max((_read(node, path) for path in (PATH, STAND_IN)), key=lambda held: held.number)
 
 
-def _read(node: Node, path: str) -> Held:
+def _read(node: Node, path: str) -> DemotionRecord:
     try:
         return parse(node.read(path))
     except NotFound:
-        return Held()
+        return DemotionRecord()
 
 
-def parse(text: str) -> Held:
+def parse(text: str) -> DemotionRecord:
     """A record out of its file. Raises NotUnderstood."""
     import json
 
@@ -142,13 +142,13 @@ def parse(text: str) -> Held:
     return from_values(values)
 
 
-def from_values(values: object) -> Held:
+def from_values(values: object) -> DemotionRecord:
     """A record out of the object in its file. Raises NotUnderstood."""
     try:
         if not isinstance(values, dict) or not isinstance(values["reasons"], list):
             raise ValueError("not a record")
         read_reason = {1: _sentence, 2: _reason}[values["version"]]
-        return Held(
+        return DemotionRecord(
             tuple(map(read_reason, values["reasons"])),
             int(str(values["amount"])),
             int(str(values["target"])),
@@ -161,35 +161,35 @@ def from_values(values: object) -> Held:
         raise NotUnderstood(NAME, repr(values)) from None
 
 
-def to_values(held: Held) -> dict[str, object]:
+def to_values(held: DemotionRecord) -> dict[str, object]:
     """The object for the file."""
     reasons = [{"why": reason.why.value, "about": reason.about} for reason in held.reasons]
     return {"version": 2, **held._asdict(), "reasons": reasons}
 
 
-def _reason(value: object) -> Reason:
+def _reason(value: object) -> DemotionReason:
     """Raises ValueError, KeyError and TypeError where it is none."""
     if not isinstance(value, dict):
         raise TypeError("not a reason")
-    return Reason(Why(value["why"]), str(value["about"]))
+    return DemotionReason(DemotionCause(value["why"]), str(value["about"]))
 
 
-def _sentence(value: object) -> Reason:
+def _sentence(value: object) -> DemotionReason:
     """One of version 1. Raises ValueError where it is none."""
     about, _, why = str(value).rpartition(": ")
-    return Reason(Why(why), about)
+    return DemotionReason(DemotionCause(why), about)
 
 
-def share(kept: Held, boot: str, demotion: int) -> Held:
+def share(kept: DemotionRecord, boot: str, demotion: int) -> DemotionRecord:
     """What of ours is in the counter, which stands at `demotion` in the boot `boot`: the record, held against it.
 
     A crash between writing down and doing leaves a share on the way; the counter then tells on which side it is. Where
     it is neither, others have changed it meanwhile, and what is unknown counts as not ours.
     """
     if not same_boot(kept.boot, boot):
-        return Held(boot=boot)
+        return DemotionRecord(boot=boot)
     if kept.target != kept.amount:
         done = demotion == kept.before + kept.target - kept.amount
         amount = kept.target if done else kept.amount if demotion == kept.before else 0
         kept = kept._replace(amount=amount, target=amount)
-    return kept if demotion >= kept.amount else Held(boot=boot)
+    return kept if demotion >= kept.amount else DemotionRecord(boot=boot)

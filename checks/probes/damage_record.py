@@ -21,7 +21,7 @@ NAME = "{name}.ledger.json"
 PATH = f"/var/db/hastwatch/{NAME}"
 
 
-class Anew(enum.Enum):
+class RecreationStage(enum.Enum):
     """How far a damaged copy has been recreated; the values are those in the file."""
 
     NO = "not made anew"
@@ -34,7 +34,11 @@ class Anew(enum.Enum):
         return RECREATED[self]
 
 
-RECREATED = {Anew.NO: "not recreated", Anew.BLANK: "recreated", Anew.FILLS: "being filled by a synchronisation"}
+RECREATED = {
+    RecreationStage.NO: "not recreated",
+    RecreationStage.BLANK: "recreated",
+    RecreationStage.FILLS: "being filled by a synchronisation",
+}
 
 
 class Damage(NamedTuple):
@@ -43,13 +47,13 @@ class Damage(NamedTuple):
 
     at: float
     says: str
-    anew: Anew = Anew.NO
+    anew: RecreationStage = RecreationStage.NO
     anew_at: float = 0.0
 
     @property
     def sentence(self) -> str:
         """For people."""
-        how = "" if self.anew is Anew.NO else f"; {self.anew.sentence} since {utc(self.anew_at)}"
+        how = "" if self.anew is RecreationStage.NO else f"; {self.anew.sentence} since {utc(self.anew_at)}"
         return f"a write failed on this copy: {self.says}{how}"
 
 
@@ -78,7 +82,7 @@ def from_values(values: object) -> Damage | None:
     if not isinstance(values, dict):
         raise TypeError("no damage")
     at, anew_at = since_1970(values["at"]), since_1970(values["anew_at"])
-    return Damage(at, str(values["says"]), Anew(values["anew"]), anew_at)
+    return Damage(at, str(values["says"]), RecreationStage(values["anew"]), anew_at)
 
 
 def to_values(damage: Damage) -> dict[str, object]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from checks.probes.devd_conf import Configuration, NotThere
-from checks.probes.errors import Failed, NotFound, NotUnderstood
+from checks.probes.devd_conf import DevdConfiguration, DevdConfMissing
+from checks.probes.errors import CommandFailed, NotFound, NotUnderstood
 from checks.probes.filesystem import refuse_missing
 from checks.probes.node import Node
 from checks.probes.processes import DEVD, Process, daemons, title
@@ -49,7 +49,7 @@ def has_socket(node: Node) -> bool:
     and the kernel takes connections for a devd that hangs too, until its queue is full. Raises ProbeError."""
     asked = node.run(*SOCKETS)
     if asked.status != 0:
-        raise Failed(f"`{' '.join(SOCKETS)}` exits with {asked.status}: {asked.words}")
+        raise CommandFailed(f"`{' '.join(SOCKETS)}` exits with {asked.status}: {asked.words}")
     return SOCKET in parse_sockets(asked.stdout)
 
 
@@ -67,15 +67,15 @@ def action(found: tuple[Process, ...], daemon: Process) -> Process | None:
     return next((process for process in found if process.ppid == daemon.pid), None)
 
 
-def configured(node: Node, daemon: Process | None) -> Configuration:
-    """What devd reads: the file it was started with, then *.conf of the directories that this names. Raises Wrong,
-    NotThere and ProbeError."""
+def configured(node: Node, daemon: Process | None) -> DevdConfiguration:
+    """What devd reads: the file it was started with, then *.conf of the directories that this names. Raises
+    DevdConfError, NotThere and ProbeError."""
     file = MAIN_FILE if daemon is None else main_file(title(node, daemon.pid))
-    made = Configuration()
+    made = DevdConfiguration()
     try:
         made.read(node.read(file), file)
     except NotFound:
-        raise NotThere(file) from None
+        raise DevdConfMissing(file) from None
     directories = tuple(made.directories)
     for rank, directory in enumerate(directories, 1):
         for path in _files(node, directory):
@@ -85,9 +85,9 @@ def configured(node: Node, daemon: Process | None) -> Configuration:
     return made
 
 
-def read_files(node: Node, files: Iterable[str]) -> Configuration:
-    """The rules of some files, in this order. Raises Wrong and ProbeError."""
-    made = Configuration()
+def read_files(node: Node, files: Iterable[str]) -> DevdConfiguration:
+    """The rules of some files, in this order. Raises DevdConfError and ProbeError."""
+    made = DevdConfiguration()
     for rank, file in enumerate(files):
         made.read(node.read(file), file, rank)
     return made
@@ -120,5 +120,5 @@ def _files(node: Node, directory: str) -> tuple[str, ...]:
     except NotFound:
         return ()
     if completed.status != 0:
-        raise Failed(f"`ls {directory}` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`ls {directory}` exits with {completed.status}: {completed.words}")
     return tuple(f"{directory}/{name}" for name in completed.stdout.splitlines() if name.endswith(".conf"))

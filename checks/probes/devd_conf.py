@@ -38,14 +38,14 @@ Event = Mapping[str, str]
 """A `notify` event: its variables, in the order in which the kernel names them (devctl_notify(9))."""
 
 
-class Wrong(NotUnderstood):
+class DevdConfError(NotUnderstood):
     """devd does not start with this file (config::parse_one_file())."""
 
     def __init__(self, file: str, line: int, seen: str) -> None:
         super().__init__(f"{file}, line {line}", seen or "(end of file)")
 
 
-class NotThere(NotFound):
+class DevdConfMissing(NotFound):
     """Nor without its first file."""
 
     def __init__(self, file: str) -> None:
@@ -74,7 +74,7 @@ def compiled(pattern: str) -> ere.Expression | None:
     Raises NotUnderstood."""
     try:
         return ere.compiled(pattern)
-    except ere.Refused:
+    except ere.BadExpression:
         return None
 
 
@@ -88,7 +88,7 @@ class Media(NamedTuple):
         return self.kind.lower() not in MEDIA
 
 
-class Rule(NamedTuple):
+class DevdRule(NamedTuple):
     """A `notify` section. All matches must hold; then all actions run, one after the other."""
 
     priority: int
@@ -113,25 +113,25 @@ class Rule(NamedTuple):
         return True
 
 
-class Configuration:
+class DevdConfiguration:
     """What devd knows once it has read its files, in their order."""
 
     def __init__(self) -> None:
         self.variables: dict[str, str] = {}
         self.directories: list[str] = []
         self.pid_file = ""
-        self.rules: list[Rule] = []
+        self.rules: list[DevdRule] = []
 
     def read(self, text: str, file: str, rank: int = 0) -> None:
-        """Add a file. Raises Wrong."""
+        """Add a file. Raises DevdConfError."""
         _File(self, text, file, rank).read()
 
-    def first(self, event: Event) -> tuple[Rule, ...]:
+    def first(self, event: Event) -> tuple[DevdRule, ...]:
         """The rule that devd runs for an event (config::find_and_execute()): of those that fit the one of the highest
         priority, of these the one read first. Several where files of one directory have one each; none where no rule
         fits. Raises NotUnderstood."""
         variables = self.variables_of(event)
-        best: list[Rule] = []
+        best: list[DevdRule] = []
         for rule in sorted(self.rules, key=lambda rule: (-rule.priority, rule.rank)):  # sort_vector() is stable
             if best and (rule.priority, rule.rank) != (best[0].priority, best[0].rank):
                 break
@@ -231,7 +231,7 @@ def _string(quoted: str) -> str:
 class _File:
     """parse.y."""
 
-    def __init__(self, configuration: Configuration, text: str, file: str, rank: int) -> None:
+    def __init__(self, configuration: DevdConfiguration, text: str, file: str, rank: int) -> None:
         self.configuration, self.file, self.rank = configuration, file, rank
         self.tokens = tokens(text)
 
@@ -244,8 +244,8 @@ class _File:
             else:
                 raise self.wrong(token)
 
-    def wrong(self, token: Token) -> Wrong:
-        return Wrong(self.file, token.line, token.text)
+    def wrong(self, token: Token) -> DevdConfError:
+        return DevdConfError(self.file, token.line, token.text)
 
     def take(self, kind: str, text: str = "") -> Token:
         token = next(self.tokens)
@@ -286,7 +286,7 @@ class _File:
             self.statement(token, matches, actions)
         self.take("mark", ";")
         if opening.text == "notify" and (matches or actions):
-            rule = Rule(priority, tuple(matches), tuple(actions), self.file, opening.line, self.rank)
+            rule = DevdRule(priority, tuple(matches), tuple(actions), self.file, opening.line, self.rank)
             self.configuration.rules.append(rule)
 
     def statement(self, token: Token, matches: list[Match | Media], actions: list[str]) -> None:

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from checks.probes import hook
 from checks.probes.carp import STATES
-from checks.probes.devd_conf import Configuration, Event, Rule
-from checks.probes.hook import Does, Seen
+from checks.probes.devd_conf import DevdConfiguration, DevdRule, Event
+from checks.probes.hook import HookEffect, HookUse
 from checks.probes.shell_calls import SEARCH_PATH
 
 
-class Wired(NamedTuple):
+class DevdWiring(NamedTuple):
     """What the rules do with the events of CARP that this node can send."""
 
     file: str
@@ -29,23 +29,23 @@ class Wired(NamedTuple):
     """In which the hook's shell looks for programs."""
 
 
-def wiring(configuration: Configuration, path: str, vhids: list[str]) -> Wired:
+def wiring(configuration: DevdConfiguration, path: str, vhids: list[str]) -> DevdWiring:
     """Hold the rules against every event of CARP; without a vhid only whether one calls the hook. Raises
     NotUnderstood."""
     names = vhids or ["1@lo0"]
     events = [{"system": "CARP", "subsystem": vhid, "type": state.value} for vhid in names for state in STATES]
 
-    def called(rule: Rule, event: Event) -> Seen | None:
+    def called(rule: DevdRule, event: Event) -> HookEffect | None:
         """What a rule does with the hook, None where it does not call it."""
         found = hook.seen(configuration, rule, event, path)
-        return None if found.does is Does.NEVER else found
+        return None if found.does is HookUse.NEVER else found
 
     ours = [rule for rule in configuration.rules if any(called(rule, event) for event in events)]
     if not ours:
         variables = [configuration.variables_of(event) for event in events]
         of_carp = [rule for rule in configuration.rules if any(rule.fits(each) for each in variables)]
-        return Wired("", tuple(sorted({_program(rule) for rule in of_carp})))
-    wired = Wired(ours[0].file)
+        return DevdWiring("", tuple(sorted({_program(rule) for rule in of_carp})))
+    wired = DevdWiring(ours[0].file)
     for event in events if vhids else []:
         first = configuration.first(event)
         seen = [called(rule, event) for rule in first]
@@ -56,12 +56,12 @@ def wiring(configuration: Configuration, path: str, vhids: list[str]) -> Wired:
         wired = wired._replace(
             missed=(*wired.missed, *([f"{event['subsystem']} {event['type']}"] if missed else [])),
             before=(*wired.before, *(others if fits else [])),
-            wrong=(*wired.wrong, *(each.says for each in calls if each.does is Does.OTHER_ARGUMENTS)),
-            unclear=(*wired.unclear, *(each.says for each in calls if each.does is Does.UNCLEAR)),
+            wrong=(*wired.wrong, *(each.says for each in calls if each.does is HookUse.OTHER_ARGUMENTS)),
+            unclear=(*wired.unclear, *(each.says for each in calls if each.does is HookUse.UNCLEAR)),
             path=calls[-1].path if calls else wired.path,
         )
     return wired
 
 
-def _program(rule: Rule) -> str:
+def _program(rule: DevdRule) -> str:
     return next(iter(" ".join(rule.actions).split()), "nothing")

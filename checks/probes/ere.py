@@ -46,7 +46,7 @@ WORD = frozenset((string.ascii_letters + string.digits + "_").encode())
 """ISWORD() of engine.c."""
 
 
-class Refused(Exception):
+class BadExpression(Exception):
     """regcomp(3) fails; the text is the name of its error."""
 
 
@@ -159,7 +159,7 @@ class Expression(NamedTuple):
 
 
 def compiled(pattern: str) -> Expression:
-    """As regcomp(3). Raises Refused where it fails, NotUnderstood where this module does not know."""
+    """as regcomp(3). Raises BadExpression where it fails, NotUnderstood where this module does not know."""
     return Expression(_Parser(_bytes(pattern)).expression())
 
 
@@ -196,7 +196,7 @@ class _Parser:
 
     def next(self, error: str) -> str:
         if not self.more():
-            raise Refused(error)
+            raise BadExpression(error)
         self.at += 1
         return self.pattern[self.at - 1]
 
@@ -210,7 +210,7 @@ class _Parser:
                 if part is not None:
                     parts.append(part)
             if not parts:
-                raise Refused("REG_EMPTY")
+                raise BadExpression("REG_EMPTY")
             branches.append(Sequence(tuple(parts)))
             if not self.eats("|"):
                 return Choice(tuple(branches))
@@ -221,11 +221,11 @@ class _Parser:
         if not self.more() or self.pattern[self.at] not in "*+?{":
             return part
         if part == Anchor("^"):
-            raise Refused("REG_BADRPT")
+            raise BadExpression("REG_BADRPT")
         mark = self.next("")
         least, most = {"*": (0, None), "+": (1, None), "?": (0, 1)}.get(mark) or self.bounds()
         if self.more() and (self.pattern[self.at] in "*+?" or (self.sees("{") and self.digit(self.at + 1))):
-            raise Refused("REG_BADRPT")
+            raise BadExpression("REG_BADRPT")
         return None if most == 0 else Repeat(part, least, most)
 
     def digit(self, at: int) -> bool:
@@ -234,13 +234,13 @@ class _Parser:
     def bounds(self) -> tuple[int, int | None]:
         """What stands after a `{`."""
         if not self.digit(self.at):
-            raise Refused("REG_BADBR" if self.sees(",") else "REG_BADRPT")
+            raise BadExpression("REG_BADBR" if self.sees(",") else "REG_BADRPT")
         least = self.count()
         most: int | None = least
         if self.eats(","):
             most = self.count() if self.digit(self.at) else None
         if (most is not None and least > most) or not self.eats("}"):
-            raise Refused("REG_BADBR")
+            raise BadExpression("REG_BADBR")
         return least, most
 
     def count(self) -> int:
@@ -248,7 +248,7 @@ class _Parser:
         while self.digit(self.at) and value <= DUPMAX:
             value = value * 10 + int(self.next(""))
         if value > DUPMAX:
-            raise Refused("REG_BADBR")
+            raise BadExpression("REG_BADBR")
         return value
 
     def atom(self) -> Part:
@@ -258,7 +258,7 @@ class _Parser:
         if character in "^$":
             return Anchor(character)
         if character in "*+?{":
-            raise Refused("REG_BADRPT")
+            raise BadExpression("REG_BADRPT")
         if character == ".":
             return One(ANY)
         if character == "[":
@@ -268,7 +268,7 @@ class _Parser:
             if character in "<>":
                 return Anchor(character)
             if character in string.ascii_letters + "'`":
-                raise Refused("REG_EESCAPE")
+                raise BadExpression("REG_EESCAPE")
         return One(_both_cases(character.encode("latin-1")))
 
     def group(self) -> Part:
@@ -276,10 +276,10 @@ class _Parser:
         if self.depth > DEEPEST:
             raise NotUnderstood("a pattern of devd with many nested parentheses", self.pattern)
         if not self.more():
-            raise Refused("REG_EPAREN")
+            raise BadExpression("REG_EPAREN")
         part: Part = Sequence(()) if self.sees(")") else self.expression(")")
         if not self.eats(")"):
-            raise Refused("REG_EPAREN")
+            raise BadExpression("REG_EPAREN")
         self.depth -= 1
         return part
 
@@ -294,19 +294,19 @@ class _Parser:
             accepted += self.term().encode("latin-1")
         accepted += b"-" if self.eats("-") else b""
         if not self.eats("]"):
-            raise Refused("REG_EBRACK")
+            raise BadExpression("REG_EBRACK")
         both = _both_cases(accepted)
         return One(ANY - both if inverted else both)
 
     def term(self) -> str:
         """p_b_term(): the characters that one term of a bracket stands for."""
         if self.sees("-"):
-            raise Refused("REG_ERANGE")
+            raise BadExpression("REG_ERANGE")
         if self.eats("[:"):
             return self.named_class()
         if self.eats("[="):
             if self.sees("-") or self.sees("]"):
-                raise Refused("REG_ECOLLATE")
+                raise BadExpression("REG_ECOLLATE")
             return self.element("=")
         start = self.symbol()
         if not self.sees("-") or self.sees("-]") or self.at + 1 >= len(self.pattern):
@@ -314,7 +314,7 @@ class _Parser:
         self.at += 1
         finish = "-" if self.eats("-") else self.symbol()
         if start > finish:
-            raise Refused("REG_ERANGE")
+            raise BadExpression("REG_ERANGE")
         return "".join(map(chr, range(ord(start), ord(finish) + 1)))
 
     def symbol(self) -> str:
@@ -328,17 +328,17 @@ class _Parser:
         if name in RARE_CLASSES:
             raise NotUnderstood("a pattern of devd", self.pattern)
         if name not in CLASSES or not self.eats(":]"):
-            raise Refused("REG_ECTYPE")
+            raise BadExpression("REG_ECTYPE")
         return CLASSES[name]
 
     def element(self, mark: str) -> str:
         """p_b_coll_elem(): one character. The names that cname.h knows are not read here."""
         end = self.pattern.find(f"{mark}]", self.at)
         if end < 0:
-            raise Refused("REG_EBRACK")
+            raise BadExpression("REG_EBRACK")
         name, self.at = self.pattern[self.at : end], end + 2
         if len(name) > 1 and all(each in string.ascii_letters + string.digits + "-" for each in name):
             raise NotUnderstood("a pattern of devd", self.pattern)
         if len(name) != 1:
-            raise Refused("REG_ECOLLATE")
+            raise BadExpression("REG_ECOLLATE")
         return name

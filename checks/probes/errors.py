@@ -40,7 +40,7 @@ class OutOfTime(ProbeError):
     reason = "check-timeout"
 
 
-class Failed(ProbeError):
+class CommandFailed(ProbeError):
     """The command ended with a status that its manual does not explain, or the kernel refused to start it."""
 
     reason = "command-failed"

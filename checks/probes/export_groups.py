@@ -25,7 +25,7 @@ LEAST_PREFIX = {4: 8, 6: 16}
 that it is shorter: the largest networks that are handed out have 8 bits in IPv4."""
 
 
-class Admitted(Enum):
+class Admission(Enum):
     """What an export list says of a client or a network."""
 
     EVERYONE = "everyone"
@@ -35,19 +35,19 @@ class Admitted(Enum):
     NO = "no"
 
 
-def admitted(groups: Iterable[str], wanted: str) -> Admitted:
+def admitted(groups: Iterable[str], wanted: str) -> Admission:
     """Whether the groups of a directory admit a host or a network, as one might write either: `10.1.0.0/16`,
     `10.1/16`, `10.1.0.5/255.255.0.0`, `2001:db8::/32`, `client.example.org`, `@netgroup`."""
     names = [name for group in groups for name in _split(group)]
     if not names or any(name.lower() in EVERYONE for name in names):
-        return Admitted.EVERYONE
+        return Admission.EVERYONE
     if wanted.lower().removeprefix("@") in {name.lower().removeprefix("@") for name in names}:
-        return Admitted.YES
+        return Admission.YES
     network = network_of(wanted)
     if network is None:
-        return Admitted.NOT_KNOWN
+        return Admission.NOT_KNOWN
     answers = {_admits(name, network) for name in names}
-    return next(answer for answer in Admitted if answer in answers)
+    return next(answer for answer in Admission if answer in answers)
 
 
 def network_of(text: str) -> Network | None:
@@ -69,16 +69,16 @@ def network_of(text: str) -> Network | None:
     return ipaddress.ip_network(f"{mapped}/{max(found.prefixlen - 96, 0)}", strict=False)
 
 
-def admitted_to(directory: str, groups: Mapping[str, Sequence[str]], wanted: str) -> Admitted | None:
+def admitted_to(directory: str, groups: Mapping[str, Sequence[str]], wanted: str) -> Admission | None:
     """The same of a directory, by the groups of every listed one; None where it is not listed. A directory above it
     may be exported with -alldirs, which admits mounts of every directory in its file system (exports(5))."""
     own = admitted(groups[directory], wanted) if directory in groups else None
-    if own not in (None, Admitted.NO):
+    if own not in (None, Admission.NO):
         return own
     above = [each for each in groups if each != directory and f"{directory}/".startswith(f"{each.rstrip('/')}/")]
-    if any(admitted(groups[each], wanted) is not Admitted.NO for each in above):
-        return Admitted.NOT_KNOWN
-    return Admitted.NO if above else own
+    if any(admitted(groups[each], wanted) is not Admission.NO for each in above):
+        return Admission.NOT_KNOWN
+    return Admission.NO if above else own
 
 
 def plain_path(directory: str) -> str:
@@ -93,17 +93,17 @@ def _split(group: str) -> list[str]:
     return re.sub(r"\([^)]*\)", " ", group).replace(",", " ").split()
 
 
-def _admits(name: str, wanted: Network) -> Admitted:
+def _admits(name: str, wanted: Network) -> Admission:
     listed = network_of(name)
     if listed is None:
-        return Admitted.NOT_KNOWN
+        return Admission.NOT_KNOWN
     if listed.version != wanted.version:
-        return Admitted.NO
+        return Admission.NO
     if "/" in name or listed == wanted:
-        return Admitted.YES if _covers(listed, listed.prefixlen, wanted) else Admitted.NO
+        return Admission.YES if _covers(listed, listed.prefixlen, wanted) else Admission.NO
     shortest = _shortest_prefix(listed.network_address)
     may = any(_covers(listed, prefix, wanted) for prefix in range(shortest, wanted.prefixlen + 1))
-    return Admitted.NOT_KNOWN if may or _covers(wanted, wanted.prefixlen, listed) else Admitted.NO
+    return Admission.NOT_KNOWN if may or _covers(wanted, wanted.prefixlen, listed) else Admission.NO
 
 
 def _shortest_prefix(address: Address) -> int:

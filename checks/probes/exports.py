@@ -36,7 +36,7 @@ MOST_FLAVORS = 5
 """MAXSECFLAVORS of sys/mount.h."""
 
 
-class Taken(Enum):
+class MountdVerdict(Enum):
     """What mountd does with a line."""
 
     YES = "exported"
@@ -44,12 +44,12 @@ class Taken(Enum):
     NO = "refused"
 
 
-class Line(NamedTuple):
+class ExportsLine(NamedTuple):
     """A line that names directories to export. `why` it is refused, or not sure to be taken."""
 
     number: int
     paths: tuple[str, ...]
-    taken: Taken
+    taken: MountdVerdict
     why: str = ""
     alldirs: bool = False
     quiet: bool = False
@@ -69,12 +69,12 @@ def files(flags: Sequence[str]) -> tuple[str, ...]:
     return tuple(named) or (EXPORTS,)
 
 
-def parse(text: str) -> tuple[Line, ...]:
+def parse(text: str) -> tuple[ExportsLine, ...]:
     """The lines of a file that export something, or would. Comments and `V4:` lines export nothing."""
     return tuple(line for each in _lines(text) if (line := _line(*each)) is not None)
 
 
-def below(lines: Sequence[Line], point: str, others: Sequence[str] = ()) -> tuple[Line, ...]:
+def below(lines: Sequence[ExportsLine], point: str, others: Sequence[str] = ()) -> tuple[ExportsLine, ...]:
     """The lines for the file system at a mount point, each with its directories there; `others`: mount points of other
     file systems. mountd takes no path with a symbolic link, so that it lies where it seems to, and no line whose
     directories are in several file systems."""
@@ -87,8 +87,8 @@ def below(lines: Sequence[Line], point: str, others: Sequence[str] = ()) -> tupl
     for line in lines:
         homes = [home(path) for path in map(decoded, line.paths)]
         mine = tuple(decoded(path) for path, at in zip(line.paths, homes, strict=True) if at == point)
-        if mine and len(set(homes)) > 1 and line.taken is not Taken.NO:
-            line = line._replace(taken=Taken.NO, why="its directories are in several file systems")
+        if mine and len(set(homes)) > 1 and line.taken is not MountdVerdict.NO:
+            line = line._replace(taken=MountdVerdict.NO, why="its directories are in several file systems")
         if mine:
             found.append(line._replace(paths=mine))
     return tuple(found)
@@ -127,7 +127,7 @@ class _Refused(Exception):
     """mountd refuses the line; the text says why."""
 
 
-def _line(number: int, text: str, is_read: bool) -> Line | None:
+def _line(number: int, text: str, is_read: bool) -> ExportsLine | None:
     words = _fields(text)
     if not words or words[0].startswith("#") or words[0].startswith("V4:"):
         return None
@@ -138,14 +138,18 @@ def _line(number: int, text: str, is_read: bool) -> Line | None:
         reading.read(words)
     except _Refused as error:
         named = tuple(word.strip("\"'\r") for word in words if word.lstrip("\"'").startswith("/"))
-        return Line(number, named, Taken.NO, str(error), quiet=reading.quiet, text=text) if named else None
+        return (
+            ExportsLine(number, named, MountdVerdict.NO, str(error), quiet=reading.quiet, text=text) if named else None
+        )
     unsure = reading.unsure()
-    taken = Taken.PERHAPS if unsure else Taken.YES
+    taken = MountdVerdict.PERHAPS if unsure else MountdVerdict.YES
     network = reading.network
     if network and not reading.with_length:
         network = f"{network}/{reading.mask or _class_of(network)}"
     hosts = tuple(reading.hosts)
-    return Line(number, tuple(reading.paths), taken, unsure, reading.alldirs, reading.quiet, text, hosts, network)
+    return ExportsLine(
+        number, tuple(reading.paths), taken, unsure, reading.alldirs, reading.quiet, text, hosts, network
+    )
 
 
 class _Reading:

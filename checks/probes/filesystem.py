@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from checks.probes.errors import Failed, NotFound, NotPermitted, NotUnderstood
+from checks.probes.errors import CommandFailed, NotFound, NotPermitted, NotUnderstood
 from checks.probes.node import Node
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 
 MOUNT = r"(?P<device>\S.*?) on (?P<point>/.*) \((?P<options>[^()]*)\)"
 """mount.c prtprintf(): `DEVICE on POINT (TYPE, OPTION, ...)`."""
@@ -52,7 +52,7 @@ def mounts(node: Node, with_fsid: bool = False) -> tuple[Mount, ...]:
     """What is mounted now. Raises ProbeError."""
     completed = node.run("mount", *(["-v"] if with_fsid else []))
     if completed.status != 0:
-        raise Failed(f"`mount` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`mount` exits with {completed.status}: {completed.words}")
     node.note_odd("mount", [line for line in completed.stdout.splitlines() if _is_none(line)])
     return parse_mount(completed.stdout)
 
@@ -101,7 +101,7 @@ def usage(node: Node, point: str) -> Usage:
     """
     completed = node.run("df", "-ik", point)
     if completed.status != 0:
-        raise Failed(f"`df -ik {point}` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`df -ik {point}` exits with {completed.status}: {completed.words}")
     return parse_df(completed.stdout, point)
 
 
@@ -132,7 +132,7 @@ def names_under(node: Node, directory: str) -> tuple[str, ...]:
     completed = node.run("ls", "-A", directory)
     refuse_missing(completed, directory)
     if completed.status != 0:
-        raise Failed(f"`ls -A {directory}` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`ls -A {directory}` exits with {completed.status}: {completed.words}")
     return tuple(line for line in completed.stdout.splitlines() if line)
 
 
@@ -141,14 +141,14 @@ def write_and_remove(node: Node, directory: str) -> None:
     made = node.run("mktemp", f"{directory}/.hastwatch.XXXXXXXX")
     path = made.stdout.strip()
     if made.status != 0 or not re.fullmatch(re.escape(directory) + r"/\.hastwatch\.[A-Za-z0-9]{8}", path):
-        raise Failed(f"no file can be made in {directory}: {made.words}")
+        raise CommandFailed(f"no file can be made in {directory}: {made.words}")
     for tool in ("fsync", "rm"):
         completed = node.run(tool, path)
         if completed.status != 0:
-            raise Failed(f"`{tool} {path}` exits with {completed.status}: {completed.words}")
+            raise CommandFailed(f"`{tool} {path}` exits with {completed.status}: {completed.words}")
 
 
-def refuse_missing(completed: Completed, path: str) -> None:
+def refuse_missing(completed: CompletedCommand, path: str) -> None:
     """Raise NotFound or NotPermitted where a command says that of a path."""
     if completed.status != 0 and "No such file or directory" in completed.stderr:
         raise NotFound(f"{path}: no such file or directory")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.probes.errors import Failed, NotUnderstood
+from checks.probes.errors import CommandFailed, NotUnderstood
 from checks.probes.node import Node
 
 OID = "kern.geom.confxml"
@@ -45,7 +45,7 @@ def graph(node: Node) -> Graph:
     """What there is now. Raises ProbeError."""
     completed = node.run(*QUESTION)
     if completed.status != 0:
-        raise Failed(f"`{' '.join(QUESTION)}` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`{' '.join(QUESTION)}` exits with {completed.status}: {completed.words}")
     return parse(completed.stdout)
 
 

@@ -11,9 +11,9 @@ import re
 from typing import NamedTuple, TypeVar
 
 from checks.probes import processes
-from checks.probes.errors import Failed, Hangs, NotPermitted, NotUnderstood, ProbeError
+from checks.probes.errors import CommandFailed, Hangs, NotPermitted, NotUnderstood, ProbeError
 from checks.probes.node import Node
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 
 RESOURCE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*"
 """The names taken from outside: hast.conf(5) allows more, but not what would break a path, a shell or a status line."""
@@ -48,7 +48,7 @@ class Status(enum.Enum):
     ABSENT = "-"
 
 
-class Errors(NamedTuple):
+class LocalErrorCounters(NamedTuple):
     """Local input/output errors since the worker started (`local errors:`)."""
 
     read: int
@@ -75,7 +75,7 @@ class Resource(NamedTuple):
     deletes: int
     flushes: int
     activemap_updates: int
-    errors: Errors
+    errors: LocalErrorCounters
     queues: dict[str, int]
 
 
@@ -179,12 +179,12 @@ def metadata(node: Node, name: str) -> Metadata:
         blank = no_metadata["what"] != "open" and why == NO_DISK[0]
         raise MetadataUnreadable(f"`hastctl dump {name}`: {_plain(completed)}", blank)
     if completed.status != 0:
-        raise Failed(f"`hastctl dump {name}` exits with {completed.status}: {_plain(completed)}")
+        raise CommandFailed(f"`hastctl dump {name}` exits with {completed.status}: {_plain(completed)}")
     node.note_odd("hastctl dump", odd_lines(completed.stdout, DUMP_HEADING))
     return parse_dump(completed.stdout, name)
 
 
-def _refuse_failure(completed: Completed) -> None:
+def _refuse_failure(completed: CompletedCommand) -> None:
     """Turn the exit statuses of `hastctl list` (hastctl.c, sysexits(3)) into what they mean."""
     if no_connection := re.search(NO_CONNECTION, completed.stderr):
         why = no_connection["why"]
@@ -196,12 +196,12 @@ def _refuse_failure(completed: Completed) -> None:
     if completed.status in (69, 70):  # EX_UNAVAILABLE: no answer; EX_SOFTWARE: hastd reports an error of its own
         raise NoState(Cause.STUCK, f"hastctl exits with {completed.status}: {_plain(completed)}")
     if completed.status in (72, 78):  # EX_OSFILE: no configuration file; EX_CONFIG: it cannot be parsed
-        raise Failed(f"hast.conf: {_plain(completed)}")
+        raise CommandFailed(f"hast.conf: {_plain(completed)}")
     if completed.status > 4:  # 1 to 4 are EHAST numbers, which `list` prints with the resource
-        raise Failed(f"`{' '.join(completed.argv)}` exits with {completed.status}: {_plain(completed)}")
+        raise CommandFailed(f"`{' '.join(completed.argv)}` exits with {completed.status}: {_plain(completed)}")
 
 
-def _plain(completed: Completed) -> str:
+def _plain(completed: CompletedCommand) -> str:
     return completed.words.removeprefix("[ERROR] ")
 
 
@@ -323,11 +323,11 @@ def _pairs(fields: dict[str, str], key: str) -> dict[str, int]:
     return {name: int(number) for name, number in (pair.split(": ") for pair in value.split(", "))}
 
 
-def _errors(fields: dict[str, str]) -> Errors:
+def _errors(fields: dict[str, str]) -> LocalErrorCounters:
     counts = _pairs(fields, "local errors")
-    if set(counts) != set(Errors._fields):
+    if set(counts) != set(LocalErrorCounters._fields):
         raise NotUnderstood("HAST output", f"local errors: {fields['local errors']}")
-    return Errors(**counts)
+    return LocalErrorCounters(**counts)
 
 
 def _one_of(kind: type[EnumType], fields: dict[str, str], key: str) -> EnumType:

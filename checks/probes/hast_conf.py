@@ -12,7 +12,7 @@ from typing import NamedTuple
 from checks.probes import hast_grammar
 from checks.probes.errors import NotFound, NotTheOther, NotUnderstood
 from checks.probes.hast import RESOURCE_NAME
-from checks.probes.hast_grammar import Resource
+from checks.probes.hast_grammar import ResourceSection
 from checks.probes.identity import HOST_ID, UUID, host_id_of, host_ids, same_name
 from checks.probes.node import Node
 
@@ -90,7 +90,7 @@ def parse(text: str, names: Set[str]) -> dict[str, ConfiguredResource]:
     return {resource.name: _applied(resource, names, hook) for resource in file.resources}
 
 
-def _applied(resource: Resource, names: Set[str], hook: str) -> ConfiguredResource:
+def _applied(resource: ResourceSection, names: Set[str], hook: str) -> ConfiguredResource:
     """What holds on the node: the settings of its own `on` sections, the later over the earlier ones, before those of
     the resource. hastd refuses a file in which a resource has none of them, or no `local` or `remote` there."""
     if not re.fullmatch(RESOURCE_NAME, resource.name):

@@ -46,28 +46,28 @@ OF_A_RESOURCE_ON_A_NODE = frozenset(("name", "local", "remote", "source", "metaf
 MOST_SECONDS = 2**31 - 1
 
 
-class Section(NamedTuple):
+class NodeSection(NamedTuple):
     """An `on` section: the node as it is named, and the settings, the last of each name."""
 
     node: str
     settings: Mapping[str, str]
 
 
-class Resource(NamedTuple):
+class ResourceSection(NamedTuple):
     """A `resource` section, and the line that begins it."""
 
     name: str
     line: str
     settings: Mapping[str, str]
-    nodes: tuple[Section, ...]
+    nodes: tuple[NodeSection, ...]
 
 
-class File(NamedTuple):
+class HastConfFile(NamedTuple):
     """A whole hast.conf."""
 
     settings: Mapping[str, str]
-    nodes: tuple[Section, ...]
-    resources: tuple[Resource, ...]
+    nodes: tuple[NodeSection, ...]
+    resources: tuple[ResourceSection, ...]
 
 
 class _Token(NamedTuple):
@@ -78,7 +78,7 @@ class _Token(NamedTuple):
     line: int
 
 
-def read(text: str) -> File:
+def read(text: str) -> HastConfFile:
     """A hast.conf. Raises NotUnderstood with the line at which hastd would refuse it."""
     return _Reader(text).file()
 
@@ -107,10 +107,10 @@ class _Reader:
         self.anywhere = True
         """Outside of an `on` section: in one, too long a value is refused by the node that it is for."""
 
-    def file(self) -> File:
+    def file(self) -> HastConfFile:
         settings: dict[str, str] = {}
-        nodes: list[Section] = []
-        resources: dict[str, Resource] = {}
+        nodes: list[NodeSection] = []
+        resources: dict[str, ResourceSection] = {}
         while self.tokens[self.at].kind != "END":
             token = self.take()
             if token.kind == "on":
@@ -120,23 +120,23 @@ class _Reader:
                 resources[found.name] = found
             else:
                 self.setting(token, OF_ALL, settings)
-        return File(settings, tuple(nodes), tuple(resources.values()))
+        return HastConfFile(settings, tuple(nodes), tuple(resources.values()))
 
-    def resource(self, known: Mapping[str, Resource]) -> Resource:
+    def resource(self, known: Mapping[str, ResourceSection]) -> ResourceSection:
         name = self.string()
         if name.text in known or len(name.text) >= NAME:
             self.refuse(name)
         self.expect("{")
         settings: dict[str, str] = {}
-        nodes: list[Section] = []
+        nodes: list[NodeSection] = []
         while (token := self.take()).kind != "}":
             if token.kind == "on":
                 nodes.append(self.section(OF_A_RESOURCE_ON_A_NODE))
             else:
                 self.setting(token, OF_A_RESOURCE, settings)
-        return Resource(name.text, self.lines[name.line], settings, tuple(nodes))
+        return ResourceSection(name.text, self.lines[name.line], settings, tuple(nodes))
 
-    def section(self, allowed: frozenset[str]) -> Section:
+    def section(self, allowed: frozenset[str]) -> NodeSection:
         node = self.string().text
         self.expect("{")
         settings: dict[str, str] = {}
@@ -144,7 +144,7 @@ class _Reader:
         while (token := self.take()).kind != "}":
             self.setting(token, allowed, settings)
         self.anywhere = True
-        return Section(node, settings)
+        return NodeSection(node, settings)
 
     def setting(self, token: _Token, allowed: frozenset[str], settings: dict[str, str]) -> None:
         if token.kind not in allowed:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes import log_time
-from checks.probes.errors import Failed, NotUnderstood
+from checks.probes.errors import CommandFailed, NotUnderstood
 from checks.probes.marker import REPEATS
 from checks.probes.node import Node
 
@@ -65,7 +65,7 @@ class Archive(NamedTuple):
     program: str
 
 
-class Logs:
+class HastLogs:
     """The logs of a node. hastd's lines are read once, for however many resources they are asked."""
 
     def __init__(self, node: Node) -> None:
@@ -80,7 +80,9 @@ class Logs:
         unread = [line for line in found.stderr.splitlines() if line not in missing]
         nothing_said = found.status == 0 and not found.stdout
         if found.status > 2 or unread or len(missing) == len(LOGS) or nothing_said:
-            raise Failed(f"the logs cannot be read: {found.words}")  # grep(1): 1 is no match, 2 an error of one file
+            raise CommandFailed(
+                f"the logs cannot be read: {found.words}"
+            )  # grep(1): 1 is no match, 2 an error of one file
         lines = found.stdout.splitlines()
         if wrong := [line for line in lines if "hastd" not in line]:
             raise NotUnderstood("grep", wrong[0])
@@ -128,7 +130,7 @@ def _repeated(node: Node, resource: str) -> tuple[list[str], list[str]]:
     for log in LOGS:
         shown = node.run("grep", "-h", "-A", str(COUNTS), "hastd", log)
         if shown.status > 1 and "No such file or directory" not in shown.stderr:
-            raise Failed(f"whether lines of {log} were repeated cannot be read: {shown.words}")
+            raise CommandFailed(f"whether lines of {log} were repeated cannot be read: {shown.words}")
         before = ""
         for line in shown.stdout.splitlines():
             if not re.search(COUNTED, line):
@@ -192,5 +194,5 @@ def unpacked(node: Node, archive: Archive) -> str:
     """Its text. Raises ProbeError."""
     shown = node.run(archive.program, archive.path)
     if shown.status != 0 and not shown.stdout:
-        raise Failed(f"{archive.path} cannot be read: {shown.words}")
+        raise CommandFailed(f"{archive.path} cannot be read: {shown.words}")
     return shown.stdout

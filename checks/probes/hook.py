@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import NamedTuple
 
-from checks.probes.devd_conf import Configuration, Event, Rule
-from checks.probes.shell_calls import SEARCH_PATH, Call, calls
+from checks.probes.devd_conf import DevdConfiguration, DevdRule, Event
+from checks.probes.shell_calls import SEARCH_PATH, ProgramCall, calls
 
 OPTIONS = ("--config", "--via", "--peer", "--state-dir")
 """What may stand before the arguments (remediate.worker)."""
@@ -14,7 +14,7 @@ OLD_STYLE = ("master", "slave", "backup")
 """One word that the hook takes in place of the two (remediate.failover.devd_events)."""
 
 
-class Does(Enum):
+class HookUse(Enum):
     """What a rule does with the hook."""
 
     RUNS = auto()
@@ -23,10 +23,10 @@ class Does(Enum):
     NEVER = auto()
 
 
-class Seen(NamedTuple):
+class HookEffect(NamedTuple):
     """`says` is why it is unclear, or the arguments; `path` is the PATH that the hook gets."""
 
-    does: Does
+    does: HookUse
     says: str = ""
     path: str = SEARCH_PATH
 
@@ -36,9 +36,9 @@ def wanted(event: Event) -> tuple[str, str]:
     return event["subsystem"], event["type"] if event["system"] == "CARP" else "self-test"
 
 
-def seen(configuration: Configuration, rule: Rule, event: Event, hook: str) -> Seen:
+def seen(configuration: DevdConfiguration, rule: DevdRule, event: Event, hook: str) -> HookEffect:
     """What all actions of a rule do with `hook` where devd runs the rule for `event`."""
-    made: list[Call] = []
+    made: list[ProgramCall] = []
     unclear = ""
     for action in rule.actions:
         found = calls(configuration.command(action, event), hook)
@@ -47,17 +47,18 @@ def seen(configuration: Configuration, rule: Rule, event: Event, hook: str) -> S
     right = [call for call in made if _takes(call, wanted(event))]
     sure = next((call for call in right if not call.doubt and None not in call.arguments), None)
     if sure:
-        return Seen(Does.RUNS, path=sure.path or SEARCH_PATH)
+        return HookEffect(HookUse.RUNS, path=sure.path or SEARCH_PATH)
     if right or unclear:
-        return Seen(
-            Does.UNCLEAR, next((call.doubt for call in right if call.doubt), unclear) or "its arguments are not known"
+        return HookEffect(
+            HookUse.UNCLEAR,
+            next((call.doubt for call in right if call.doubt), unclear) or "its arguments are not known",
         )
     if made:
-        return Seen(Does.OTHER_ARGUMENTS, " ".join(str(word) for word in made[0].arguments) or "no argument")
-    return Seen(Does.NEVER)
+        return HookEffect(HookUse.OTHER_ARGUMENTS, " ".join(str(word) for word in made[0].arguments) or "no argument")
+    return HookEffect(HookUse.NEVER)
 
 
-def _takes(call: Call, expected: tuple[str, str]) -> bool:
+def _takes(call: ProgramCall, expected: tuple[str, str]) -> bool:
     """Whether these may be arguments that the hook takes; what is not known may be anything."""
     words = list(call.arguments)
     while words and words[0] is not None and words[0].partition("=")[0] in OPTIONS:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.probes import rpc
-from checks.probes.rpc import Address, Credentials, Endpoint, Procedure, Program, Protocol
+from checks.probes.rpc import Address, AuthSys, Endpoint, Procedure, Protocol, RpcProgram
 from checks.probes.xdr import Xdr, opaque, uint
 
 FHSIZE3 = 64  # octets of a file handle, RFC 1813 2.4 (NFS3_FHSIZE) and 5.1.4
@@ -25,11 +25,11 @@ FATTR4_TYPE, FATTR4_FSID = 1, 8  # RFC 7530 5.6
 NFS4_OPAQUE_LIMIT = 1024  # octets, RFC 7531
 
 
-PORTMAP = Program(100000, "portmap")  # RFC 1833; versions 2, 3, 4
-NFS = Program(100003, "NFS")  # RFC 1094, RFC 1813, RFC 7530; versions 2, 3, 4
-MOUNT = Program(100005, "MOUNT")  # mountd; RFC 1094 appendix A, RFC 1813 5; versions 1, 3
-LOCK = Program(100021, "NLM")  # lockd; RFC 1813 6, The Open Group C702; versions 0, 1, 3, 4
-STATUS = Program(100024, "NSM")  # statd; The Open Group C702; version 1
+PORTMAP = RpcProgram(100000, "portmap")  # RFC 1833; versions 2, 3, 4
+NFS = RpcProgram(100003, "NFS")  # RFC 1094, RFC 1813, RFC 7530; versions 2, 3, 4
+MOUNT = RpcProgram(100005, "MOUNT")  # mountd; RFC 1094 appendix A, RFC 1813 5; versions 1, 3
+LOCK = RpcProgram(100021, "NLM")  # lockd; RFC 1813 6, The Open Group C702; versions 0, 1, 3, 4
+STATUS = RpcProgram(100024, "NSM")  # statd; The Open Group C702; version 1
 
 MNT3_OK, MNT3ERR_NOENT, MNT3ERR_ACCES = "MNT3_OK", "MNT3ERR_NOENT", "MNT3ERR_ACCES"
 MOUNTSTAT3 = {
@@ -84,15 +84,15 @@ class Registrations(NamedTuple):
     entries: tuple[Registration, ...]
     seconds: float
 
-    def ports(self, program: Program, version: int, protocol: Protocol) -> tuple[int, ...]:
+    def ports(self, program: RpcProgram, version: int, protocol: Protocol) -> tuple[int, ...]:
         """The ports registered for it: none, one, or in a confused port mapper several."""
         return tuple(entry.port for entry in self.entries if entry[:3] == (program.number, version, protocol))
 
 
-class Alive(NamedTuple):
+class NullReply(NamedTuple):
     """An answered NULL call."""
 
-    program: Program
+    program: RpcProgram
     version: int
     endpoint: Endpoint
     seconds: float
@@ -112,7 +112,7 @@ class Exports(NamedTuple):
     seconds: float
 
 
-class Mounted(NamedTuple):
+class MountReply(NamedTuple):
     """The answer to MNT. The handle is empty unless the status is MNT3_OK.
 
     When `reserved_port` is false, a refusal can be mountd's dislike of the source port (RESERVED_PORT_WANTED).
@@ -183,13 +183,13 @@ def registrations(address: Address, *, deadline: float, portmap_port: int = rpc.
     return Registrations(entries, seconds)
 
 
-def null(endpoint: Endpoint, program: Program, version: int, *, deadline: float) -> Alive:
+def null(endpoint: Endpoint, program: RpcProgram, version: int, *, deadline: float) -> NullReply:
     """The call that does nothing (RFC 1813 3.3.0): an answer proves that the program serves this version and protocol.
 
     A version it doesn't have is rpc_errors.Rejected with PROG_MISMATCH and the versions it has.
     """
     reply = rpc.call(endpoint, _null_procedure(program, version), deadline=deadline)
-    return Alive(program, version, endpoint, reply.seconds)
+    return NullReply(program, version, endpoint, reply.seconds)
 
 
 def export_list(mountd: Endpoint, *, deadline: float) -> Exports:
@@ -202,7 +202,7 @@ def export_list(mountd: Endpoint, *, deadline: float) -> Exports:
     return Exports(exports, seconds)
 
 
-def mount(mountd: Endpoint, directory: str, *, deadline: float, credentials: Credentials = rpc.ROOT) -> Mounted:
+def mount(mountd: Endpoint, directory: str, *, deadline: float, credentials: AuthSys = rpc.ROOT) -> MountReply:
     """The root file handle of an exported directory (RFC 1813 5.2.1).
 
     It leaves an entry in mountd's list of clients (``showmount -a``): send umount() afterwards. A directory that isn't
@@ -213,27 +213,27 @@ def mount(mountd: Endpoint, directory: str, *, deadline: float, credentials: Cre
     )
     status = _status(results, MOUNTSTAT3, "mountstat3")
     if status != MNT3_OK:
-        return Mounted(status, b"", (), seconds, reserved_port)
+        return MountReply(status, b"", (), seconds, reserved_port)
     handle = results.opaque(FHSIZE3)
     count = results.uint()
     if count > FLAVORS_MAX:
         raise results.garbage(f"{count} auth flavors")
-    return Mounted(status, handle, tuple(results.uint() for _ in range(count)), seconds, reserved_port)
+    return MountReply(status, handle, tuple(results.uint() for _ in range(count)), seconds, reserved_port)
 
 
-def umount(mountd: Endpoint, directory: str, *, deadline: float, credentials: Credentials = rpc.ROOT) -> float:
+def umount(mountd: Endpoint, directory: str, *, deadline: float, credentials: AuthSys = rpc.ROOT) -> float:
     """Takes this client off mountd's list for the directory (RFC 1813 5.2.3); the handle stays good. Gives seconds."""
     return rpc.call(mountd, MOUNT_UMNT, opaque(_path(directory)), deadline=deadline, credentials=credentials).seconds
 
 
-def getattr3(nfsd: Endpoint, handle: bytes, *, deadline: float, credentials: Credentials = rpc.ROOT) -> Getattr:
+def getattr3(nfsd: Endpoint, handle: bytes, *, deadline: float, credentials: AuthSys = rpc.ROOT) -> Getattr:
     """The attributes of a file (RFC 1813 3.3.1)."""
     results, seconds, _ = rpc.call(nfsd, NFS3_GETATTR, opaque(handle), deadline=deadline, credentials=credentials)
     status = _status(results, NFSSTAT3, "nfsstat3")
     return Getattr(status, _attributes(results) if status == NFS3_OK else None, seconds)
 
 
-def fsstat(nfsd: Endpoint, handle: bytes, *, deadline: float, credentials: Credentials = rpc.ROOT) -> Fsstat:
+def fsstat(nfsd: Endpoint, handle: bytes, *, deadline: float, credentials: AuthSys = rpc.ROOT) -> Fsstat:
     """The space of the file system that holds a file (RFC 1813 3.3.18)."""
     results, seconds, _ = rpc.call(nfsd, NFS3_FSSTAT, opaque(handle), deadline=deadline, credentials=credentials)
     status = _status(results, NFSSTAT3, "nfsstat3")
@@ -243,7 +243,7 @@ def fsstat(nfsd: Endpoint, handle: bytes, *, deadline: float, credentials: Crede
     return Fsstat(status, Space(*(results.uhyper() for _ in Space._fields)), seconds)
 
 
-def root4(nfsd: Endpoint, *, deadline: float, credentials: Credentials = rpc.ROOT) -> Root4:
+def root4(nfsd: Endpoint, *, deadline: float, credentials: AuthSys = rpc.ROOT) -> Root4:
     """PUTROOTFH and GETATTR in one COMPOUND of minor version 0 (RFC 7530 15.2, 16.22, 16.7).
 
     Proves that the server has an NFSv4 root for this client (on FreeBSD, a ``V4:`` line in exports(5)), which NULL
@@ -263,7 +263,7 @@ def root4(nfsd: Endpoint, *, deadline: float, credentials: Credentials = rpc.ROO
     return Root4(status, _file_type(values), (values.uhyper(), values.uhyper()), seconds)
 
 
-def _null_procedure(program: Program, version: int) -> Procedure:
+def _null_procedure(program: RpcProgram, version: int) -> Procedure:
     return Procedure(program.number, version, 0, f"{program.name} v{version} NULL")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from checks.probes import ahead
 from checks.probes.errors import (
-    Failed,
+    CommandFailed,
     Hangs,
     NotFound,
     NotPermitted,
@@ -26,7 +26,7 @@ from checks.probes.errors import (
 )
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.packages import remedy
-from checks.probes.process import ENVIRONMENT, Completed, GivenUp, run
+from checks.probes.process import ENVIRONMENT, AbandonedCommand, CompletedCommand, run
 
 TOOLS = {
     "bzcat": "/usr/bin/bzcat",
@@ -108,7 +108,7 @@ class Node:
         self.via = _with_absolute_program(via)
         self.deadline = deadline
         self.given_up = given_up
-        self.log: list[Completed | tuple[str, str]] = []
+        self.log: list[CompletedCommand | tuple[str, str]] = []
         self.started: list[str] = []
         """The command lines that were started, for whoever counts them."""
         self.reads: Callable[[str], str] | None = None
@@ -117,7 +117,7 @@ class Node:
         """Lines that were not understood where the others were enough to go on; whoever looked has to say so."""
         self._host_name = self._called = ""
         self._lost: ProbeError | None = None
-        self._ahead: dict[tuple[str, ...], Completed | Hangs] = {}
+        self._ahead: dict[tuple[str, ...], CompletedCommand | Hangs] = {}
 
     @property
     def name(self) -> str:
@@ -153,11 +153,11 @@ class Node:
             last = os.path.basename(self.via[-1]) if self.via else ""
             return last if last and not last.startswith("-") else this_machine()
 
-    def run(self, tool: str, *arguments: str) -> Completed:
+    def run(self, tool: str, *arguments: str) -> CompletedCommand:
         """Run a tool of `TOOLS` on the node and return what it printed, whatever its own exit status.
 
-        Raises ToolMissing, NotPermitted, Unreachable, Hangs, StillHangs, Failed and NotUnderstood (too much output).
-        """
+        Raises ToolMissing, NotPermitted, Unreachable, Hangs, StillHangs, CommandFailed and NotUnderstood (too much
+        output)."""
         if self._lost:
             raise self._lost
         shown = " ".join((tool, *arguments))
@@ -202,14 +202,14 @@ class Node:
             self.log.append((shown, str(error)))
         else:
             for question, answer in zip(wanted, answers, strict=True):
-                if isinstance(answer, ahead.Answer):
-                    self._ahead[question] = Completed(question, *answer, completed.seconds)
+                if isinstance(answer, ahead.CommandAnswer):
+                    self._ahead[question] = CompletedCommand(question, *answer, completed.seconds)
                 elif answer is not None:
                     self._ahead[question] = Hangs(
                         f"`{' '.join(question)}` timed out after {seconds:.1f} s and was killed"
                     )
 
-    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> CompletedCommand:
         """Bring a command line to the node and wait for its end, `until` at most; what is returned is of the command,
         not of the prefix. Raises what process.run raises, and StillHangs."""
         argv = self.brought(command)
@@ -217,7 +217,7 @@ class Node:
         self.given_up.refuse_if_still_hanging(argv, shown)
         try:
             return run(argv, until, shown=shown)._replace(argv=command)
-        except GivenUp as error:
+        except AbandonedCommand as error:
             self.given_up.note(argv, error.pid)
             raise
 
@@ -236,7 +236,7 @@ class Node:
             raise NotFound(f"{path}: no such file")
         if "ermission denied" in completed.stderr:
             raise NotPermitted(f"{path}: permission denied")
-        raise Failed(f"cat {path}: {completed.words}")
+        raise CommandFailed(f"cat {path}: {completed.words}")
 
 
 def this_machine() -> str:
@@ -251,7 +251,7 @@ def quoted(words: tuple[str, ...]) -> str:
     )
 
 
-def _refuse_failed_way(completed: Completed, shown: str) -> None:
+def _refuse_failed_way(completed: CompletedCommand, shown: str) -> None:
     """Raise where the exit status speaks of the prefix and not of the command itself."""
     if completed.status == NOT_FOUND:
         raise ToolMissing(f"`{shown}`: {completed.words}{remedy(shown.partition(' ')[0])}")

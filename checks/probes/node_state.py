@@ -11,7 +11,7 @@ from checks.probes.hast_state import HastRole
 from checks.probes.vhid import CarpState
 
 
-class Mounted(enum.Enum):
+class MountState(enum.Enum):
     """What is mounted at the mount point of the resource."""
 
     NOTHING = "not mounted"
@@ -22,17 +22,17 @@ class Mounted(enum.Enum):
     NOT_KNOWN = "mounted, not known whether from the resource's device"
 
 
-class Look(NamedTuple):
+class MountLook(NamedTuple):
     """What is mounted, as far as a resource goes, and what is to be said of it; `suspended` says why nothing of its
     pool can be read or written, or is empty; `unread` why that is not known."""
 
-    mounted: Mounted
+    mounted: MountState
     says: str
     suspended: str = ""
     unread: ProbeError | None = None
 
 
-class Nfs(enum.Enum):
+class NfsState(enum.Enum):
     """The daemons that answer clients. rpcbind, statd and lockd export nothing and may run on a standby."""
 
     ALL = "NFS runs"
@@ -40,13 +40,13 @@ class Nfs(enum.Enum):
     NONE = "NFS stopped"
 
 
-class State(NamedTuple):
+class NodeState(NamedTuple):
     """The whole state. `carp` is None where no vhid speaks for the resource."""
 
     carp: CarpState | None
     role: HastRole
-    mounted: Mounted
-    nfs: Nfs
+    mounted: MountState
+    nfs: NfsState
     exported: bool
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from typing import NamedTuple
 
-from checks.probes.errors import Failed, Hangs, NotPermitted, NotUnderstood, ToolMissing
+from checks.probes.errors import CommandFailed, Hangs, NotPermitted, NotUnderstood, ToolMissing
 from checks.probes.packages import remedy
 
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"}
@@ -31,7 +31,7 @@ RUNNING: set[int] = set()
 """The process groups that run now, for whoever has to end this process: a child must not outlive it."""
 
 
-class Completed(NamedTuple):
+class CompletedCommand(NamedTuple):
     """A command that ended by itself."""
 
     argv: tuple[str, ...]
@@ -49,7 +49,7 @@ class Completed(NamedTuple):
         return "no message"
 
 
-class GivenUp(Hangs):
+class AbandonedCommand(Hangs):
     """A command that hung and could not be killed: it still exists, as `pid`."""
 
     def __init__(self, text: str, pid: int) -> None:
@@ -57,14 +57,13 @@ class GivenUp(Hangs):
         self.pid = pid
 
 
-def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown: str = "") -> Completed:
+def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown: str = "") -> CompletedCommand:
     """Run `argv` until `deadline` (time.monotonic() seconds) and return what it printed, whatever its exit status.
 
     `shown` is what errors call the command, by default its words.
 
-    Raises ToolMissing, NotPermitted, Failed (it could not be started), Hangs or GivenUp (the deadline came first) and
-    NotUnderstood (it printed more than `limit` bytes).
-    """
+    Raises ToolMissing, NotPermitted, CommandFailed (it could not be started), Hangs or AbandonedCommand (the deadline
+    came first) and NotUnderstood (it printed more than `limit` bytes)."""
     started = time.monotonic()
     shown = shown or " ".join(argv)
     process = start(argv)
@@ -79,18 +78,18 @@ def run(argv: tuple[str, ...], deadline: float, limit: int = OUTPUT_LIMIT, shown
         RUNNING.discard(process.pid)
     seconds = time.monotonic() - started
     if ended:
-        return Completed(argv, process.returncode, output.text("stdout"), output.text("stderr"), seconds)
+        return CompletedCommand(argv, process.returncode, output.text("stdout"), output.text("stderr"), seconds)
     if output.overflowed:
         raise NotUnderstood(f"more than {limit} bytes of output of {shown}", output.text("stdout")[:80])
     if alive:
-        raise GivenUp(f"`{shown}` timed out after {seconds:.1f} s and cannot be killed", process.pid)
+        raise AbandonedCommand(f"`{shown}` timed out after {seconds:.1f} s and cannot be killed", process.pid)
     raise Hangs(f"`{shown}` timed out after {seconds:.1f} s and was killed")
 
 
 def start(argv: tuple[str, ...], talking: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Start `argv` with pipes for its output and error output; `talking`: what its input is. Whoever starts it ends it.
 
-    Raises ToolMissing, NotPermitted, Failed.
+    Raises ToolMissing, NotPermitted, CommandFailed.
     """
     _have_its_end_told(argv[0])
     try:
@@ -107,7 +106,7 @@ def start(argv: tuple[str, ...], talking: int = subprocess.DEVNULL) -> subproces
     except PermissionError:
         raise NotPermitted(f"{argv[0]}: may not be run by uid {os.geteuid()}") from None
     except (OSError, ValueError) as error:
-        raise Failed(f"{argv[0]}: could not be started: {error}") from None
+        raise CommandFailed(f"{argv[0]}: could not be started: {error}") from None
     RUNNING.add(process.pid)
     return process
 
@@ -124,13 +123,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 def _have_its_end_told(program: str) -> None:
     """Where whoever started this process ignores SIGCHLD, so do we (execve(2)): the kernel would tell nobody how a
-    child ended (wait(2)), and `subprocess` would say 0 of all of them. Raises Failed where that can't be undone."""
+    child ended (wait(2)), and `subprocess` would say 0 of all of them. Raises CommandFailed where that can't be
+    undone."""
     if signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN:
         return
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     except ValueError:  # not in the main thread
-        raise Failed(f"{program}: not started: SIGCHLD is ignored, its exit status would not be known") from None
+        raise CommandFailed(f"{program}: not started: SIGCHLD is ignored, its exit status would not be known") from None
 
 
 class _Output:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.errors import Failed, NotUnderstood, ProbeError
+from checks.probes.errors import CommandFailed, NotUnderstood, ProbeError
 from checks.probes.node import Node
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def processes(node: Node) -> tuple[Process, ...]:
     """All processes of the node. Raises ProbeError."""
     completed = node.run("ps", "-axww", "-o", COLUMNS)
     if completed.status != 0:
-        raise Failed(f"`ps` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`ps` exits with {completed.status}: {completed.words}")
     found, odd = read_ps(completed.stdout)
     node.note_odd("ps", odd)
     return _out_of_service_jails(node, found)
@@ -133,7 +133,7 @@ def titles(node: Node) -> dict[int, str]:
     """What each process calls itself, by pid; a daemon of the system is not known by it. Raises ProbeError."""
     completed = node.run("ps", "-axww", "-o", "pid,command")
     if completed.status != 0:
-        raise Failed(f"`ps` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`ps` exits with {completed.status}: {completed.words}")
     found = {}
     for line in completed.stdout.split("\n")[1:-1]:
         pid, _, command = line.strip().partition(" ")

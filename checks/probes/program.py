@@ -9,7 +9,7 @@ import posixpath
 import re
 from typing import NamedTuple
 
-from checks.probes.errors import Failed, NotFound, NotUnderstood
+from checks.probes.errors import CommandFailed, NotFound, NotUnderstood
 from checks.probes.filesystem import refuse_missing
 from checks.probes.node import Node
 
@@ -23,7 +23,7 @@ MOUNTED = re.compile(r"(?m)^.* on (?P<point>/.*) \((?P<options>[^()]*)\)$")
 """A line of mount(8)."""
 
 
-class File(NamedTuple):
+class FileStatus(NamedTuple):
     """A file, links followed."""
 
     mode: str
@@ -46,14 +46,14 @@ class File(NamedTuple):
         return self.owner if self.owner not in ("root", "0", "toor") else ""
 
 
-def look(node: Node, path: str) -> File:
+def look(node: Node, path: str) -> FileStatus:
     """The file at `path`. Raises NotFound and ProbeError."""
     completed = node.run("ls", "-lL", path)
     refuse_missing(completed, path)
     listed = LISTED.match(completed.stdout)
     if completed.status != 0 or not listed:
-        raise Failed(f"`ls -lL {path}` exits with {completed.status}: {completed.words}")
-    return File(listed["mode"], listed["owner"], listed["group"], int(listed["size"]))
+        raise CommandFailed(f"`ls -lL {path}` exits with {completed.status}: {completed.words}")
+    return FileStatus(listed["mode"], listed["owner"], listed["group"], int(listed["size"]))
 
 
 def why_not(node: Node, path: str) -> str:
@@ -89,7 +89,7 @@ def _no_exec(node: Node, path: str) -> str:
     """The mount point above `path` where it is mounted noexec. Raises ProbeError."""
     completed = node.run("mount")
     if completed.status != 0:
-        raise Failed(f"`mount` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`mount` exits with {completed.status}: {completed.words}")
     above = [
         each for each in MOUNTED.finditer(completed.stdout) if f"{path}/".startswith(each["point"].rstrip("/") + "/")
     ]

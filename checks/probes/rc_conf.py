@@ -17,7 +17,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from checks.probes.errors import Failed, NotFound, ProbeError, Unreachable
+from checks.probes.errors import CommandFailed, NotFound, ProbeError, Unreachable
 from checks.probes.node import Node
 from checks.probes.sh_syntax import Unreadable
 from checks.probes.sh_values import Shell, says_yes
@@ -230,7 +230,7 @@ class _Files(Files):
             self._node.read(path)
         except NotFound:
             return None
-        except Failed as error:
+        except CommandFailed as error:
             if "s a directory" not in str(error):
                 raise Unreadable(str(error)) from None
         except ProbeError as error:

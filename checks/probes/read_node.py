@@ -1,7 +1,7 @@
 """The one reader of a node: hastd, CARP, mount(8), its processes and hastd's marker.
 
 Each part is read once, when it is first asked for: nobody starts a process for what it does not use. A part that cannot
-be read is `Unread`, and the others are read all the same.
+be read is `UnreadPart`, and the others are read all the same.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from checks.probes import boot_time, carp, filesystem, marker, processes
-from checks.probes.beneath import Lies, Wanted, ground
-from checks.probes.carp import Lacking, Vhid, asked
+from checks.probes.beneath import Location, ResourceDevices, ground
+from checks.probes.carp import NoCarpState, Vhid, asked
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import Mount
 from checks.probes.hast_state import Dump, HastState, hast_dump, hast_state
 from checks.probes.marker import Marker
 from checks.probes.node import Node
-from checks.probes.node_state import Look, Mounted, Nfs, State
+from checks.probes.node_state import MountLook, MountState, NfsState, NodeState
 from checks.probes.processes import Process
 
 T = TypeVar("T")
 
 NOT_THE_RESOURCE = {
-    Lies.ELSEWHERE: Mounted.WRONG,
-    Lies.IN_PART: Mounted.IN_PART,
-    Lies.NOT_KNOWN: Mounted.NOT_KNOWN,
+    Location.ELSEWHERE: MountState.WRONG,
+    Location.IN_PART: MountState.IN_PART,
+    Location.NOT_KNOWN: MountState.NOT_KNOWN,
 }
 
 
-class Unread:
+class UnreadPart:
     """Why a part of a node could not be read."""
 
     __slots__ = ("error",)
@@ -42,9 +42,9 @@ class Unread:
         return str(self.error)
 
 
-def needed(part: T | Unread) -> T:
+def needed(part: T | UnreadPart) -> T:
     """A part without which the user cannot go on. Raises the ProbeError for which it could not be read."""
-    if isinstance(part, Unread):
+    if isinstance(part, UnreadPart):
         raise part.error
     return part
 
@@ -56,64 +56,64 @@ class NodeReader:
         self.node = node
         self._parts: dict[object, Any] = {}
 
-    def vhids(self) -> tuple[Vhid, ...] | Unread:
+    def vhids(self) -> tuple[Vhid, ...] | UnreadPart:
         """Its virtual hosts, by ifconfig(8)."""
         return self._part("vhids", carp.vhids)
 
-    def demotion(self) -> int | Unread | None:
+    def demotion(self) -> int | UnreadPart | None:
         """What CARP adds to every advskew; None where the kernel has no CARP."""
         return self._part("demotion", _demotion)
 
-    def mounts(self) -> tuple[Mount, ...] | Unread:
+    def mounts(self) -> tuple[Mount, ...] | UnreadPart:
         """What mount(8) lists."""
         return self._part("mounts", filesystem.mounts)
 
-    def processes(self) -> tuple[Process, ...] | Unread:
+    def processes(self) -> tuple[Process, ...] | UnreadPart:
         """Its process table."""
         return self._part("processes", processes.processes)
 
-    def daemons(self) -> frozenset[str] | Unread:
+    def daemons(self) -> frozenset[str] | UnreadPart:
         """The daemons of NFS that run."""
         found = self.processes()
-        return found if isinstance(found, Unread) else processes.running(found)
+        return found if isinstance(found, UnreadPart) else processes.running(found)
 
-    def titles(self) -> dict[int, str] | Unread:
+    def titles(self) -> dict[int, str] | UnreadPart:
         """The titles of its processes by number, in which a worker of hastd has its role."""
         return self._part("titles", processes.titles)
 
-    def boot_time(self) -> int | Unread:
+    def boot_time(self) -> int | UnreadPart:
         """When it was booted, seconds since 1970."""
         return self._part("boot_time", boot_time.boot_time)
 
-    def boot_mark(self) -> str | Unread:
+    def boot_mark(self) -> str | UnreadPart:
         """The mark of this boot, empty where there is none."""
         return self._part("boot_mark", boot_time.boot_mark)
 
-    def hast(self, name: str) -> HastState | Unread:
+    def hast(self, name: str) -> HastState | UnreadPart:
         """What hastd says of a resource."""
         return self._part(("hast", name), partial(hast_state, name=name))
 
-    def dump(self, name: str) -> Dump | Unread:
+    def dump(self, name: str) -> Dump | UnreadPart:
         """What is on the disk below a resource."""
         return self._part(("dump", name), partial(hast_dump, name=name))
 
-    def marker(self, name: str) -> Marker | Unread | None:
+    def marker(self, name: str) -> Marker | UnreadPart | None:
         """The marker of a split-brain, None where there is none."""
         return self._part(("marker", name), partial(marker.read, resource=name))
 
-    def _part(self, part: object, read: Callable[[Node], T]) -> T | Unread:
+    def _part(self, part: object, read: Callable[[Node], T]) -> T | UnreadPart:
         if part not in self._parts:
             self._parts.setdefault(part, attempted(partial(read, self.node)))  # the first one stays, of two threads
-        found: T | Unread = self._parts[part]
+        found: T | UnreadPart = self._parts[part]
         return found
 
 
-def attempted(read: Callable[[], T]) -> T | Unread:
+def attempted(read: Callable[[], T]) -> T | UnreadPart:
     """What a call reads, or why that could not be read."""
     try:
         return read()
     except ProbeError as error:
-        return Unread(error)
+        return UnreadPart(error)
 
 
 def _demotion(node: Node) -> int | None:
@@ -126,53 +126,55 @@ def _demotion(node: Node) -> int | None:
 class ResourceFacts(NamedTuple):
     """A resource on a node: its state, and the words for what the state alone does not say."""
 
-    state: State
+    state: NodeState
     hast_says: str
     carp_says: str
-    look: Look
+    look: MountLook
     """What is mounted, and on what it lies."""
     carp_told: bool = True
     """False: a vhid may speak for the resource, and which one it is, or what it says, is unknown."""
 
 
-def read_resource(reader: NodeReader, wanted: Wanted, mount_point: str, vhid: str, address: str = "") -> ResourceFacts:
+def read_resource(
+    reader: NodeReader, wanted: ResourceDevices, mount_point: str, vhid: str, address: str = ""
+) -> ResourceFacts:
     """The state of one resource on the node; `vhid` and the service `address` as configured, or empty. Raises
     ProbeError."""
     hastd = needed(reader.hast(wanted.name))
     mount = filesystem.mounted_at(needed(reader.mounts()), mount_point)
     look = look_at_mount(reader.node, mount, wanted)
     carp_asks = asked(needed(reader.vhids()), vhid, address)
-    state = State(
+    state = NodeState(
         carp=carp_asks.state,
         role=hastd.role,
         mounted=look.mounted,
         nfs=_nfs(needed(reader.daemons())),
         exported=mount is not None and mount.exported,
     )
-    told = carp_asks.lacking not in (Lacking.NOT_UNIQUE, Lacking.NOT_UNDERSTOOD)
+    told = carp_asks.lacking not in (NoCarpState.NOT_UNIQUE, NoCarpState.NOT_UNDERSTOOD)
     return ResourceFacts(state, hastd.says, carp_asks.why, look, told)
 
 
-def look_at_mount(node: Node, mount: Mount | None, wanted: Wanted) -> Look:
+def look_at_mount(node: Node, mount: Mount | None, wanted: ResourceDevices) -> MountLook:
     """What is mounted, as far as the resource goes. Raises nothing."""
     if mount is None:
-        return Look(Mounted.NOTHING, "")
+        return MountLook(MountState.NOTHING, "")
     found = ground(node, mount, wanted)
-    as_mounted = Mounted.READ_ONLY if mount.read_only else Mounted.WRITABLE
-    here = as_mounted if found.lies is Lies.ON_IT else NOT_THE_RESOURCE[found.lies]
-    return Look(here, found.says, found.suspended, found.unread)
+    as_mounted = MountState.READ_ONLY if mount.read_only else MountState.WRITABLE
+    here = as_mounted if found.lies is Location.ON_IT else NOT_THE_RESOURCE[found.lies]
+    return MountLook(here, found.says, found.suspended, found.unread)
 
 
-def mounted_as(node: Node, mount: Mount | None, wanted: Wanted) -> Mounted:
+def mounted_as(node: Node, mount: Mount | None, wanted: ResourceDevices) -> MountState:
     """What is mounted at the mount point of a resource, as far as the resource goes. Its own device and its own pool
     are known by name: nothing is asked on the way of the clients, nor of a pool that may be suspended. Raises
     nothing."""
     if mount is not None and filesystem.belongs(mount, wanted.device or wanted.hast, wanted.pool or wanted.name):
-        return Mounted.READ_ONLY if mount.read_only else Mounted.WRITABLE
+        return MountState.READ_ONLY if mount.read_only else MountState.WRITABLE
     return look_at_mount(node, mount, wanted).mounted
 
 
-def _nfs(daemons: frozenset[str]) -> Nfs:
+def _nfs(daemons: frozenset[str]) -> NfsState:
     if {"rpcbind", "mountd", "nfsd"} <= daemons:
-        return Nfs.ALL
-    return Nfs.SOME if daemons & {"mountd", "nfsd"} else Nfs.NONE
+        return NfsState.ALL
+    return NfsState.SOME if daemons & {"mountd", "nfsd"} else NfsState.NONE

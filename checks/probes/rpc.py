@@ -24,7 +24,7 @@ import time
 from enum import IntEnum
 from typing import NamedTuple
 
-from checks.probes.rpc_errors import Garbage, NoAnswer, Refused, Rejected, RpcError, Unreachable
+from checks.probes.rpc_errors import ConnectionRefused, Garbage, HostUnreachable, NoAnswer, Rejected, RpcError
 from checks.probes.xdr import Xdr, opaque, uint
 
 AUTH_NONE, AUTH_SYS = 0, 1  # auth_flavor, RFC 5531 8.2
@@ -81,7 +81,7 @@ class Endpoint(NamedTuple):
         return f"{self.protocol.name.lower()} {host}:{self.port}{resolved}"
 
 
-class Program(NamedTuple):
+class RpcProgram(NamedTuple):
     """An RPC program by its number, and by the name that messages use."""
 
     number: int
@@ -97,7 +97,7 @@ class Procedure(NamedTuple):
     name: str
 
 
-class Credentials(NamedTuple):
+class AuthSys(NamedTuple):
     """AUTH_SYS (authsys_parms, RFC 5531 appendix A): who asks. Without a machine name the node's own is sent."""
 
     uid: int = 0
@@ -112,10 +112,10 @@ class Credentials(NamedTuple):
         return uint(0) + opaque(machine) + uint(self.uid, self.gid, len(gids), *gids)
 
 
-ROOT = Credentials()
+ROOT = AuthSys()
 
 
-class Reply(NamedTuple):
+class RpcReply(NamedTuple):
     """The answer to a call: its results, still to be read; seconds from opening the socket to the last octet;
     whether the source port was a reserved one."""
 
@@ -125,17 +125,17 @@ class Reply(NamedTuple):
 
 
 def resolve(host: str) -> Address:
-    """A name or an address to its first IPv4 address, else its first IPv6 address. Blocks; raises Unreachable."""
+    """A name or an address to its first IPv4 address, else its first IPv6 address. Blocks; raises HostUnreachable."""
     try:
         # As bytes, which spares the import of the IDNA codec.
         found = socket.getaddrinfo(host.encode("ascii") if host.isascii() else host, None, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as error:
-        raise Unreachable(f"look-up of {host}", getattr(error, "strerror", None) or str(error)) from error
+        raise HostUnreachable(f"look-up of {host}", getattr(error, "strerror", None) or str(error)) from error
     for wanted in (socket.AF_INET, socket.AF_INET6):
         for family, _, _, _, address in found:
             if family == wanted:
                 return Address(host, str(address[0]), family, int(address[3]) if len(address) > 3 else 0)
-    raise Unreachable(f"look-up of {host}", "neither an IPv4 nor an IPv6 address")
+    raise HostUnreachable(f"look-up of {host}", "neither an IPv4 nor an IPv6 address")
 
 
 def call(
@@ -144,8 +144,8 @@ def call(
     arguments: bytes = b"",
     *,
     deadline: float,
-    credentials: Credentials | None = None,
-) -> Reply:
+    credentials: AuthSys | None = None,
+) -> RpcReply:
     """Call a remote procedure once, from a reserved source port when this process may have one; without credentials
     as AUTH_NONE. Raises any RpcError."""
     what = f"{procedure.name}, {endpoint}"
@@ -165,7 +165,7 @@ def call(
     except OSError as error:
         raise _failure(error, what, time.monotonic() - started) from error
     seconds = time.monotonic() - started
-    return Reply(_results(Xdr(record, what), xid, reserved_port), seconds, reserved_port)
+    return RpcReply(_results(Xdr(record, what), xid, reserved_port), seconds, reserved_port)
 
 
 def _left(deadline: float) -> float:
@@ -191,10 +191,10 @@ def _failure(error: OSError, what: str, seconds: float) -> RpcError:
     if isinstance(error, TimeoutError):
         return NoAnswer(what, f"no answer within {seconds:.1f} s")
     if isinstance(error, ConnectionRefusedError):
-        return Refused(what, "connection refused, nothing listens there")
+        return ConnectionRefused(what, "connection refused, nothing listens there")
     if isinstance(error, ConnectionError):
         return NoAnswer(what, f"the connection was closed after {seconds:.1f} s without a whole answer")
-    return Unreachable(what, error.strerror or str(error))
+    return HostUnreachable(what, error.strerror or str(error))
 
 
 def _exchange_udp(sock: socket.socket, message: bytes, deadline: float, what: str) -> bytes:

@@ -32,13 +32,13 @@ class NoAnswer(RpcError):
     reason = "no-answer"
 
 
-class Refused(RpcError):
+class ConnectionRefused(RpcError):
     """The host is there and nothing listens at the port (TCP reset, ICMP port unreachable)."""
 
     reason = "connection-refused"
 
 
-class Unreachable(RpcError):
+class HostUnreachable(RpcError):
     """No way to the host: unknown name, no route, or the local system would not send."""
 
     reason = "host-unreachable"

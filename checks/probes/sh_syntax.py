@@ -49,28 +49,28 @@ Part = Literal | Parameter | Opaque
 Word = tuple[Part, ...]
 
 
-class Simple(NamedTuple):
+class SimpleCommand(NamedTuple):
     """Assignments, then the words of a command."""
 
     assignments: tuple[tuple[str, Word], ...]
     words: tuple[Word, ...]
 
 
-class If(NamedTuple):
+class IfConstruct(NamedTuple):
     """Conditions with what is done where one holds, then what is done otherwise."""
 
     branches: tuple[tuple[List, List], ...]
     otherwise: List
 
 
-class Case(NamedTuple):
+class CaseConstruct(NamedTuple):
     """A word, and patterns with what is done."""
 
     word: Word
     branches: tuple[tuple[tuple[Word, ...], List], ...]
 
 
-class For(NamedTuple):
+class ForLoop(NamedTuple):
     """A name, the words that it stands for in turn, and what is done with each."""
 
     name: str
@@ -78,19 +78,19 @@ class For(NamedTuple):
     body: List
 
 
-class Not(NamedTuple):
+class Negation(NamedTuple):
     """! command"""
 
     command: Command
 
 
-class Group(NamedTuple):
+class BraceGroup(NamedTuple):
     """{ list; }"""
 
     body: List
 
 
-Command = Simple | If | Case | For | Not | Group
+Command = SimpleCommand | IfConstruct | CaseConstruct | ForLoop | Negation | BraceGroup
 List = tuple[tuple[str, Command], ...]
 """Commands, each with the operator before it: `;`, `&&` or `||`."""
 
@@ -155,12 +155,12 @@ class _Parser:
             found = readers[word]()
         elif word == "{":
             self._take("{")
-            found = Group(self.commands(frozenset({"}"})))
+            found = BraceGroup(self.commands(frozenset({"}"})))
             self._take("}")
         elif word == "!":
             self._take("!")
             self._blanks()
-            return Not(self._command())
+            return Negation(self._command())
         elif word:
             raise Unreadable(f"`{word}` where a command is expected")
         else:
@@ -182,7 +182,7 @@ class _Parser:
             self._take("else")
             otherwise = self.commands(frozenset({"fi"}))
         self._take("fi")
-        return If(tuple(branches), otherwise)
+        return IfConstruct(tuple(branches), otherwise)
 
     def _case(self) -> Command:
         self._blanks()
@@ -207,7 +207,7 @@ class _Parser:
             if self.text.startswith(";;", self.at):
                 self.at += 2
         self._take("esac")
-        return Case(word, tuple(branches))
+        return CaseConstruct(word, tuple(branches))
 
     def _pattern(self) -> Word:
         self._blanks()
@@ -233,9 +233,9 @@ class _Parser:
         self._take("do")
         body = self.commands(frozenset({"done"}))
         self._take("done")
-        return For(name.group(), tuple(words), body)
+        return ForLoop(name.group(), tuple(words), body)
 
-    def _simple(self) -> Simple:
+    def _simple(self) -> SimpleCommand:
         assignments: list[tuple[str, Word]] = []
         words: list[Word] = []
         while True:
@@ -253,7 +253,7 @@ class _Parser:
                 words.append(self._word())
         if not assignments and not words:
             raise Unreadable(f"`{self.text[self.at : self.at + 2]}` where a command is expected")
-        return Simple(tuple(assignments), tuple(words))
+        return SimpleCommand(tuple(assignments), tuple(words))
 
     def _redirections(self) -> None:
         self._blanks()

@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from checks.probes.sh_syntax import (
-    Case,
+    BraceGroup,
+    CaseConstruct,
     Command,
-    For,
-    Group,
-    If,
+    ForLoop,
+    IfConstruct,
     List,
     Literal,
-    Not,
+    Negation,
     Opaque,
     Parameter,
-    Simple,
+    SimpleCommand,
     Unreadable,
     Word,
     parse,
@@ -117,16 +117,16 @@ class Shell:
         return status
 
     def _command(self, command: Command) -> int | None:
-        if isinstance(command, Simple):
+        if isinstance(command, SimpleCommand):
             return self._simple(command)
-        if isinstance(command, Group):
+        if isinstance(command, BraceGroup):
             return self._list(command.body)
-        if isinstance(command, Not):
+        if isinstance(command, Negation):
             status = self._command(command.command)
             return None if status is None else int(status == TRUE)
-        if isinstance(command, If):
+        if isinstance(command, IfConstruct):
             return self._if(command.branches, command.otherwise)
-        if isinstance(command, Case):
+        if isinstance(command, CaseConstruct):
             return self._case(command)
         return self._for(command)
 
@@ -140,19 +140,19 @@ class Shell:
             return None
         return self._list(body) if status == TRUE else self._if(tuple(rest), otherwise)
 
-    def _case(self, command: Case) -> int | None:
+    def _case(self, command: CaseConstruct) -> int | None:
         word = self._text(command.word)
         for position, (patterns, body) in enumerate(command.branches):
             matches = [None if word is None else self._matches(word, pattern) for pattern in patterns]
             if True in matches and (None not in matches or matches.index(True) < matches.index(None)):
                 return self._list(body)
             if None in matches:
-                rest = Case(command.word, command.branches[position + 1 :])
+                rest = CaseConstruct(command.word, command.branches[position + 1 :])
                 self._maybe([lambda body=body: self._list(body), lambda rest=rest: self._case(rest)])  # type: ignore[misc]
                 return None
         return TRUE
 
-    def _for(self, command: For) -> int | None:
+    def _for(self, command: ForLoop) -> int | None:
         fields = self._fields(command.words)
         if fields is None or len(fields) > MOST_ROUNDS:
             raise Unreadable("the words of `for`")
@@ -185,7 +185,7 @@ class Shell:
         for name in self.unset & self.values.keys():
             self.unset.discard(name)
 
-    def _simple(self, command: Simple) -> int | None:
+    def _simple(self, command: SimpleCommand) -> int | None:
         if not command.words:
             status: int | None = TRUE
             for name, word in command.assignments:

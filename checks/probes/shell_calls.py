@@ -25,18 +25,18 @@ MOST = 3000
 """Commands that are followed in one line."""
 
 
-class Status(Enum):
+class ExitStatus(Enum):
     """How a command ends."""
 
     SUCCESS = auto()
     FAILURE = auto()
     EITHER = auto()
 
-    def negated(self) -> Status:
-        return {Status.SUCCESS: Status.FAILURE, Status.FAILURE: Status.SUCCESS}.get(self, self)
+    def negated(self) -> ExitStatus:
+        return {ExitStatus.SUCCESS: ExitStatus.FAILURE, ExitStatus.FAILURE: ExitStatus.SUCCESS}.get(self, self)
 
 
-class Call(NamedTuple):
+class ProgramCall(NamedTuple):
     """The program is run: its arguments, why that is not certain (empty where it is), and the PATH it gets."""
 
     arguments: tuple[Text, ...]
@@ -47,7 +47,7 @@ class Call(NamedTuple):
 class Calls(NamedTuple):
     """What a line does with the program; `unclear` is why it may do more, empty where it does not."""
 
-    made: tuple[Call, ...]
+    made: tuple[ProgramCall, ...]
     unclear: str
 
 
@@ -55,7 +55,7 @@ def calls(line: str, program: str) -> Calls:
     """How a line that sh(1) is given calls `program`, an absolute path. A line that sh refuses calls nothing."""
     follower = _Follower(program)
     try:
-        follower.line(line, Shell())
+        follower.line(line, ShellState())
     except syntax.WrongSyntax:
         return Calls(tuple(follower.made), "")
     except (NotRead, _TooMuch) as error:
@@ -67,7 +67,7 @@ class _TooMuch(Exception):
     pass
 
 
-class Shell:
+class ShellState:
     """What a shell knows at one place of a line. `doubt` is why it may not get there; `ended` that it does not."""
 
     def __init__(self) -> None:
@@ -83,24 +83,24 @@ class Shell:
         self.loops = self.tested = 0
         self.strict = False
 
-    def copy(self) -> Shell:
-        made = Shell()
+    def copy(self) -> ShellState:
+        made = ShellState()
         made.variables, made.exported = dict(self.variables), set(self.exported)
         made.parameters, made.functions = list(self.parameters), dict(self.functions)
         made.directory, made.doubt, made.strict = self.directory, self.doubt, self.strict
         made.loops, made.tested = self.loops, self.tested
         return made
 
-    def child(self, assignments: dict[str, Text] | None = None) -> Shell:
+    def child(self, assignments: dict[str, Text] | None = None) -> ShellState:
         """A new process: only what is exported is left."""
-        made = Shell()
+        made = ShellState()
         made.variables = {name: value for name, value in self.variables.items() if name in self.exported}
         made.variables |= assignments or {}
         made.exported = set(made.variables)
         made.directory, made.doubt = self.directory, self.doubt
         return made
 
-    def perhaps(self, other: Shell) -> None:
+    def perhaps(self, other: ShellState) -> None:
         """What `other` has done may have been done."""
         for name in {*self.variables, *other.variables}:
             if self.variables.get(name, "") != other.variables.get(name, ""):
@@ -122,7 +122,7 @@ class Shell:
 class _Follower:
     def __init__(self, program: str) -> None:
         self.program = posixpath.normpath(program)
-        self.made: list[Call] = []
+        self.made: list[ProgramCall] = []
         self.unclear = ""
         self.left = MOST
 
@@ -131,61 +131,61 @@ class _Follower:
     def names(self, text: Text) -> bool:
         return text is not None and posixpath.basename(self.program) in text
 
-    def is_program(self, name: str, shell: Shell) -> bool:
+    def is_program(self, name: str, shell: ShellState) -> bool:
         if "/" not in name:
             folder, base = posixpath.split(self.program)
             return name == base and folder in (shell.variables.get("PATH") or "").split(":")
         return self.resolved(name, shell) == self.program
 
-    def resolved(self, path: str, shell: Shell) -> Text:
+    def resolved(self, path: str, shell: ShellState) -> Text:
         if not path.startswith("/"):
             if shell.directory is None:
                 return None
             path = posixpath.join(shell.directory, path)
         return "/" + posixpath.normpath(path).lstrip("/")
 
-    def uncertain(self, why: str, words: list[Text]) -> Status:
+    def uncertain(self, why: str, words: list[Text]) -> ExitStatus:
         """Words that name the program went where this module cannot follow."""
         if any(self.names(word) for word in words):
             self.unclear = self.unclear or why
-        return Status.EITHER
+        return ExitStatus.EITHER
 
     # --- lists and compound commands -------------------------------------------------------------------------------
 
-    def line(self, text: str, shell: Shell) -> Status:
+    def line(self, text: str, shell: ShellState) -> ExitStatus:
         return self.lines(syntax.parse(text), shell)
 
-    def lines(self, lines: Lines, shell: Shell) -> Status:
-        status = Status.SUCCESS
+    def lines(self, lines: Lines, shell: ShellState) -> ExitStatus:
+        status = ExitStatus.SUCCESS
         last = [*(each[0] == ";" for each in lines.parts[1:]), True][: len(lines.parts)]
         for (operator, pipeline, background), is_last in zip(lines.parts, last, strict=True):
             if shell.ended:
                 break
-            wanted = {"&&": Status.SUCCESS, "||": Status.FAILURE}.get(operator, status)
-            if status is not wanted and status is not Status.EITHER:
+            wanted = {"&&": ExitStatus.SUCCESS, "||": ExitStatus.FAILURE}.get(operator, status)
+            if status is not wanted and status is not ExitStatus.EITHER:
                 continue
-            if operator != ";" and status is Status.EITHER:
+            if operator != ";" and status is ExitStatus.EITHER:
                 after = self.maybe(pipeline, shell, "it depends on whether another command succeeds")
-                status = after if after is status_without(operator) else Status.EITHER
+                status = after if after is status_without(operator) else ExitStatus.EITHER
             elif background:
                 self.pipeline(pipeline, shell.copy())
-                status = Status.SUCCESS
+                status = ExitStatus.SUCCESS
             else:
                 status = self.pipeline(pipeline, shell)
             if shell.strict and is_last and not pipeline.negated and not shell.tested:
-                shell.ended = status is Status.FAILURE or shell.ended
-                if status is Status.EITHER:
+                shell.ended = status is ExitStatus.FAILURE or shell.ended
+                if status is ExitStatus.EITHER:
                     shell.doubt = shell.doubt or "`set -e`, and a command before it may fail"
         return status
 
-    def tested(self, lines: Lines, shell: Shell) -> Status:
+    def tested(self, lines: Lines, shell: ShellState) -> ExitStatus:
         """A condition, in which `set -e` means nothing."""
         shell.tested += 1
         status = self.lines(lines, shell)
         shell.tested -= 1
         return status
 
-    def maybe(self, command: syntax.Command | Lines, shell: Shell, why: str) -> Status:
+    def maybe(self, command: syntax.Command | Lines, shell: ShellState, why: str) -> ExitStatus:
         """Follow what is perhaps run; the status where it is."""
         inner = shell.copy()
         inner.doubt = inner.doubt or why
@@ -193,15 +193,15 @@ class _Follower:
         shell.perhaps(inner)
         return status
 
-    def pipeline(self, pipeline: Pipeline, shell: Shell) -> Status:
-        status = Status.SUCCESS
+    def pipeline(self, pipeline: Pipeline, shell: ShellState) -> ExitStatus:
+        status = ExitStatus.SUCCESS
         shell.tested += pipeline.negated
         for part in pipeline.parts:
             status = self.command(part, shell if len(pipeline.parts) == 1 else shell.copy())
         shell.tested -= pipeline.negated
         return status.negated() if pipeline.negated else status
 
-    def command(self, command: syntax.Command, shell: Shell) -> Status:
+    def command(self, command: syntax.Command, shell: ShellState) -> ExitStatus:
         self.left -= 1
         if self.left < 0:
             raise _TooMuch("more commands than are followed")
@@ -220,40 +220,40 @@ class _Follower:
         if isinstance(command, Case):
             return self.choice(command, shell)
         shell.functions[command.name] = command.body
-        return Status.SUCCESS
+        return ExitStatus.SUCCESS
 
-    def condition(self, command: If, shell: Shell) -> Status:
+    def condition(self, command: If, shell: ShellState) -> ExitStatus:
         for number, (condition, body) in enumerate(command.branches):
             status = self.tested(condition, shell)
-            if status is Status.SUCCESS:
+            if status is ExitStatus.SUCCESS:
                 return self.lines(body, shell)
-            if status is Status.EITHER:
+            if status is ExitStatus.EITHER:
                 why = "it depends on a condition that is not known"
                 rest = If(command.branches[number + 1 :], command.otherwise)
                 one, other = self.maybe(body, shell, why), self.maybe(rest, shell, why)
-                return one if one is other else Status.EITHER
-        return self.lines(command.otherwise, shell) if command.otherwise else Status.SUCCESS
+                return one if one is other else ExitStatus.EITHER
+        return self.lines(command.otherwise, shell) if command.otherwise else ExitStatus.SUCCESS
 
-    def loop(self, command: Loop, shell: Shell) -> Status:
+    def loop(self, command: Loop, shell: ShellState) -> ExitStatus:
         shell.loops += 1
         status = self.tested(command.condition, shell)
-        if status is (Status.SUCCESS if command.wanted else Status.FAILURE):
+        if status is (ExitStatus.SUCCESS if command.wanted else ExitStatus.FAILURE):
             self.lines(command.body, shell)
             shell.goes_on("round", "loop")
-        elif status is Status.EITHER:
+        elif status is ExitStatus.EITHER:
             self.maybe(command.body, shell, "it depends on a condition that is not known")
         shell.loops -= 1
-        return Status.EITHER
+        return ExitStatus.EITHER
 
-    def iteration(self, command: For, shell: Shell) -> Status:
+    def iteration(self, command: For, shell: ShellState) -> ExitStatus:
         words = shell.parameters[1:] if command.words is None else self.fields(command.words, shell)
-        status = Status.SUCCESS
+        status = ExitStatus.SUCCESS
         shell.loops += 1
         for word in words:
             shell.variables[command.name] = word
             if word is None:
                 self.maybe(command.body, shell, "the words of a loop are not known")
-                status = Status.EITHER
+                status = ExitStatus.EITHER
             elif not shell.ended:
                 status = self.lines(command.body, shell)
                 shell.goes_on("round")
@@ -262,7 +262,7 @@ class _Follower:
         shell.loops -= 1
         return status
 
-    def choice(self, command: Case, shell: Shell) -> Status:
+    def choice(self, command: Case, shell: ShellState) -> ExitStatus:
         (word,) = self.fields((command.word,), shell) or [""]
         for patterns, body in command.branches:
             wanted = [self.pattern(pattern, shell) for pattern in patterns]
@@ -270,14 +270,14 @@ class _Follower:
                 self.maybe(body, shell, "what `case` compares is not known")
             elif any(fnmatch.fnmatchcase(word, str(pattern)) for pattern in wanted):
                 return self.lines(body, shell)
-        return Status.EITHER if word is None else Status.SUCCESS
+        return ExitStatus.EITHER if word is None else ExitStatus.SUCCESS
 
     # --- words -----------------------------------------------------------------------------------------------------
 
-    def fields(self, words: tuple[Word, ...], shell: Shell) -> list[Text]:
+    def fields(self, words: tuple[Word, ...], shell: ShellState) -> list[Text]:
         return [field for word in words for field in self.expanded(word, shell)]
 
-    def expanded(self, word: Word, shell: Shell) -> list[Text]:
+    def expanded(self, word: Word, shell: ShellState) -> list[Text]:
         """A word after the expansions of sh(1); splitting is that of the usual IFS."""
         found: list[Text] = []
         current: Text = ""
@@ -299,7 +299,7 @@ class _Follower:
                 some = some or current != ""
         return [*found, current] if some else found
 
-    def value(self, kind: str, text: str, shell: Shell) -> Text:
+    def value(self, kind: str, text: str, shell: ShellState) -> Text:
         if kind == "command":
             self.line(text, shell.copy())
             return None
@@ -311,7 +311,7 @@ class _Follower:
             return shell.parameters[int(text)] if int(text) < len(shell.parameters) else ""
         return shell.variables.get(text, "")
 
-    def whole(self, word: Word, shell: Shell) -> Text:
+    def whole(self, word: Word, shell: ShellState) -> Text:
         """A word where nothing is split, as in an assignment."""
         parts = []
         for kind, text, _ in word.pieces:
@@ -321,7 +321,7 @@ class _Follower:
             parts.append(value)
         return "".join(parts)
 
-    def pattern(self, word: Word, shell: Shell) -> Text:
+    def pattern(self, word: Word, shell: ShellState) -> Text:
         """A pattern of `case`; what is quoted stands for itself."""
         parts = []
         for kind, text, quoted in word.pieces:
@@ -333,16 +333,16 @@ class _Follower:
 
     # --- simple commands -------------------------------------------------------------------------------------------
 
-    def simple(self, command: Simple, shell: Shell) -> Status:
+    def simple(self, command: Simple, shell: ShellState) -> ExitStatus:
         assignments = {name: self.whole(word, shell) for name, word in command.assignments}
         words = self.fields(command.words, shell)
         self.fields(command.targets, shell)
         if not words:
             shell.variables |= assignments
-            return Status.EITHER if None in assignments.values() else Status.SUCCESS
+            return ExitStatus.EITHER if None in assignments.values() else ExitStatus.SUCCESS
         return self.words(words, shell, assignments)
 
-    def words(self, words: list[Text], shell: Shell, assignments: dict[str, Text]) -> Status:
+    def words(self, words: list[Text], shell: ShellState, assignments: dict[str, Text]) -> ExitStatus:
         """Run a command that is already split into words."""
         name, rest = words[0], words[1:]
         if name is None:
@@ -351,8 +351,8 @@ class _Follower:
             return self.function(name, rest, shell)
         inner = shell.child(assignments)
         if self.is_program(name, inner):
-            self.made.append(Call(tuple(rest), shell.doubt, inner.variables.get("PATH")))
-            return Status.EITHER
+            self.made.append(ProgramCall(tuple(rest), shell.doubt, inner.variables.get("PATH")))
+            return ExitStatus.EITHER
         folder, base = posixpath.split(name)
         if folder and folder not in DIRECTORIES:
             return self.uncertain(f"{name} is a program that is not known", rest)
@@ -368,40 +368,44 @@ class _Follower:
         if base in ("test", "["):
             return self.test(base, rest, shell)
         if base in INERT:
-            return Status.SUCCESS if base in SUCCEED else Status.EITHER
+            return ExitStatus.SUCCESS if base in SUCCEED else ExitStatus.EITHER
         return self.uncertain(f"{name} is a program that is not known", rest)
 
-    def function(self, name: str, arguments: list[Text], shell: Shell) -> Status:
+    def function(self, name: str, arguments: list[Text], shell: ShellState) -> ExitStatus:
         before, shell.parameters = shell.parameters, [shell.parameters[0], *arguments]
         status = self.command(shell.functions[name], shell)
         shell.goes_on("function")
         shell.parameters = before
         return status
 
-    def test(self, base: str, words: list[Text], shell: Shell) -> Status:
+    def test(self, base: str, words: list[Text], shell: ShellState) -> ExitStatus:
         if base == "[":
             if words[-1:] != ["]"]:
-                return Status.FAILURE
+                return ExitStatus.FAILURE
             words = words[:-1]
         held = shell_test.holds(words, lambda path: self.resolved(path, shell) == self.program)
-        return Status.EITHER if held is None else Status.SUCCESS if held else Status.FAILURE
+        return ExitStatus.EITHER if held is None else ExitStatus.SUCCESS if held else ExitStatus.FAILURE
 
-    def wrapped(self, base: str, words: list[Text], shell: Shell, inner: Shell) -> Status:
+    def wrapped(self, base: str, words: list[Text], shell: ShellState, inner: ShellState) -> ExitStatus:
         wrapper = WRAPPERS[base]
         if base == "command" and words[:1] in (["-v"], ["-V"]):
-            return Status.SUCCESS if any(word and self.is_program(word, shell) for word in words) else Status.EITHER
+            return (
+                ExitStatus.SUCCESS
+                if any(word and self.is_program(word, shell) for word in words)
+                else ExitStatus.EITHER
+            )
         if base == "env" and any(word and word.startswith("-") and "i" in word for word in words):
             inner.variables.clear()
         command = _command_of(wrapper, words, inner)
         if command is None or (base == "env" and any(word and word.startswith("-S") for word in words)):
             return self.uncertain(f"the arguments of {base} are not known", words)
         if not command:
-            return Status.SUCCESS
+            return ExitStatus.SUCCESS
         status = self.words(command, inner, {})
         shell.ended = shell.ended or base == "exec" or (base in ("builtin", "command") and inner.ended)
-        return Status.SUCCESS if wrapper.background else status
+        return ExitStatus.SUCCESS if wrapper.background else status
 
-    def shell(self, base: str, words: list[Text], inner: Shell) -> Status:
+    def shell(self, base: str, words: list[Text], inner: ShellState) -> ExitStatus:
         """`sh -c LINE [NAME ARGUMENTS]`, `su [options] [LOGIN [-c LINE …]]`."""
         rest = list(words)
         if base == "su":
@@ -417,103 +421,103 @@ class _Follower:
             try:
                 return self.line(rest[0], inner)
             except syntax.WrongSyntax:
-                return Status.FAILURE
+                return ExitStatus.FAILURE
         if rest and not line:
             return self.uncertain(f"{base} runs a script", rest)
         self.unclear = self.unclear or (f"{base} reads what it runs" if base != "su" else "")
-        return Status.EITHER
+        return ExitStatus.EITHER
 
-    def interpreter(self, base: str, words: list[Text], inner: Shell) -> Status:
+    def interpreter(self, base: str, words: list[Text], inner: ShellState) -> ExitStatus:
         """`python3 [options] PROGRAM ARGUMENTS`."""
         rest = list(words)
         while rest and rest[0] is not None and rest[0].startswith("-"):
             if rest.pop(0) in ("-c", "-e", "-m"):
                 return self.uncertain(f"{base} runs a text or a module", rest)
         if rest and rest[0] is not None and self.resolved(rest[0], inner) == self.program:
-            self.made.append(Call(tuple(rest[1:]), inner.doubt, inner.variables.get("PATH")))
-            return Status.EITHER
+            self.made.append(ProgramCall(tuple(rest[1:]), inner.doubt, inner.variables.get("PATH")))
+            return ExitStatus.EITHER
         return self.uncertain(f"{base} runs a script", rest)
 
     # --- what sh does itself ---------------------------------------------------------------------------------------
 
-    def _change_directory(self, words: list[Text], shell: Shell) -> Status:
+    def _change_directory(self, words: list[Text], shell: ShellState) -> ExitStatus:
         path = words[-1] if words else shell.variables.get("HOME")
         shell.directory = None if path is None else self.resolved(path, shell)
-        return Status.SUCCESS
+        return ExitStatus.SUCCESS
 
-    def _evaluate(self, words: list[Text], shell: Shell) -> Status:
+    def _evaluate(self, words: list[Text], shell: ShellState) -> ExitStatus:
         if None in words:
             return self.uncertain("eval runs what is not known", words)
         return self.line(" ".join(str(word) for word in words), shell)
 
-    def _exit(self, words: list[Text], shell: Shell) -> Status:
+    def _exit(self, words: list[Text], shell: ShellState) -> ExitStatus:
         shell.ended = True
         code = words[0] if words else None
-        return Status.EITHER if code is None else Status.SUCCESS if code == "0" else Status.FAILURE
+        return ExitStatus.EITHER if code is None else ExitStatus.SUCCESS if code == "0" else ExitStatus.FAILURE
 
-    def _return(self, words: list[Text], shell: Shell) -> Status:
+    def _return(self, words: list[Text], shell: ShellState) -> ExitStatus:
         shell.left = "function"
         return self._exit(words, shell)
 
-    def _break(self, words: list[Text], shell: Shell) -> Status:
+    def _break(self, words: list[Text], shell: ShellState) -> ExitStatus:
         if shell.loops:
             shell.ended, shell.left = True, "loop"
-        return Status.SUCCESS
+        return ExitStatus.SUCCESS
 
-    def _continue(self, words: list[Text], shell: Shell) -> Status:
+    def _continue(self, words: list[Text], shell: ShellState) -> ExitStatus:
         if shell.loops:
             shell.ended, shell.left = True, "round"
-        return Status.SUCCESS
+        return ExitStatus.SUCCESS
 
-    def _set(self, words: list[Text], shell: Shell) -> Status:
+    def _set(self, words: list[Text], shell: ShellState) -> ExitStatus:
         if "--" in words:
             shell.parameters[1:] = words[words.index("--") + 1 :]
         elif words and words[0] is not None and words[0][:1] not in ("-", "+"):
             shell.parameters[1:] = words
         shell.strict = shell.strict or any(word and word[0] == "-" and "e" in word for word in words)
-        return Status.SUCCESS
+        return ExitStatus.SUCCESS
 
-    def _shift(self, words: list[Text], shell: Shell) -> Status:
+    def _shift(self, words: list[Text], shell: ShellState) -> ExitStatus:
         count = int(words[0]) if words and words[0] and words[0].isdigit() else 1
         if count >= len(shell.parameters):
-            return Status.FAILURE
+            return ExitStatus.FAILURE
         del shell.parameters[1 : 1 + count]
-        return Status.SUCCESS
+        return ExitStatus.SUCCESS
 
-    def _export(self, words: list[Text], shell: Shell) -> Status:
+    def _export(self, words: list[Text], shell: ShellState) -> ExitStatus:
         for word in words:
             name, equals, value = (word or "").partition("=")
             shell.exported.add(name)
             if equals:
                 shell.variables[name] = value
-        return Status.SUCCESS
+        return ExitStatus.SUCCESS
 
-    def _read(self, words: list[Text], shell: Shell) -> Status:
+    def _read(self, words: list[Text], shell: ShellState) -> ExitStatus:
         shell.variables |= {word: None for word in words if word}
-        return Status.EITHER
+        return ExitStatus.EITHER
 
-    def _unset(self, words: list[Text], shell: Shell) -> Status:
+    def _unset(self, words: list[Text], shell: ShellState) -> ExitStatus:
         for word in words:
             shell.variables.pop(word or "", None)
-        return Status.SUCCESS
+        return ExitStatus.SUCCESS
 
-    def _source(self, words: list[Text], shell: Shell) -> Status:
+    def _source(self, words: list[Text], shell: ShellState) -> ExitStatus:
         return self.uncertain("`.` reads a file of commands", words)
 
-    def _trap(self, words: list[Text], shell: Shell) -> Status:
+    def _trap(self, words: list[Text], shell: ShellState) -> ExitStatus:
         self.uncertain("trap runs it at a signal", words)
-        return Status.SUCCESS
+        return ExitStatus.SUCCESS
 
-    def _false(self, words: list[Text], shell: Shell) -> Status:
-        return Status.FAILURE
+    def _false(self, words: list[Text], shell: ShellState) -> ExitStatus:
+        return ExitStatus.FAILURE
 
 
-def status_without(operator: str) -> Status:
+def status_without(operator: str) -> ExitStatus:
     """The status of `A && B` where A fails, of `A || B` where it succeeds."""
-    return Status.FAILURE if operator == "&&" else Status.SUCCESS
+    return ExitStatus.FAILURE if operator == "&&" else ExitStatus.SUCCESS
 
 
-BuiltIn = Callable[[_Follower, list[Text], Shell], Status]
+BuiltIn = Callable[[_Follower, list[Text], ShellState], ExitStatus]
 BUILT_IN: dict[str, BuiltIn] = {
     ".": _Follower._source,
     "break": _Follower._break,
@@ -549,7 +553,7 @@ def _joined(
     return current, found
 
 
-def _command_of(wrapper: Wrapper, words: list[Text], inner: Shell) -> list[Text] | None:
+def _command_of(wrapper: Wrapper, words: list[Text], inner: ShellState) -> list[Text] | None:
     """The words of the command that a wrapper runs; None where they are unknown. Assignments go to `inner`."""
     rest = list(words)
     while rest and rest[0] is not None and rest[0].startswith("-") and rest[0] != "-":

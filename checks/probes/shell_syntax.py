@@ -19,7 +19,7 @@ class NotRead(Exception):
     """This module does not read such a line; the text says what is in it."""
 
 
-class Piece(NamedTuple):
+class WordPiece(NamedTuple):
     """A part of a word: `literal` text, a `variable`, the line of a `command` substitution, or something `unknown`."""
 
     kind: str
@@ -30,7 +30,7 @@ class Piece(NamedTuple):
 class Word(NamedTuple):
     """One word before expansion."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[WordPiece, ...]
 
     @property
     def plain(self) -> str:
@@ -132,7 +132,7 @@ def parse(line: str) -> Lines:
 class _Lexer:
     def __init__(self, line: str) -> None:
         self.line, self.at = line, 0
-        self.pieces: list[Piece] = []
+        self.pieces: list[WordPiece] = []
 
     def tokens(self) -> list[str | Word]:
         """Operators as text, words as Word."""
@@ -160,7 +160,7 @@ class _Lexer:
     def add(self, kind: str, text: str, quoted: bool) -> None:
         if kind == "literal" and self.pieces and self.pieces[-1][::2] == ("literal", quoted):
             text = self.pieces.pop().text + text
-        self.pieces.append(Piece(kind, text, quoted))
+        self.pieces.append(WordPiece(kind, text, quoted))
 
     def until(self, mark: str) -> str:
         end = self.line.find(mark, self.at)
@@ -460,4 +460,4 @@ def _assignment(word: Word) -> tuple[str, Word] | None:
     name, equals, rest = first.text.partition("=")
     if first.kind != "literal" or first.quoted or not equals or not NAME.fullmatch(name):
         return None
-    return name, Word((Piece("literal", rest, False), *word.pieces[1:]))
+    return name, Word((WordPiece("literal", rest, False), *word.pieces[1:]))

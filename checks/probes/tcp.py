@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from checks.probes.errors import Failed, NotUnderstood
+from checks.probes.errors import CommandFailed, NotUnderstood
 from checks.probes.node import Node
 
 NETSTAT = ("netstat", "-nW", "-p", "tcp")
@@ -22,7 +22,7 @@ HEADINGS = ("Active Internet connections", "Proto ")
 ESTABLISHED = "ESTABLISHED"
 
 
-class Connection(NamedTuple):
+class TcpConnection(NamedTuple):
     """An established connection: numeric addresses, an IPv6 one with its zone where it has one, and ports."""
 
     local: str
@@ -31,28 +31,28 @@ class Connection(NamedTuple):
     remote_port: int
 
 
-class Connections(NamedTuple):
+class TcpConnections(NamedTuple):
     """The established connections, and the first line that was not understood, empty where all were."""
 
-    established: tuple[Connection, ...]
+    established: tuple[TcpConnection, ...]
     odd_line: str = ""
 
 
-def connections(node: Node) -> Connections:
+def connections(node: Node) -> TcpConnections:
     """The node's established connections. Raises ProbeError."""
     completed = node.run(*NETSTAT)
     if completed.status != 0:
-        raise Failed(f"`{' '.join(NETSTAT)}` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`{' '.join(NETSTAT)}` exits with {completed.status}: {completed.words}")
     return parse(completed.stdout)
 
 
-def parse(text: str) -> Connections:
+def parse(text: str) -> TcpConnections:
     """The established connections in the output of netstat(1). A line of another form is reported and the others still
     count. Raises NotUnderstood where it is not netstat's output at all."""
     lines = text.splitlines()
     if lines and not lines[0].startswith(HEADINGS):
         raise NotUnderstood("netstat", lines[0])
-    found: list[Connection] = []
+    found: list[TcpConnection] = []
     odd_line = ""
     for line in lines:
         if not line.strip() or line.startswith(HEADINGS):
@@ -61,5 +61,5 @@ def parse(text: str) -> Connections:
         if row is None:
             odd_line = odd_line or line
         elif row["state"] == ESTABLISHED and "*" not in (row["port"], row["remote_port"]):
-            found.append(Connection(row["local"], int(row["port"]), row["remote"], int(row["remote_port"])))
-    return Connections(tuple(found), odd_line)
+            found.append(TcpConnection(row["local"], int(row["port"]), row["remote"], int(row["remote_port"])))
+    return TcpConnections(tuple(found), odd_line)

@@ -11,11 +11,11 @@ import os
 import socket
 import time
 
-from checks.probes.rpc import AUTH_NONE, Endpoint, Program
+from checks.probes.rpc import AUTH_NONE, Endpoint, RpcProgram
 from checks.probes.xdr import opaque, uint
 
 
-def answers_from(endpoint: Endpoint, program: Program, version: int, *, deadline: float) -> str:
+def answers_from(endpoint: Endpoint, program: RpcProgram, version: int, *, deadline: float) -> str:
     """The address from which the first answer to a NULL call comes, whichever that is; empty where none comes. Raises
     OSError."""
     xid = os.urandom(4)

@@ -32,7 +32,7 @@ LONGEST = 1000
 """Characters of a text in it."""
 
 
-class Unproven(NamedTuple):
+class UnprovenCopy(NamedTuple):
     """What is known of it. Times in seconds since 1970, by the primary's clock."""
 
     since: float
@@ -68,7 +68,7 @@ def path(resource: str) -> str:
     return f"{DIRECTORY}/{resource}.unproven.json"
 
 
-def read(node: Node, resource: str) -> Unproven | None:
+def read(node: Node, resource: str) -> UnprovenCopy | None:
     """What a node knows as primary of the other copy, None where nothing is against it. Raises ProbeError."""
     import json
 
@@ -82,7 +82,7 @@ def read(node: Node, resource: str) -> Unproven | None:
         raise NotUnderstood(f"{resource}.unproven.json", text) from None
 
 
-def from_values(values: object) -> Unproven:
+def from_values(values: object) -> UnprovenCopy:
     """Out of the object in the file. Raises ValueError."""
     try:
         if not isinstance(values, dict) or values["version"] != 1 or not isinstance(values["full"], bool):
@@ -93,12 +93,12 @@ def from_values(values: object) -> Unproven:
             raise ValueError("no text")
         since, last = since_1970(values["since"]), since_1970(values["last"])
         through, restless = values["through"] is True, values.get("restless") is True
-        return Unproven(since, last, extents, values["full"], _numbers(values["differ"]), through, said, restless)
+        return UnprovenCopy(since, last, extents, values["full"], _numbers(values["differ"]), through, said, restless)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not what is known of a copy: {error}") from None
 
 
-def as_values(known: Unproven) -> Mapping[str, object]:
+def as_values(known: UnprovenCopy) -> Mapping[str, object]:
     """The object in the file."""
     extents = None if known.extents is None else list(known.extents)
     times = {"since": utc_milliseconds(known.since), "last": utc_milliseconds(known.last)}

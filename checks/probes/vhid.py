@@ -77,7 +77,7 @@ class Vhid(NamedTuple):
         return tuple(address.partition("/")[0] for address in ordered)
 
 
-class Lacking(enum.Enum):
+class NoCarpState(enum.Enum):
     """Why no state of CARP counts for a resource."""
 
     NOTHING = "a state counts"
@@ -87,12 +87,12 @@ class Lacking(enum.Enum):
     NOT_UNDERSTOOD = "the line of the vhid is not understood"
 
 
-class Asked(NamedTuple):
+class ResourceCarp(NamedTuple):
     """The CARP state that counts for a resource; None where there is none, with the reason, `why` in words."""
 
     state: CarpState | None
     why: str
-    lacking: Lacking = Lacking.NOTHING
+    lacking: NoCarpState = NoCarpState.NOTHING
 
 
 def speaking(vhids: tuple[Vhid, ...], mapped: str, address: str = "") -> tuple[Vhid, ...]:
@@ -110,23 +110,25 @@ def speaking(vhids: tuple[Vhid, ...], mapped: str, address: str = "") -> tuple[V
     )
 
 
-def asked(vhids: tuple[Vhid, ...], mapped: str, address: str = "") -> Asked:
+def asked(vhids: tuple[Vhid, ...], mapped: str, address: str = "") -> ResourceCarp:
     """The state of the vhid that the configuration names; without a mapping all vhids of the node must agree."""
     found = speaking(vhids, mapped, address)
     shown = ", ".join(f"{vhid.name} {vhid.state.value}" for vhid in found)
     exactly = bool(mapped) and any(vhid.name == mapped for vhid in found)
     nameless = bool(mapped) and not exactly and any(not vhid.number for vhid in vhids)
     if nameless or any(not vhid.is_read for vhid in found):
-        return Asked(None, f"a vhid of this node is not understood ({shown or 'its number neither'})",
-                     Lacking.NOT_UNDERSTOOD)  # fmt: skip
+        return ResourceCarp(None, f"a vhid of this node is not understood ({shown or 'its number neither'})",
+                     NoCarpState.NOT_UNDERSTOOD)  # fmt: skip
     if not found:
-        return Asked(None, f"no vhid {mapped} on this node" if mapped else "no vhid on this node", Lacking.NO_VHID)
+        return ResourceCarp(
+            None, f"no vhid {mapped} on this node" if mapped else "no vhid on this node", NoCarpState.NO_VHID
+        )
     if mapped and len(found) > 1:
         why = f"{mapped} is not unique on this node: {shown}"
-        return Asked(None, why if exactly else f"{why}; set `service_address`", Lacking.NOT_UNIQUE)
+        return ResourceCarp(None, why if exactly else f"{why}; set `service_address`", NoCarpState.NOT_UNIQUE)
     if len({vhid.state for vhid in found}) == 1:
-        return Asked(found[0].state, "")
-    return Asked(None, f"the vhids disagree: {shown}", Lacking.DISAGREE)
+        return ResourceCarp(found[0].state, "")
+    return ResourceCarp(None, f"the vhids disagree: {shown}", NoCarpState.DISAGREE)
 
 
 def matched(ours: tuple[Vhid, ...], theirs: tuple[Vhid, ...]) -> tuple[list[tuple[Vhid, Vhid]], list[Vhid], list[Vhid]]:

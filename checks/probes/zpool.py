@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from checks.probes.errors import Failed, NotUnderstood
+from checks.probes.errors import CommandFailed, NotUnderstood
 from checks.probes.node import Node
 
 HEADING = r"\tNAME +STATE\b.*"
@@ -32,7 +32,7 @@ SUSPENDED = r"(?m)^ *see: \S*/(?P<message>ZFS-8000-(HC|JQ|MM))$"
 the second zpool_get_state_str() of 13.2 does not say so."""
 
 
-class Group(NamedTuple):
+class DeviceGroup(NamedTuple):
     """Devices of which either all are needed, or one is enough."""
 
     devices: tuple[str, ...]
@@ -43,7 +43,7 @@ def status(node: Node, pool: str) -> str:
     """What `zpool status -P` prints of an imported pool. Raises ProbeError."""
     completed = node.run("zpool", "status", "-P", pool)
     if completed.status != 0:
-        raise Failed(f"`zpool status -P {pool}` exits with {completed.status}: {completed.words}")
+        raise CommandFailed(f"`zpool status -P {pool}` exits with {completed.status}: {completed.words}")
     return completed.stdout
 
 
@@ -56,13 +56,13 @@ def suspended(text: str, pool: str) -> str:
     return ""
 
 
-def parse(text: str, pool: str) -> tuple[Group, ...]:
+def parse(text: str, pool: str) -> tuple[DeviceGroup, ...]:
     """The groups in the `config:` section. Raises NotUnderstood."""
     lines = text.splitlines()
     start = next((number for number, line in enumerate(lines) if re.fullmatch(HEADING, line)), None)
     if start is None:
         raise NotUnderstood(f"zpool status of {pool}", text[:160] or "(empty)")
-    found: list[Group] = []
+    found: list[DeviceGroup] = []
     skipped, depth_of_group = False, -1
     for line in lines[start + 1 :]:
         fields = re.fullmatch(LINE, line)
@@ -76,15 +76,15 @@ def parse(text: str, pool: str) -> tuple[Group, ...]:
         elif not skipped and (was := re.fullmatch(WAS, fields["rest"] or "")):
             found = _with(found, was["path"], depth > depth_of_group >= 0)
         elif not skipped and (depth_of_group < 0 or depth <= depth_of_group):
-            found.append(Group((), bool(re.fullmatch(COPIES, name))))
+            found.append(DeviceGroup((), bool(re.fullmatch(COPIES, name))))
             depth_of_group = depth
     if not any(group.devices for group in found):
         raise NotUnderstood(f"zpool status of {pool} without a device", text[:160])
     return tuple(group for group in found if group.devices)
 
 
-def _with(found: list[Group], device: str, is_member: bool) -> list[Group]:
+def _with(found: list[DeviceGroup], device: str, is_member: bool) -> list[DeviceGroup]:
     """The groups with a device more: a member of the last one, or one by itself."""
     if not is_member:
-        return [*found, Group((device,), False)]
+        return [*found, DeviceGroup((device,), False)]
     return [*found[:-1], found[-1]._replace(devices=(*found[-1].devices, device))]

@@ -16,7 +16,7 @@ import shutil
 import socket
 from contextlib import suppress
 
-from checks.probes.errors import Failed
+from checks.probes.errors import CommandFailed
 
 DIRECTORY = "/var/run/hastwatch-try"
 """Below /var/run: what a power cut leaves there no program of this boot uses."""
@@ -56,11 +56,11 @@ class Listener:
     """The other node's place: it takes one connection, and answers nothing."""
 
     def __init__(self) -> None:
-        """Raises Failed."""
+        """Raises CommandFailed."""
         try:
             self._listening = socket.create_server((LOOPBACK, 0))
         except OSError as error:
-            raise Failed(f"nothing can listen at {LOOPBACK}: {error.strerror}") from None
+            raise CommandFailed(f"nothing can listen at {LOOPBACK}: {error.strerror}") from None
         self._listening.setblocking(False)
         self._taken: socket.socket | None = None
         self._heard = HandshakeStage.NOTHING
@@ -98,7 +98,7 @@ class Scratch:
         return os.path.lexists(DIRECTORY)
 
     def make(self, host: str, port: int) -> None:
-        """The directory and the files. Raises Failed."""
+        """The directory and the files. Raises CommandFailed."""
         try:
             os.mkdir(DIRECTORY, 0o700)
             with open(COPY, "xb") as file:
@@ -106,10 +106,10 @@ class Scratch:
             with open(CONF, "x", encoding="ascii") as text:
                 text.write(conf(host, port))
         except (OSError, UnicodeError) as error:
-            raise Failed(f"{DIRECTORY}: {error}") from None
+            raise CommandFailed(f"{DIRECTORY}: {error}") from None
 
     def listen(self) -> Listener:
-        """Begin to listen. Raises Failed."""
+        """Begin to listen. Raises CommandFailed."""
         return Listener()
 
     def pid(self) -> int | None:
@@ -121,10 +121,10 @@ class Scratch:
         return None
 
     def remove(self) -> None:
-        """Everything of it. rmtree(3) follows no links. Raises Failed."""
+        """Everything of it. rmtree(3) follows no links. Raises CommandFailed."""
         try:
             shutil.rmtree(DIRECTORY)
         except FileNotFoundError:
             return
         except OSError as error:
-            raise Failed(f"{DIRECTORY} cannot be removed: {error.strerror}") from None
+            raise CommandFailed(f"{DIRECTORY} cannot be removed: {error.strerror}") from None

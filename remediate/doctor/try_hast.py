@@ -19,7 +19,7 @@ from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.context import Context
 from remediate.doctor.scratch import (
     CONF,
@@ -148,7 +148,7 @@ def _why_not(observation: Observation, name: str) -> str:
     """Why a node is left alone because of a resource; empty where it is not. Under maintenance an operator answers for
     what is not in service."""
     state, facts = observation.facts.resources[name], observation.facts
-    if state.role is HastRole.PRIMARY or state.mounted is not Mounted.NOTHING:
+    if state.role is HastRole.PRIMARY or state.mounted is not MountState.NOTHING:
         return f"{name} is in service on this node, or was a moment ago"
     if state.role is HastRole.NOT_KNOWN:
         return f"hastd does not say which role {name} has"

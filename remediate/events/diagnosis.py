@@ -15,7 +15,7 @@ from checks.probes.errors import Hangs, NotFound
 from checks.probes.hast import Cause
 from checks.probes.hast_state import HastRole, hast_state
 from checks.probes.node import Node
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from checks.probes.read_node import NodeReader, mounted_as, needed
 from remediate.context import Context
 from remediate.events.repair_request import Remedy
@@ -128,7 +128,7 @@ def served_here(context: Context) -> tuple[ResourcePlace, ...]:
     for place in places(node, context.config).values():
         if place.asks(vhids).state is not CarpState.MASTER:
             continue
-        if mounted_as(node, filesystem.mounted_at(mounts, place.point), place.wanted) is not Mounted.WRITABLE:
+        if mounted_as(node, filesystem.mounted_at(mounts, place.point), place.wanted) is not MountState.WRITABLE:
             return ()
         _refuse_without_role(reader, place)
         served.append(with_address(place, vhids))
@@ -231,7 +231,7 @@ def unmarked(context: Context) -> tuple[str, ...]:
         if marker.present(context.store, name) is None:
             pair = evidence.collect(context, with_address(place, vhids))
             unread = pair.here.unread or pair.there.unread
-            one_serves = pair.there.serves and not pair.here.serves and pair.here.mounted is Mounted.NOTHING
+            one_serves = pair.there.serves and not pair.here.serves and pair.here.mounted is MountState.NOTHING
             if not unread and pair.relation is Relation.SPLIT_BRAIN and one_serves:
                 names.append(name)
     return tuple(names)

@@ -24,7 +24,7 @@ from checks.plugin.finding import Severity
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.node import quoted
-from checks.probes.process import Completed, run
+from checks.probes.process import CompletedCommand, run
 from remediate import exits
 from remediate.arguments import Parser, like
 from remediate.events.decision import EngineEvent, decide
@@ -138,7 +138,7 @@ def command(options: argparse.Namespace, request: RepairRequest) -> tuple[str, .
     return (*prefix_words(options.by), *words)
 
 
-def status_of(done: Completed, options: argparse.Namespace) -> int:
+def status_of(done: CompletedCommand, options: argparse.Namespace) -> int:
     """Our exit status."""
     if done.status == 0:
         return 0

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.context import Context
 from remediate.failover import dumps, hast_of, hastd_events, replicas, unproven
 from remediate.failover.hastd_events import InvalidEvent
@@ -60,7 +60,7 @@ def note_parting(context: Context, observation: Observation, telling: PeerNotice
     for name, state in observation.facts.resources.items():
         if state.role is not HastRole.PRIMARY or state.role_first or not _lost_as_primary(name, waiting):
             continue
-        if state.mounted is not Mounted.NOTHING or not _wrote_nothing(context, name):
+        if state.mounted is not MountState.NOTHING or not _wrote_nothing(context, name):
             telling.parted(name)
 
 

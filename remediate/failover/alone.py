@@ -14,7 +14,7 @@ from functools import partial
 
 from checks.probes import carp, hast
 from checks.probes.carp import CarpState
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
@@ -47,7 +47,7 @@ def joined(context: Context, boot: str, names: Collection[str]) -> None:
     _kept(context, names, partial(alone.note, context.store, boot, names, ()))
 
 
-def reasons(context: Context, observation: Observation, gone: Collection[str] = ()) -> set[Reason]:
+def reasons(context: Context, observation: Observation, gone: Collection[str] = ()) -> set[DemotionReason]:
     """Why a node that serves holds back all the same. Of the resources `gone` the other node was known to be gone a
     moment ago, and is not asked. Raises nothing."""
     active = [name for name, state in observation.facts.resources.items() if state.active]
@@ -58,7 +58,7 @@ def reasons(context: Context, observation: Observation, gone: Collection[str] = 
     joined_again = {name for name, remarks in asked.items() if remarks is not None and remarks.peer is Peer.LET_GO}
     parted = [name for name in parted if name not in joined_again]
     joined(context, observation.facts.boot_id, [name for name in active if name in promoted and name not in parted])
-    why: dict[str, Why | None] = {name: Why.APART for name in parted if name in promoted}
+    why: dict[str, DemotionCause | None] = {name: DemotionCause.APART for name in parted if name in promoted}
     held = carp_demotion.reasons(context.store)
     for name in parted:
         remarks, place = asked[name], observation.places[name]
@@ -67,13 +67,17 @@ def reasons(context: Context, observation: Observation, gone: Collection[str] = 
         written = remarks is not None and remarks.peer is Peer.HOLDS
         decided = _by_what_was_written(context, place, observation.resources.get(name)) if written else {}
         is_gone = remarks is not None and remarks.peer is Peer.GONE
-        if name in stand_still and not decided and (is_gone or Reason(Why.QUIET, name) in held):
-            decided = {name: Why.QUIET}
+        if name in stand_still and not decided and (is_gone or DemotionReason(DemotionCause.QUIET, name) in held):
+            decided = {name: DemotionCause.QUIET}
         why |= decided
-    gives_way = bool(why) and len(why) == len(active) and not set(why.values()) - {Why.QUIET, Why.WROTE_LESS}
+    gives_way = (
+        bool(why)
+        and len(why) == len(active)
+        and not set(why.values()) - {DemotionCause.QUIET, DemotionCause.WROTE_LESS}
+    )
     if not gives_way:  # the counter is one for all resources: clients of one of them are enough to stay
-        why = {name: Why.APART for name in why if name in promoted and why[name] != WROTE_MORE}
-    return {Reason(reason, name) for name, reason in why.items() if reason is not None}
+        why = {name: DemotionCause.APART for name in why if name in promoted and why[name] != WROTE_MORE}
+    return {DemotionReason(reason, name) for name, reason in why.items() if reason is not None}
 
 
 def _is_connected(observation: Observation, name: str) -> bool:
@@ -94,7 +98,9 @@ def _stand_still(context: Context, observation: Observation, names: list[str]) -
     return {name for name, at in stood.items() if now - at >= STANDS_STILL}
 
 
-def _by_what_was_written(context: Context, place: ResourcePlace, here: Resource | None) -> dict[str, Why | None]:
+def _by_what_was_written(
+    context: Context, place: ResourcePlace, here: Resource | None
+) -> dict[str, DemotionCause | None]:
     """Which of the two nodes, both MASTER and primary, has written more since they have parted: more is dirty there
     (sbin/hastd/activemap.c). Nothing where it is not known, or is the same."""
     if here is None or context.peer is None:
@@ -107,7 +113,7 @@ def _by_what_was_written(context: Context, place: ResourcePlace, here: Resource 
         return {}
     if state is not CarpState.MASTER or there.role is not Role.PRIMARY or there.dirty == here.dirty:
         return {}
-    return {place.name: Why.WROTE_LESS if there.dirty > here.dirty else WROTE_MORE}
+    return {place.name: DemotionCause.WROTE_LESS if there.dirty > here.dirty else WROTE_MORE}
 
 
 def _kept(context: Context, names: Collection[str], write: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from checks.probes.beneath import lies_on_hast
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounts
 from remediate.context import Context
@@ -31,10 +31,12 @@ STOPS = 10.0
 """Seconds for mountd and nfsd to end, in what is left of a shutdown after its convergence."""
 
 
-def hold_back(context: Context) -> carp_demotion.Held:
+def hold_back(context: Context) -> carp_demotion.DemotionRecord:
     """Before the network is up. Raises StepFailed where the counter cannot be set or it cannot be recorded, and
     ProbeError."""
-    return carp_demotion.hold(context, this_boot(context), {Reason(Why.BOOT)}, int(context.config.failover.demotion))
+    return carp_demotion.hold(
+        context, this_boot(context), {DemotionReason(DemotionCause.BOOT)}, int(context.config.failover.demotion)
+    )
 
 
 def begin(context: Context, watch: Callable[[str], None]) -> ConvergeOutcome:
@@ -52,7 +54,9 @@ def give_away(context: Context) -> None:
     """At a shutdown, before anything else: a convergence that runs sees that this node is going down, and is the one
     that gives the service up. Raises nothing: what cannot be kept or set keeps nothing mounted."""
     try:
-        carp_demotion.hold(context, this_boot(context), {Reason(Why.SHUTDOWN)}, int(context.config.failover.demotion))
+        carp_demotion.hold(
+            context, this_boot(context), {DemotionReason(DemotionCause.SHUTDOWN)}, int(context.config.failover.demotion)
+        )
     except (StepFailed, ProbeError) as error:
         context.journal.entry("hold", why=carp_demotion.SHUTDOWN, result=f"failed: {error}", severity=CRIT)
 

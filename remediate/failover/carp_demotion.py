@@ -18,8 +18,8 @@ from contextlib import suppress
 
 from checks.probes import carp
 from checks.probes.boot_time import PATH, same_boot
-from checks.probes.carp_demotion import MILD, NAME, Reason, Why, from_values, share, to_values
-from checks.probes.carp_demotion import Held as Held
+from checks.probes.carp_demotion import MILD, NAME, DemotionCause, DemotionReason, from_values, share, to_values
+from checks.probes.carp_demotion import DemotionRecord as DemotionRecord
 from checks.probes.errors import NotUnderstood
 from checks.probes.timestamps import utc
 from remediate.context import Context
@@ -31,14 +31,14 @@ from remediate.state.lock import Lock
 from remediate.state.store import StateError, StateNotKept, StateUnreadable, Store
 
 SYSCTL = "/sbin/sysctl"
-SHUTDOWN = Why.SHUTDOWN.value
+SHUTDOWN = DemotionCause.SHUTDOWN.value
 """Who calls, for the journal, where the node goes down."""
 LOCK = "hold"
 SETS = 10.0
 """Seconds for one call of sysctl(8)."""
 
 
-def current(store: Store, boot: str, demotion: int) -> Held:
+def current(store: Store, boot: str, demotion: int) -> DemotionRecord:
     """What of ours is in the counter now: the record, held against the counter (`share`). Raises StateUnreadable.
 
     What is unknown counts as not ours: the node is then held back for too long, which an operator sees, but nobody
@@ -47,7 +47,7 @@ def current(store: Store, boot: str, demotion: int) -> Held:
     return share(kept(store), boot, demotion)
 
 
-def hold(context: Context, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
+def hold(context: Context, boot: str, wanted: Iterable[DemotionReason], amount: int) -> DemotionRecord:
     """Bring our share to `amount` because of the reasons `wanted`, or to nothing where there are none. Does nothing
     where it is so already. One at a time: what two add at once would be recorded once. Where nothing can be written
     down the node is held back all the same, and not let go. Raises StepFailed, and ProbeError where the counter cannot
@@ -62,21 +62,21 @@ def hold(context: Context, boot: str, wanted: Iterable[Reason], amount: int) -> 
         return _hold(context, boot, wanted, amount)
 
 
-def _hold(context: Context, boot: str, wanted: Iterable[Reason], amount: int) -> Held:
+def _hold(context: Context, boot: str, wanted: Iterable[DemotionReason], amount: int) -> DemotionRecord:
     reasons = tuple(sorted(set(wanted), key=str))
     target = amount if reasons else 0
     demotion = own_node.demotion(context)
     if demotion is None:
         if reasons:
             raise StepFailed(f"this node cannot hold itself back: no {OID}: load carp at boot (loader.conf)")
-        return Held(boot=boot)
+        return DemotionRecord(boot=boot)
     if not boot:
         return _hold_unrecorded(context, reasons, target, demotion, f"{PATH} cannot be read or made")
     try:
         held = _begun(context, boot, demotion)
         if target != held.amount:
             since = utc(context.timing.wall())
-            return _change(context, Held(reasons, held.amount, target, demotion, boot, since), held.reasons)
+            return _change(context, DemotionRecord(reasons, held.amount, target, demotion, boot, since), held.reasons)
         if reasons == held.reasons and not _is_settled(context.store, held):
             with suppress(StateError):  # it is recorded, if not where the checks look, or as one that was begun
                 _write(context.store, held)
@@ -88,7 +88,7 @@ def _hold(context: Context, boot: str, wanted: Iterable[Reason], amount: int) ->
         return _hold_unrecorded(context, reasons, target, demotion, str(error))
 
 
-def _begun(context: Context, boot: str, demotion: int) -> Held:
+def _begun(context: Context, boot: str, demotion: int) -> DemotionRecord:
     """What of ours is in the counter. A record that cannot be read is begun anew: nothing of what is there is ours.
     Raises StateError where nothing can be recorded."""
     try:
@@ -98,24 +98,26 @@ def _begun(context: Context, boot: str, demotion: int) -> Held:
             store.remove(NAME)
         left = f"{OID} is {demotion}, and how much of it hastwatch added is unknown; `sysctl {OID}=-N` takes N back"
         context.journal.entry("hold", why=str(error), result=left, severity=WARNING)
-        return Held(boot=boot)
+        return DemotionRecord(boot=boot)
 
 
-def _hold_unrecorded(context: Context, reasons: tuple[Reason, ...], target: int, demotion: int, why: str) -> Held:
+def _hold_unrecorded(
+    context: Context, reasons: tuple[DemotionReason, ...], target: int, demotion: int, why: str
+) -> DemotionRecord:
     """Nobody can tell later what of the counter is ours, because it cannot be recorded or the boot has no mark
     (`this_boot`): it is raised to what is wanted, which done twice is as done once, and is never lowered. A node that
     could serve is not held back for that price. Raises StepFailed, and ProbeError."""
     if not reasons:
         if demotion > 0:
             raise StepFailed(f"{OID} is left at {demotion}: how much of it hastwatch added is unknown: {why}")
-        return Held()
+        return DemotionRecord()
     if all(reason.why in MILD for reason in reasons):
         raise StepFailed(f"{OID} is left at {demotion}, because it cannot be recorded ({_why(reasons)}): {why}")
     if demotion < target:
         _add(context, target - demotion)
         result = f"{OID} is {target}; hastwatch does not subtract that again: {why}"
         context.journal.entry("hold", why=_why(reasons), result=result, severity=WARNING)
-    return Held(reasons, target, target)
+    return DemotionRecord(reasons, target, target)
 
 
 def unreadable(store: Store) -> str:
@@ -127,12 +129,12 @@ def unreadable(store: Store) -> str:
     return ""
 
 
-def reasons(store: Store) -> tuple[Reason, ...]:
+def reasons(store: Store) -> tuple[DemotionReason, ...]:
     """Why this node holds itself back, as last recorded."""
     try:
         return kept(store).reasons
     except StateUnreadable:
-        return (Reason(Why.UNREADABLE),)
+        return (DemotionReason(DemotionCause.UNREADABLE),)
 
 
 def shutting_down(store: Store, boot: str) -> bool:
@@ -141,10 +143,10 @@ def shutting_down(store: Store, boot: str) -> bool:
         held = kept(store)
     except StateUnreadable:
         return False
-    return Reason(Why.SHUTDOWN) in held.reasons and same_boot(held.boot, boot)
+    return DemotionReason(DemotionCause.SHUTDOWN) in held.reasons and same_boot(held.boot, boot)
 
 
-def _change(context: Context, way: Held, before: tuple[Reason, ...]) -> Held:
+def _change(context: Context, way: DemotionRecord, before: tuple[DemotionReason, ...]) -> DemotionRecord:
     """Record, do, look, record."""
     _write(context.store, way)
     step = way.target - way.amount
@@ -175,7 +177,7 @@ def _add(context: Context, step: int) -> int:
     return int(match[1]) if match else carp.settings(context.here.node()).demotion
 
 
-def _why(reasons: tuple[Reason, ...]) -> str:
+def _why(reasons: tuple[DemotionReason, ...]) -> str:
     return ", ".join(map(str, reasons)) or "none"
 
 
@@ -184,27 +186,27 @@ def _places(store: Store) -> list[Store]:
     return [store] if second is None else [store, second]
 
 
-def kept(store: Store) -> Held:
+def kept(store: Store) -> DemotionRecord:
     """The newest record. Raises StateUnreadable."""
     return max(map(_record, _places(store)), key=lambda held: held.number)
 
 
-def _record(store: Store) -> Held:
+def _record(store: Store) -> DemotionRecord:
     values = store.read(NAME)
     try:
-        return from_values(values) if values else Held()
+        return from_values(values) if values else DemotionRecord()
     except NotUnderstood:
         raise StateUnreadable(NAME, "it is not a record of a known version") from None
 
 
-def _is_settled(store: Store, held: Held) -> bool:
+def _is_settled(store: Store, held: DemotionRecord) -> bool:
     """Whether it is in its place, as what is so. A change that was begun and killed can be told from what others did
     only while they have not changed the counter. Raises StateUnreadable."""
     record = _record(store)
     return record.number == held.number and record.amount == record.target
 
 
-def _write(store: Store, held: Held) -> None:
+def _write(store: Store, held: DemotionRecord) -> None:
     """In the first place that takes it. Raises StateError where none does."""
     values = to_values(held._replace(number=kept(store).number + 1))
     failed: list[StateNotKept] = []

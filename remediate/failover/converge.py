@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from checks.probes import hast
 from checks.probes.carp import CarpState
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from remediate import exits
@@ -234,7 +234,8 @@ class ConvergeRun:
                 self.hold(observation, plan.decisions)
             elif self._is_taking_over(observation, plan):
                 self._hold_back(
-                    {Reason(Why.FAILED)}.intersection(carp_demotion.reasons(self.context.store)), observation
+                    {DemotionReason(DemotionCause.FAILED)}.intersection(carp_demotion.reasons(self.context.store)),
+                    observation,
                 )
             alone.begins(self.context, observation, self._going_up(observation, plan))
             self.begins(observation, plan)
@@ -305,14 +306,14 @@ class ConvergeRun:
             return ()
         if going_up and executor.refused:
             left = self._demote(going_up)
-            why = Why.IN_USE if left else Why.HELD_THERE
-            self._hold_back({Reason(why, name) for name in going_up}, observation)
+            why = DemotionCause.IN_USE if left else DemotionCause.HELD_THERE
+            self._hold_back({DemotionReason(why, name) for name in going_up}, observation)
             return (*executor.failed.values(), *left)
         if going_up and ("" in executor.failed or set(going_up) & executor.failed.keys()):
             return self.undo(observation, going_up, executor)
-        in_use = {Reason(Why.IN_USE, name or observation.facts.name) for name in executor.failed}
+        in_use = {DemotionReason(DemotionCause.IN_USE, name or observation.facts.name) for name in executor.failed}
         leaves = demotion_reasons.LEAVES.get(observation.facts.node.leaving)
-        self._hold_back(in_use | ({Reason(leaves)} if leaves else set()), observation)
+        self._hold_back(in_use | ({DemotionReason(leaves)} if leaves else set()), observation)
         return tuple(executor.failed.values())
 
     def _promoted(self, names: list[str], processes: int) -> None:
@@ -381,7 +382,7 @@ class ConvergeRun:
         unknown = known_bug.note_seen(self.context, False, known_bug.NO_DEVICE) if known else ""
         left = self._demote(names, Target.STEPPED_DOWN if known else Target.STANDBY)
         if left:
-            self._hold_back({Reason(Why.IN_USE, name) for name in names}, observation)
+            self._hold_back({DemotionReason(DemotionCause.IN_USE, name) for name in names}, observation)
             return (why, *left)
         if known:
             return (why, f"not tried again now: {unknown}") if unknown else ()
@@ -397,7 +398,7 @@ class ConvergeRun:
         except StateError as error:
             return why, f"that the promotion failed could not be recorded, so it is not tried again: {error}"
         if able:
-            self._hold_back({Reason(Why.FAILED)}, observation)
+            self._hold_back({DemotionReason(DemotionCause.FAILED)}, observation)
             return (why, "the address was given away, the other node could take it")
         return (why, blocked) if blocked else ()
 
@@ -449,11 +450,11 @@ class ConvergeRun:
                 and observation.facts.resources[name].carp is CarpState.MASTER
             ):
                 gone = give_back(self.context, observation, name, self.id)
-                if not gone and decision.rule.refuses is Why.CANNOT_BE_PRIMARY:
+                if not gone and decision.rule.refuses is DemotionCause.CANNOT_BE_PRIMARY:
                     trouble += (f"{name}: no other node is known to be able to serve: the address stays here",)
         return trouble
 
-    def _hold_back(self, reasons: set[Reason], observation: Observation) -> tuple[str, ...]:
+    def _hold_back(self, reasons: set[DemotionReason], observation: Observation) -> tuple[str, ...]:
         try:
             share = demotion_reasons.amount(reasons, int(self.context.config.failover.demotion))
             carp_demotion.hold(self.context, observation.facts.boot_id, reasons, share)
@@ -499,7 +500,7 @@ class ConvergeRun:
 
 _LEVELS = {int(level): level for level in (ALERT, CRIT, ERR, WARNING, NOTICE, INFO)}
 DRIFT = GuardRule("drift", "not where CARP wants it, and a periodic look promotes nothing", Target.AS_IT_IS,
-             lambda state, node, policy: False, refuses=Why.DRIFT)  # fmt: skip
+             lambda state, node, policy: False, refuses=DemotionCause.DRIFT)  # fmt: skip
 NOT_ASKED = GuardRule("not-asked", "this call is not about it", Target.AS_IT_IS, lambda state, node, policy: False)
 UNDONE = GuardRule(
     "undone", "a promotion has failed and is rolled back", Target.STANDBY, lambda state, node, policy: False
@@ -514,11 +515,20 @@ def _refusals(observation: Observation, plan: Plan) -> tuple[str, ...]:
     for name, decision in plan.decisions.items():
         state, remarks = observation.facts.resources[name], observation.facts.said[name]
         if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule is CARP_UNKNOWN:
-            detail = {Why.STALE: remarks.stale, Why.DAMAGED: remarks.damage, Why.SPLIT_BRAIN: remarks.split,
-                      Why.DOWN: remarks.role, Why.ROLE_NOT_KNOWN: remarks.role, Why.BOOT_ALONE: remarks.unheard,
-                      Why.NO_KEY: remarks.unopenable, Why.NO_COPY: remarks.no_copy,
-                      Why.CANNOT_BE_PRIMARY: facts.cannot_be_primary, Why.SUSPENDED: remarks.pool,
-                      None: remarks.carp}.get(decision.rule.refuses, "")  # fmt: skip
+            details = {
+                DemotionCause.STALE: remarks.stale,
+                DemotionCause.DAMAGED: remarks.damage,
+                DemotionCause.SPLIT_BRAIN: remarks.split,
+                DemotionCause.DOWN: remarks.role,
+                DemotionCause.ROLE_NOT_KNOWN: remarks.role,
+                DemotionCause.BOOT_ALONE: remarks.unheard,
+                DemotionCause.NO_KEY: remarks.unopenable,
+                DemotionCause.NO_COPY: remarks.no_copy,
+                DemotionCause.CANNOT_BE_PRIMARY: facts.cannot_be_primary,
+                DemotionCause.SUSPENDED: remarks.pool,
+                None: remarks.carp,
+            }
+            detail = details.get(decision.rule.refuses, "")
             sentences.append(f"{name}: {decision.rule.says}" + (f" ({detail})" if detail else ""))
     if facts.node.maintenance:
         sentences.append(f"maintenance: {facts.maintenance}")

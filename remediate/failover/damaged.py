@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from checks.probes import damage, hast, log_time
 from checks.probes.damage import FailedWrite
-from checks.probes.damage_record import Anew
+from checks.probes.damage_record import RecreationStage
 from checks.probes.hast import Resource, Role
 from checks.probes.node import Node
 from remediate.context import Context
@@ -38,7 +38,7 @@ class DamageEvidence(NamedTuple):
 def look(context: Context, node: Node, resource: Resource, ledger: Ledger) -> DamageEvidence:
     """Look at the counters and the logs. Raises nothing: a log that cannot be read proves nothing, and the counters are
     looked at all the same."""
-    if ledger.damage is not None and ledger.damage.anew is Anew.NO:
+    if ledger.damage is not None and ledger.damage.anew is RecreationStage.NO:
         return DamageEvidence()
     counted = damage.by_counters(resource) if _are_of_this_copy(ledger) else ""
     logs = log_lines.read(context, node, resource.name)
@@ -49,7 +49,7 @@ def look(context: Context, node: Node, resource: Resource, ledger: Ledger) -> Da
 def _are_of_this_copy(ledger: Ledger) -> bool:
     """Whether the worker that counts has begun after the copy was recreated: one that runs while the copy is created
     goes on (freebsd-facts: create-asks-nobody), until the next connection."""
-    return ledger.damage is None or ledger.damage.anew is not Anew.BLANK
+    return ledger.damage is None or ledger.damage.anew is not RecreationStage.BLANK
 
 
 def _new(context: Context, node: Node, resource: Resource, ledger: Ledger, lines: list[str]) -> list[FailedWrite]:
@@ -102,15 +102,15 @@ def note(context: Context, name: str, role: Role, says: str) -> None:
     now, by = context.timing.wall(), context.journal.node_name
     if says:
         before, _ = own_copy.record(context, name, LedgerEvent.WRITE_FAILED, now, by, says)
-        if before.damage is None or before.damage.anew is not Anew.NO:
+        if before.damage is None or before.damage.anew is not RecreationStage.NO:
             result = "this copy is damaged until it is recreated: hastctl create, and a synchronisation"
             context.journal.entry("damaged", resource=name, why=says, result=result, severity=CRIT)
     known = own_copy.known(context, name).damage
-    if known is None or role is Role.PRIMARY or says or known.anew is Anew.FILLS:
+    if known is None or role is Role.PRIMARY or says or known.anew is RecreationStage.FILLS:
         return  # a primary's worker writes its own metadata over those of a create (freebsd-facts: create-asks-nobody)
     metadata = hast_of.metadata(context.here, name)
     blank = metadata is not None and metadata.resuid == 0
-    if metadata is None or (known.anew is Anew.NO and not blank):
+    if metadata is None or (known.anew is RecreationStage.NO and not blank):
         return
     before, after = own_copy.record(context, name, LedgerEvent.CREATED if blank else LedgerEvent.FILLS, now, by)
     if before.damage != after.damage:

@@ -17,11 +17,11 @@ from collections.abc import Collection, Mapping
 from checks.probes import carp, hast, unproven
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState
-from checks.probes.carp_demotion import HALF, PARTED, STAYS, Reason, Why
+from checks.probes.carp_demotion import HALF, PARTED, STAYS, DemotionCause, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.context import Context
 from remediate.failover import alone, carp_demotion, dumps, known_bug, own_copy, peer
 from remediate.failover.behind import is_ahead, lacks_nothing
@@ -32,13 +32,20 @@ from remediate.failover.resource import ResourcePlace
 from remediate.state import failures, ledger
 from remediate.state.ledger import CopyState
 
-WAS_OFF = (Why.DOWN, Why.INIT, Why.MAY_BE_BEHIND, Why.STALE, *PARTED)
+WAS_OFF = (DemotionCause.DOWN, DemotionCause.INIT, DemotionCause.MAY_BE_BEHIND, DemotionCause.STALE, *PARTED)
 """Reasons of a node to which nothing was replicated, or which is behind: it may be so until the primary that is
 connected says that it has nothing dirty. One that served alone and has lost the election since is such a node too:
 with less to hold it back it would take the address from the winner again."""
-GIVES_BACK = (*STAYS, Why.DOWN, Why.NO_KEY, Why.CANNOT_BE_PRIMARY, Why.DAMAGED, Why.SUSPENDED)
+GIVES_BACK = (
+    *STAYS,
+    DemotionCause.DOWN,
+    DemotionCause.NO_KEY,
+    DemotionCause.CANNOT_BE_PRIMARY,
+    DemotionCause.DAMAGED,
+    DemotionCause.SUSPENDED,
+)
 """Rules by which a MASTER serves nothing and will not by itself: it gives the address to a node that could."""
-LEAVES = {Leaving.GOES_DOWN: Why.SHUTDOWN, Leaving.MOVES: Why.SWITCHOVER}
+LEAVES = {Leaving.GOES_DOWN: DemotionCause.SHUTDOWN, Leaving.MOVES: DemotionCause.SWITCHOVER}
 
 
 def reasons(
@@ -47,23 +54,23 @@ def reasons(
     decisions: Mapping[str, Decision],
     held: bool,
     gone: Collection[str] = (),
-) -> set[Reason]:
+) -> set[DemotionReason]:
     """Why this node must not take the address; `held`: it holds itself back already; `gone`: resources for which the
     other node was known to be gone a moment ago. Raises nothing."""
     facts = observation.facts
     if facts.node.leaving in LEAVES:
-        return {Reason(LEAVES[facts.node.leaving])}
+        return {DemotionReason(LEAVES[facts.node.leaving])}
     if any(_serves(state) for state in facts.resources.values()):
         return alone.reasons(context, observation, gone)
-    reasons = {Reason(Why.MAINTENANCE)} if facts.node.maintenance else set()
-    reasons |= {Reason(Why.FAILED)} if facts.node.blocked or _gave_away(context) else set()
-    reasons |= {Reason(Why.UNSURE)} if facts.unsure else set()
-    reasons |= {Reason(Why.CANNOT_BE_PRIMARY)} if _cannot_be_primary(context, observation) else set()
+    reasons = {DemotionReason(DemotionCause.MAINTENANCE)} if facts.node.maintenance else set()
+    reasons |= {DemotionReason(DemotionCause.FAILED)} if facts.node.blocked or _gave_away(context) else set()
+    reasons |= {DemotionReason(DemotionCause.UNSURE)} if facts.unsure else set()
+    reasons |= {DemotionReason(DemotionCause.CANNOT_BE_PRIMARY)} if _cannot_be_primary(context, observation) else set()
     for name in facts.resources:
         why = _of_resource(context, observation, decisions[name], name)
-        reasons |= {Reason(why, name)} if why else set()
+        reasons |= {DemotionReason(why, name)} if why else set()
     if not reasons and _is_kept_back(context, observation, held):
-        return {Reason(Why.NO_FAILBACK)}
+        return {DemotionReason(DemotionCause.NO_FAILBACK)}
     return reasons
 
 
@@ -81,44 +88,46 @@ def _serves(state: ResourceState) -> bool:
     """Whether the address and the data are here, or may be: the other node cannot take a resource whose role is not
     given up, so to move the address would only take the service away. So it is where the vhids disagree, where hastd
     does not answer, and where the file system is read-only. A suspended pool serves nobody."""
-    mounted = state.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY) and state.pool is PoolState.WELL
+    mounted = state.mounted in (MountState.WRITABLE, MountState.READ_ONLY) and state.pool is PoolState.WELL
     return mounted and state.role in (HastRole.PRIMARY, HastRole.NOT_KNOWN) and state.carp in (CarpState.MASTER, None)
 
 
-def amount(reasons: set[Reason], most: int) -> int:
+def amount(reasons: set[DemotionReason], most: int) -> int:
     """What the reasons add to the demotion: `most`, or half of it where all are such that the address must still go to
     this node from one that cannot serve."""
     return most // 2 if all(reason.why in HALF for reason in reasons) else most
 
 
-def _of_resource(context: Context, observation: Observation, decision: Decision, name: str) -> Why | None:
+def _of_resource(context: Context, observation: Observation, decision: Decision, name: str) -> DemotionCause | None:
     state, rule = observation.facts.resources[name], decision.rule
     if state.split is Split.LOSING:
-        return Why.SPLIT_BRAIN
+        return DemotionCause.SPLIT_BRAIN
     if state.unopenable:
-        return Why.NO_KEY
+        return DemotionCause.NO_KEY
     if state.role in (HastRole.DOWN, HastRole.NOT_KNOWN):
-        return Why.DOWN if state.role is HastRole.DOWN else Why.ROLE_NOT_KNOWN
-    if rule.refuses and rule.refuses is not Why.CANNOT_BE_PRIMARY:  # which is one of the node
+        return DemotionCause.DOWN if state.role is HastRole.DOWN else DemotionCause.ROLE_NOT_KNOWN
+    if rule.refuses and rule.refuses is not DemotionCause.CANNOT_BE_PRIMARY:  # which is one of the node
         return rule.refuses
     if state.carp is CarpState.MASTER:
         return None  # it is being promoted
-    if state.mounted is not Mounted.NOTHING:
-        return Why.IN_USE
+    if state.mounted is not MountState.NOTHING:
+        return DemotionCause.IN_USE
     if state.role is not HastRole.SECONDARY:
-        return Why.PRIMARY if state.role is HastRole.PRIMARY else Why.INIT
+        return DemotionCause.PRIMARY if state.role is HastRole.PRIMARY else DemotionCause.INIT
     if state.damaged:
-        return Why.DAMAGED
+        return DemotionCause.DAMAGED
     own = own_copy.known(context, name)
     connected = name in observation.resources and observation.resources[name].status is not Status.ABSENT
     if own.copy is CopyState.INCOMPLETE and (connected or not is_ahead(context, name)):
-        return Why.INCOMPLETE
+        return DemotionCause.INCOMPLETE
     was_off = bool(
-        {Reason(Why.BOOT), *(Reason(why, name) for why in WAS_OFF)}.intersection(carp_demotion.reasons(context.store))
+        {DemotionReason(DemotionCause.BOOT), *(DemotionReason(why, name) for why in WAS_OFF)}.intersection(
+            carp_demotion.reasons(context.store)
+        )
     )
     if connected:
         unsure = was_off and own.copy is CopyState.UNKNOWN and not _primary_has_none_dirty(context, name)
-        return Why.MAY_BE_BEHIND if unsure else None
+        return DemotionCause.MAY_BE_BEHIND if unsure else None
     return _still(context, name) or _unconnected(context, observation.places[name], own, was_off)
 
 
@@ -137,23 +146,23 @@ def _primary_has_none_dirty(context: Context, name: str) -> bool:
     return there.role is Role.PRIMARY and there.status is Status.COMPLETE and there.dirty == 0
 
 
-def _unconnected(context: Context, place: ResourcePlace, own: ledger.Ledger, was_off: bool) -> Why:
+def _unconnected(context: Context, place: ResourcePlace, own: ledger.Ledger, was_off: bool) -> DemotionCause:
     """What is known of a copy that no primary is connected to. The other node writes nothing where it says that it is
     no primary; else it may have written as long as this one was off, or for longer than `stale_after`."""
     asked = peer.ask(context, place)
     if asked is not None and asked.peer is Peer.LET_GO:
-        return Why.NOT_CONNECTED
+        return DemotionCause.NOT_CONNECTED
     since = own.disconnected_at
     short = since is not None and context.timing.wall() - since <= context.config.failover.stale_after
     followed = own.role == "primary" or short  # it has just given up the role, and the event of it is to come
-    return Why.NOT_CONNECTED if followed and not was_off else Why.MAY_BE_BEHIND
+    return DemotionCause.NOT_CONNECTED if followed and not was_off else DemotionCause.MAY_BE_BEHIND
 
 
-def _still(context: Context, name: str) -> Why | None:
+def _still(context: Context, name: str) -> DemotionCause | None:
     """The rule that held this node back as MASTER, unless the counters on both disks say now that this copy lacks
     nothing; None where there was none."""
     held = carp_demotion.reasons(context.store)
-    before = next((why for why in STAYS if Reason(why, name) in held), None)
+    before = next((why for why in STAYS if DemotionReason(why, name) in held), None)
     both = dumps.read(context, name) if before else None
     return None if both is not None and lacks_nothing(context, name, both) else before
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 
 from checks.probes.carp import CarpState
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from remediate.context import Context
@@ -188,7 +188,7 @@ class Executor:
         it is gone, every further change is somebody else's doing."""
         why = demotion_reasons.LEAVES.get(self.seen.facts.node.leaving)
         moved = was is CarpState.MASTER and now is CarpState.BACKUP
-        return why is not None and moved and Reason(why) in carp_demotion.reasons(self.context.store)
+        return why is not None and moved and DemotionReason(why) in carp_demotion.reasons(self.context.store)
 
     def _refuse_in_maintenance(self, step: Step) -> None:
         """Raise Superseded. Where it has become unknown whether there is maintenance, nothing goes on to a promotion,
@@ -242,7 +242,7 @@ class Executor:
         the plan, it would lose the address to the other node, which is let go when its own copy is complete. Raises
         nothing: the next convergence looks again."""
         held = carp_demotion.reasons(self.context.store)
-        left = {each for each in held if each.why is not Why.NOT_CONNECTED or each.about not in self._taken}
+        left = {each for each in held if each.why is not DemotionCause.NOT_CONNECTED or each.about not in self._taken}
         if left != set(held):
             share = demotion_reasons.amount(left, int(self.context.config.failover.demotion))
             with suppress(StepFailed, ProbeError):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from checks.probes import exports
 from checks.probes.errors import NotFound, NotPermitted, ProbeError, Unreachable
-from checks.probes.exports import Line, Taken
+from checks.probes.exports import ExportsLine, MountdVerdict
 from checks.probes.node import Node
 from checks.probes.rc_conf import Asked, RcConf
 
@@ -28,7 +28,7 @@ class ExportDirectory(NamedTuple):
 class ExportLines(NamedTuple):
     """The lines of each file that mountd reads. `doubt`: why these may not be the files, or not all of them."""
 
-    files: tuple[tuple[str, tuple[Line, ...]], ...]
+    files: tuple[tuple[str, tuple[ExportsLine, ...]], ...]
     doubt: str = ""
 
     def at(self, point: str, points: tuple[str, ...]) -> ExportDirectory:
@@ -38,11 +38,11 @@ class ExportLines(NamedTuple):
         candidates: list[tuple[bool, bool, str]] = []
         for name, lines in self.files:
             for line in exports.below(lines, point, points):
-                if line.taken is Taken.NO:
+                if line.taken is MountdVerdict.NO:
                     refused.append(f"line {line.number} of {name} is refused by mountd: {line.why}")
                 else:
                     paths = (point, *line.paths) if line.alldirs else line.paths
-                    candidates += [(path != point, line.taken is Taken.PERHAPS, path) for path in paths]
+                    candidates += [(path != point, line.taken is MountdVerdict.PERHAPS, path) for path in paths]
         if candidates:
             return ExportDirectory(min(candidates, key=lambda each: each[:2])[2])
         names = " and ".join(name for name, _ in self.files)
@@ -57,7 +57,7 @@ def look(node: Node, conf: RcConf) -> ExportLines:
     names, doubt = _files(conf)
     files = []
     for name in dict.fromkeys(names):
-        lines: tuple[Line, ...] = ()
+        lines: tuple[ExportsLine, ...] = ()
         try:
             lines = exports.parse(node.read(name))
         except NotFound:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 
 SERVING = ("mountd", "nfsd")
 """The daemons that must not run where nothing is mounted (freebsd-facts: root-is-exported-instead), in the order of
@@ -54,7 +54,7 @@ class ResourceState(NamedTuple):
     """A worker replicates, and the other node is not silent: a clean unmount reaches both disks."""
     role_first: bool
     """Proven: giving up the role under the mount saves a split-brain (`parting`). Otherwise it only loses buffers."""
-    mounted: Mounted
+    mounted: MountState
     exported: bool
     protected: bool
     """The empty mount point takes no files (chflags schg), or there is none to protect, or it has refused the flag in
@@ -81,13 +81,13 @@ class ResourceState(NamedTuple):
     @property
     def waits(self) -> bool:
         """The service address is here, and the resource is not in service: it is to be promoted, or why not is said."""
-        in_service = self.role is HastRole.PRIMARY and self.mounted is Mounted.WRITABLE
+        in_service = self.role is HastRole.PRIMARY and self.mounted is MountState.WRITABLE
         return self.carp is CarpState.MASTER and not in_service
 
     @property
     def active(self) -> bool:
         """The data are here and clients can be given them."""
-        mounted = self.mounted is Mounted.WRITABLE and self.pool is PoolState.WELL
+        mounted = self.mounted is MountState.WRITABLE and self.pool is PoolState.WELL
         return self.role is HastRole.PRIMARY and mounted
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from checks.probes.carp import CarpState
-from checks.probes.carp_demotion import Why
+from checks.probes.carp_demotion import DemotionCause
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.failover.facts import Leaving, NodeState, Peer, PoolState, ResourceState, Split
 from remediate.policy import Failover
 
@@ -35,7 +35,7 @@ class GuardRule(NamedTuple):
     says: str
     target: Target
     fits: Callable[[ResourceState, NodeState, Failover], bool]
-    refuses: Why | None = None
+    refuses: DemotionCause | None = None
     """The node is MASTER and is not promoted: clients have no service here, and an operator wants to know. Why it holds
     itself back in CARP."""
 
@@ -59,7 +59,7 @@ def _is_filled(state: ResourceState) -> bool:
         and state.role is HastRole.PRIMARY
         and state.connected
         and state.peer is Peer.LET_GO
-        and state.mounted is Mounted.NOTHING
+        and state.mounted is MountState.NOTHING
     )
 
 
@@ -77,55 +77,57 @@ RULES = (
     CARP_UNKNOWN,
     GuardRule("wrong-mount", "what is mounted at the mount point is not the resource's, or not known to be",
         Target.AS_IT_IS,
-        lambda state, node, policy: state.mounted in (Mounted.WRONG, Mounted.IN_PART, Mounted.NOT_KNOWN)),
+        lambda state, node, policy: state.mounted in (MountState.WRONG, MountState.IN_PART, MountState.NOT_KNOWN)),
     GuardRule("pool-suspended", "its ZFS pool is suspended: reboot this node, nothing else ends it", Target.STANDBY,
-        lambda state, node, policy: state.pool is PoolState.LEFT, refuses=Why.SUSPENDED),
+        lambda state, node, policy: state.pool is PoolState.LEFT, refuses=DemotionCause.SUSPENDED),
     GuardRule("pool-stuck",
         "its ZFS pool is suspended: reboot this node, the other one is not known to be able to serve",
-        Target.AS_IT_IS, lambda state, node, policy: state.pool is PoolState.STUCK, refuses=Why.SUSPENDED),
+        Target.AS_IT_IS, lambda state, node, policy: state.pool is PoolState.STUCK, refuses=DemotionCause.SUSPENDED),
     GuardRule("hastd-down", "hastd does not run: there is no device to mount, so nothing may be served", Target.STANDBY,
-        lambda state, node, policy: state.role is HastRole.DOWN, refuses=Why.DOWN),
+        lambda state, node, policy: state.role is HastRole.DOWN, refuses=DemotionCause.DOWN),
     GuardRule("hastd-stuck", "hastd does not say which role the resource has", Target.AS_IT_IS,
-        lambda state, node, policy: state.role is HastRole.NOT_KNOWN and _master(state), refuses=Why.ROLE_NOT_KNOWN),
+        lambda state, node, policy: state.role is HastRole.NOT_KNOWN and _master(state),
+         refuses=DemotionCause.ROLE_NOT_KNOWN),
     GuardRule("read-only", "mounted read-only, by an operator or after an error of the disk", Target.AS_IT_IS,
-        lambda state, node, policy: state.mounted is Mounted.READ_ONLY and _master(state), refuses=Why.READ_ONLY),
+        lambda state, node, policy: state.mounted is MountState.READ_ONLY and _master(state),
+         refuses=DemotionCause.READ_ONLY),
     GuardRule("leaving", "this node gives its service away", Target.STANDBY,
         lambda state, node, policy: node.leaving is Leaving.MOVES),
     GuardRule("not-master", "the service address is not here", Target.STANDBY,
         lambda state, node, policy: not _master(state) and state.split is not Split.LOSING),
     GuardRule("split-brain-served", "a split-brain whose losing side this node may be, but clients are served here",
         Target.AS_IT_IS, lambda state, node, policy: _master(state) and state.active and state.split is Split.LOSING,
-        refuses=Why.SPLIT_BRAIN_SERVED),
+        refuses=DemotionCause.SPLIT_BRAIN_SERVED),
     GuardRule("active", "the service address and the data are here", Target.ACTIVE,
         lambda state, node, policy: _master(state) and state.active),
     GuardRule("split-brain-ends", "the losing copy of a split-brain is being replaced by the other node's",
         Target.STANDBY,
         lambda state, node, policy: state.split is Split.LOSING and state.role is HastRole.SECONDARY
-        and state.connected, refuses=Why.SPLIT_BRAIN_ENDS),
+        and state.connected, refuses=DemotionCause.SPLIT_BRAIN_ENDS),
     GuardRule("split-brain", "a split-brain is not resolved, and this copy is the losing one or may be",
         Target.STEPPED_DOWN,
-        lambda state, node, policy: state.split is Split.LOSING, refuses=Why.SPLIT_BRAIN),
+        lambda state, node, policy: state.split is Split.LOSING, refuses=DemotionCause.SPLIT_BRAIN),
     GuardRule("no-copy", "the disk of this node holds no copy: hastd would refuse the role primary for it",
         Target.STANDBY,
-        lambda state, node, policy: state.no_copy, refuses=Why.NO_COPY),
+        lambda state, node, policy: state.no_copy, refuses=DemotionCause.NO_COPY),
     GuardRule("damaged", "a write failed on this copy, which HAST calls complete: clients would be served old data",
-        Target.STANDBY, lambda state, node, policy: state.damaged, refuses=Why.DAMAGED),
+        Target.STANDBY, lambda state, node, policy: state.damaged, refuses=DemotionCause.DAMAGED),
     GuardRule("filled",
         "the other node's copy is replacing this one, which lacks writes: an operator has given this node"
         " the role primary, and hastd reads from the secondary what it lacks", Target.AS_IT_IS,
-        lambda state, node, policy: _is_filled(state) and not policy.promote_stale, refuses=Why.STALE),
+        lambda state, node, policy: _is_filled(state) and not policy.promote_stale, refuses=DemotionCause.STALE),
     GuardRule("stale", "this copy is known to lack writes, or what is known of it cannot be read or kept",
         Target.STANDBY,
-        lambda state, node, policy: state.stale and not policy.promote_stale, refuses=Why.STALE),
+        lambda state, node, policy: state.stale and not policy.promote_stale, refuses=DemotionCause.STALE),
     GuardRule("no-key", "what is to be mounted is encrypted, and cannot be opened here", Target.STANDBY,
-        lambda state, node, policy: state.unopenable, refuses=Why.NO_KEY),
+        lambda state, node, policy: state.unopenable, refuses=DemotionCause.NO_KEY),
     GuardRule("cannot-be-primary", "hastd does not work as primary (FreeBSD bug 292322); it is not tried again until"
         " `hastwatch clear`, or with another kernel or hastd", Target.STANDBY,
         lambda state, node, policy: node.cannot_be_primary and state.peer is not Peer.GONE,
-        refuses=Why.CANNOT_BE_PRIMARY),
+        refuses=DemotionCause.CANNOT_BE_PRIMARY),
     GuardRule("boot-alone", "booted alone: the other node may have served after this one, and cannot be asked",
         Target.STANDBY, lambda state, node, policy: state.unheard and policy.boot_alone == "wait"
-        and not policy.promote_stale, refuses=Why.BOOT_ALONE),
+        and not policy.promote_stale, refuses=DemotionCause.BOOT_ALONE),
     GuardRule("master", "the service address is here", Target.ACTIVE, lambda state, node, policy: True),
 )  # fmt: skip
 """In this order. The last one fits what no other does."""

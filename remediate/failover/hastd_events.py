@@ -7,7 +7,7 @@ no order. So an arrival takes milliseconds, and says whether a convergence has t
 from __future__ import annotations
 
 from checks.probes.carp import CarpState
-from checks.probes.carp_demotion import PARTED, Reason
+from checks.probes.carp_demotion import PARTED, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
@@ -122,7 +122,7 @@ def _joined(context: Context, name: str) -> None:
     """A node that serves and has not heard of the other holds back no longer when that has connected: before it
     tells the other that its copy is complete, which lets that one go. Raises nothing; a convergence does it again."""
     reasons = set(carp_demotion.reasons(context.store))
-    ended = {Reason(why, name) for why in PARTED} & reasons
+    ended = {DemotionReason(why, name) for why in PARTED} & reasons
     if ended:
         alone.joined(context, this_boot(context), [name])
     if ended and reasons == ended:

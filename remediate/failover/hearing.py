@@ -18,7 +18,7 @@ import errno
 import re
 
 from checks.probes.errors import ProbeError, Unreachable
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.route import REMOTE, address_of
 from remediate.context import Transport
 from remediate.failover.resource import PORT
@@ -94,7 +94,7 @@ def _reasons(stderr: str) -> set[str]:
     return {line.rpartition(": ")[2].strip() for line in stderr.splitlines() if line.strip()}
 
 
-def _done(here: Transport, command: tuple[str, ...]) -> Completed | None:
+def _done(here: Transport, command: tuple[str, ...]) -> CompletedCommand | None:
     try:
         return here.act(command, SIGN + 2)
     except ProbeError:

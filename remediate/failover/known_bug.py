@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checks.probes import as_primary, bug_292322
-from checks.probes.as_primary import Known, Seen, judge
+from checks.probes.as_primary import HastdObservation, PrimaryKnowledge, judge
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Resource, Role, Status
@@ -29,13 +29,13 @@ from remediate.state.journal import CRIT, INFO, WARNING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from checks.probes.as_primary import Facts
+    from checks.probes.as_primary import HastdBuild
 
 AS_PRIMARY = "as primary it had its device and was connected"
 NO_DEVICE = "as primary its device did not come, with its worker alive and degraded"
 
 
-def known(context: Context) -> Known:
+def known(context: Context) -> PrimaryKnowledge:
     """What is known of this node's hastd. Raises nothing."""
     repaired, machine = context.config.checks.hastd_repaired, context.here.machine
     if repaired:
@@ -46,7 +46,7 @@ def known(context: Context) -> Known:
             return judge(release, False, None, None)
         facts = _facts(context)
     except ProbeError as error:
-        return Known(AsPrimary.NOT_KNOWN, False, str(error))
+        return PrimaryKnowledge(AsPrimary.NOT_KNOWN, False, str(error))
     was = _kept(context)
     judged = judge(release, False, facts, was)
     if machine is not None and judged.as_primary is not AsPrimary.WORKS:
@@ -54,7 +54,7 @@ def known(context: Context) -> Known:
     return judged
 
 
-def seen_to_fail(context: Context) -> Known | None:
+def seen_to_fail(context: Context) -> PrimaryKnowledge | None:
     """What was seen of a hastd here that did not work as primary, where it is still that one. Raises nothing."""
     was = _kept(context)
     if was is None or was.works:
@@ -69,17 +69,17 @@ def here(context: Context) -> str:
     return warning(context.journal.node_name, bug) if bug.as_primary is AsPrimary.FAILS else ""
 
 
-def warning(name: str, bug: Known) -> str:
+def warning(name: str, bug: PrimaryKnowledge) -> str:
     """What to say of a node whose hastd does not work as primary."""
     return f"{bug_292322.warning(name)} ({bug.why})"
 
 
-def of_other(context: Context, node: Node) -> Known:
+def of_other(context: Context, node: Node) -> PrimaryKnowledge:
     """What is known of the hastd of the other node. Raises nothing."""
     try:
         return as_primary.known(node, context.config.checks.hastd_repaired)
     except ProbeError as error:
-        return Known(AsPrimary.NOT_KNOWN, False, str(error))
+        return PrimaryKnowledge(AsPrimary.NOT_KNOWN, False, str(error))
 
 
 def could_be_primary(context: Context) -> bool:
@@ -120,7 +120,7 @@ def is_why(context: Context, name: str) -> bool:
 def note_seen(context: Context, works: bool, how: str) -> str:
     """Record what was seen of this node's hastd; why that could not be, or nothing. Raises nothing."""
     try:
-        sighting = Seen(works, how, context.timing.wall(), _facts(context).known_as)
+        sighting = HastdObservation(works, how, context.timing.wall(), _facts(context).known_as)
         context.store.write(as_primary.NAME, as_primary.to_values(sighting))
     except (ProbeError, StateError) as error:
         context.journal.entry("as-primary", result=f"{how}; not recorded: {error}", severity=WARNING)
@@ -148,12 +148,12 @@ def forget(context: Context) -> bool:
     return was is not None and not was.works and context.store.remove(as_primary.NAME)
 
 
-def _facts(context: Context) -> Facts:
+def _facts(context: Context) -> HastdBuild:
     """Raises ProbeError."""
     return context.here.machine.hastd() if context.here.machine else as_primary.facts(context.here.node())
 
 
-def _kept(context: Context) -> Seen | None:
+def _kept(context: Context) -> HastdObservation | None:
     """What was seen and recorded; nothing where that cannot be read."""
     try:
         return as_primary.from_values(context.store.read(as_primary.NAME))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from checks.probes import carp_demotion, hast, zpool
 from checks.probes.bug_292322 import AsPrimary
-from checks.probes.carp_demotion import STAYS, Reason, Why
+from checks.probes.carp_demotion import STAYS, DemotionCause, DemotionReason
 from checks.probes.errors import Hangs, ProbeError
 from checks.probes.filesystem import Mount
 from checks.probes.hast import Resource, Role
@@ -33,7 +33,13 @@ from remediate.state.ledger import CopyState
 ASK = 15.0
 """Seconds for all that the other node is asked: a call of ssh(1) may take 1.15 (freebsd-facts: costs-of-ssh), and
 nobody is served meanwhile anyway."""
-ENDED_BY_A_HUMAN = frozenset({Reason(Why.FAILED), Reason(Why.MAINTENANCE), Reason(Why.CANNOT_BE_PRIMARY)})
+ENDED_BY_A_HUMAN = frozenset(
+    {
+        DemotionReason(DemotionCause.FAILED),
+        DemotionReason(DemotionCause.MAINTENANCE),
+        DemotionReason(DemotionCause.CANNOT_BE_PRIMARY),
+    }
+)
 """Reasons of a node that is unfit until an operator ends it, or its time is over."""
 
 
@@ -65,7 +71,7 @@ class Fitness(NamedTuple):
     """Whether a node could serve a resource, and why it holds itself back."""
 
     fit: bool
-    reasons: tuple[Reason, ...]
+    reasons: tuple[DemotionReason, ...]
 
 
 def fitness_of(context: Context, there: Node, name: str) -> Fitness:
@@ -73,7 +79,7 @@ def fitness_of(context: Context, there: Node, name: str) -> Fitness:
     ProbeError, hast.NoState, hast.MetadataUnreadable."""
     role = hast.resource(there, name).role
     complete = ledger.of_node(there, name).copy is not CopyState.INCOMPLETE and hast.metadata(there, name).resuid != 0
-    unfit = {Reason(why, name) for why in STAYS} | ENDED_BY_A_HUMAN
+    unfit = {DemotionReason(why, name) for why in STAYS} | ENDED_BY_A_HUMAN
     reasons = carp_demotion.read(there).reasons
     works = known_bug.of_other(context, there).as_primary is not AsPrimary.FAILS
     fit = complete and works and not unfit.intersection(reasons) and role in (Role.PRIMARY, Role.SECONDARY)

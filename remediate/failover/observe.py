@@ -16,7 +16,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.hast_state import HastRole, hast_state_or_unknown
 from checks.probes.node import Node
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from checks.probes.read_node import mounted_as
 from remediate.context import Context
 from remediate.failover import (
@@ -246,7 +246,7 @@ def _resource(
         worker = hastd.resource.status is Status.COMPLETE
     there = filesystem.mounted_at(reading.mounts, place.point)
     mounted = mounted_as(reading.node, there, place.wanted)
-    going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is Mounted.WRITABLE)
+    going_up = wanted.state is CarpState.MASTER and not (role is HastRole.PRIMARY and mounted is MountState.WRITABLE)
     mine = list(place.speaking(reading.vhids))
     wall = reading.clock + context.timing.now()
     since = mastership(reading.arrived, mine, wall, reading.clock) if wanted.state is CarpState.MASTER else None
@@ -273,7 +273,7 @@ def _resource(
     believed_at = since.since - reading.clock + settle if since else None
     role_first = False
     going_down = wanted.state is not CarpState.MASTER or reading.leaving is not Leaving.NO
-    if role is HastRole.PRIMARY and mounted is not Mounted.NOTHING and going_down:
+    if role is HastRole.PRIMARY and mounted is not MountState.NOTHING and going_down:
         worker = worker and hearing.hastd(context.here, resources[name].remoteaddr) is not Responsiveness.SILENT
         role_first = not worker and parting.role_first(context, resources[name], wanted.state)
     locked = devices.unopenable(context, place)
@@ -283,7 +283,7 @@ def _resource(
     )
     damage = own.damage.sentence if own.damage is not None else failed
     pool, pool_said = PoolState.WELL, ""
-    if mounted in (Mounted.WRITABLE, Mounted.READ_ONLY):
+    if mounted in (MountState.WRITABLE, MountState.READ_ONLY):
         pool, pool_said = lost_pool.look(context, reading.node, place, there, resources.get(name))
     state = ResourceState(
         carp=wanted.state,
@@ -292,7 +292,7 @@ def _resource(
         role_first=role_first and pool is PoolState.WELL,
         mounted=mounted,
         exported=there is not None and (there.exported or not place.exported),
-        protected=mounted is not Mounted.NOTHING
+        protected=mounted is not MountState.NOTHING
         or takes_no_files(context, place.point)
         or unprotected.is_given_up(context.store, place.point, reading.boot),
         settled=believed_at is not None and context.timing.now() >= believed_at,

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from checks.probes import carp_demotion, route, zpool
 from checks.probes.carp import CarpState, Vhid
-from checks.probes.carp_demotion import Held
+from checks.probes.carp_demotion import DemotionRecord
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.filesystem import Mount, mounted_at
 from checks.probes.hast import Resource, Status
@@ -22,10 +22,10 @@ from checks.probes.hast_state import HastRole
 from checks.probes.maintenance import Maintenance
 from checks.probes.marker import Marker
 from checks.probes.node import Node
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from checks.probes.processes import Process, hastd, hastd_workers, running
-from checks.probes.read_node import NodeReader, Unread, attempted, mounted_as
-from checks.probes.unproven import Unproven
+from checks.probes.read_node import NodeReader, UnreadPart, attempted, mounted_as
+from checks.probes.unproven import UnprovenCopy
 from checks.probes.verified import Verification
 from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
@@ -62,7 +62,7 @@ class ResourceStatus(NamedTuple):
     role: HastRole
     status: Status | None
     dirty: int | None
-    mounted: Mounted | None
+    mounted: MountState | None
     exported: bool | None
     protected: bool | None
     """The empty mount point takes no files."""
@@ -72,7 +72,7 @@ class ResourceStatus(NamedTuple):
     """A route rejects the other node's address in the replication; looked for where no connection is there."""
     verified: Verification | None = None
     """What came out when the copies were compared last."""
-    unproven: Unproven | None = None
+    unproven: UnprovenCopy | None = None
     """What is known as primary against the other copy."""
     suspended: str = ""
     """Why nothing of its ZFS pool can be read or written; empty where it can, or where that is not known."""
@@ -88,7 +88,7 @@ class NodeStatus(NamedTuple):
     vhids: tuple[Vhid, ...] | None = None
     carp_loaded: bool = True
     demotion: int | None = None
-    held: Held = Held()
+    held: DemotionRecord = DemotionRecord()
     hastd: bool | None = None
     daemons: frozenset[str] | None = None
     """Those of NFS that run."""
@@ -160,7 +160,7 @@ class _Look:
         self.running: tuple[Process, ...] | None = None
         self.mounts: tuple[Mount, ...] | None = None
         self.places: dict[str, ResourcePlace] = {}
-        self.kept = Held()
+        self.kept = DemotionRecord()
         self.suspended: Maintenance | None = None
         self.blocked = ""
         self.last: JournalEntry | None = None
@@ -194,8 +194,8 @@ class _Look:
             silent=self.silent,
         )
 
-    def _known(self, part: T | Unread) -> T | None:
-        if isinstance(part, Unread):
+    def _known(self, part: T | UnreadPart) -> T | None:
+        if isinstance(part, UnreadPart):
             self.unread.append(str(part))
             return None
         return part
@@ -271,7 +271,7 @@ class _Look:
         role, resource = self._role(place.name)
         there = None if self.mounts is None else mounted_at(self.mounts, place.point)
         mounted = None if self.mounts is None else mounted_as(self.node, there, place.wanted)
-        empty = mounted is Mounted.NOTHING
+        empty = mounted is MountState.NOTHING
         return ResourceStatus(
             place=place,
             carp=wanted.state if wanted else None,
@@ -298,8 +298,8 @@ class _Look:
             return None
         return runs[-1] if runs else None
 
-    def _suspended(self, there: Mount | None, mounted: Mounted | None) -> str:
-        if there is None or there.kind != "zfs" or mounted not in (Mounted.WRITABLE, Mounted.READ_ONLY):
+    def _suspended(self, there: Mount | None, mounted: MountState | None) -> str:
+        if there is None or there.kind != "zfs" or mounted not in (MountState.WRITABLE, MountState.READ_ONLY):
             return ""
         pool = there.device.partition("/")[0]
         return zpool.suspended(self._read(partial(zpool.status, self.node, pool)) or "", pool)

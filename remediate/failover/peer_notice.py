@@ -7,7 +7,7 @@ could not be told is told again when something happens, and by the periodic look
 
 from __future__ import annotations
 
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.counters import Relation
 from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Resource, Role, Status
@@ -116,7 +116,7 @@ def _gives_way(context: Context, name: str) -> bool:
     copy is the losing one of a split-brain: no measure for the other copy, which is told nothing for as long. A copy
     that is known to be incomplete wins no recovery (`recovery.verdict`). What this node holds back for is of the last
     look: the other one may have given up its copy since, and then has to know that it is behind."""
-    if Reason(Why.WROTE_LESS, name) not in carp_demotion.reasons(context.store):
+    if DemotionReason(DemotionCause.WROTE_LESS, name) not in carp_demotion.reasons(context.store):
         return False
     asked = ask(context, places(context.here.node(), context.config)[name])
     if asked is None or asked.peer is not Peer.LET_GO:

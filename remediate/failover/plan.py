@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.failover.facts import BASE, SERVING, NodeState, Peer, PoolState, ResourceState
 from remediate.failover.guards import Decision, Target, decide
 from remediate.failover.steps import Action, Step
@@ -162,7 +162,7 @@ def _track(name: str, state: ResourceState, decision: Decision) -> Iterator[Step
 def _up(state: ResourceState) -> Iterator[Action]:
     if state.active:
         return
-    if state.mounted is not Mounted.NOTHING and state.role is not HastRole.PRIMARY:
+    if state.mounted is not MountState.NOTHING and state.role is not HastRole.PRIMARY:
         yield Action.UNMOUNT_BY_FORCE
     if state.peer not in (Peer.LET_GO, Peer.GONE):
         yield Action.AWAIT_PEER
@@ -172,7 +172,7 @@ def _up(state: ResourceState) -> Iterator[Action]:
     if state.encrypted:
         yield Action.ATTACH
     yield Action.CHECK
-    if state.protected and state.mounted is Mounted.NOTHING:
+    if state.protected and state.mounted is MountState.NOTHING:
         yield Action.UNPROTECT
     yield Action.MOUNT
 
@@ -183,7 +183,7 @@ def _down(state: ResourceState, target: Target) -> Iterator[Action]:
         yield from role
         return
     closed = (Action.DETACH,) if state.encrypted and state.role is HastRole.PRIMARY else ()
-    if state.mounted is Mounted.NOTHING:
+    if state.mounted is MountState.NOTHING:
         yield from (*closed, *role)
         if not state.protected:
             yield Action.PROTECT

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from checks.probes.beneath import Lies, ground
+from checks.probes.beneath import Location, ground
 from checks.probes.errors import Hangs
 from checks.probes.filesystem import Mount, belongs
 from checks.probes.identity import host_id_of
@@ -36,7 +36,7 @@ def of_mount(context: Context, there: Mount, place: ResourcePlace) -> str:
     pool = there.device.partition("/")[0]
     if belongs(there, place.device, place.pool):
         return pool
-    return pool if ground(context.here.node(), there, place.wanted).lies is Lies.ON_IT else ""
+    return pool if ground(context.here.node(), there, place.wanted).lies is Location.ON_IT else ""
 
 
 def import_pool(place: ResourcePlace, *more: str, name: str = "") -> tuple[str, ...]:

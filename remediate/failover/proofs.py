@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from checks.probes.unproven import Unproven
+from checks.probes.unproven import UnprovenCopy
 from remediate.context import Context
 from remediate.failover.unproven import known
 from remediate.state import ledger
@@ -29,7 +29,7 @@ def compared_whole(context: Context) -> list[str]:
     return [name for name, each in _waiting(context).items() if each.extents is None]
 
 
-def _waiting(context: Context) -> dict[str, Unproven]:
+def _waiting(context: Context) -> dict[str, UnprovenCopy]:
     if context.peer is None:
         return {}
     pairs = ((name, known(context, name)) for name in ledger.resources(context.store))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.probes import hast_conf, rc_conf
-from checks.probes.beneath import Wanted
+from checks.probes.beneath import ResourceDevices
 from checks.probes.node import Node
-from checks.probes.vhid import Asked, Vhid, asked, speaking
+from checks.probes.vhid import ResourceCarp, Vhid, asked, speaking
 from remediate.config import RemediationConfig
 from remediate.failover import exported
 
@@ -50,15 +50,15 @@ class ResourcePlace(NamedTuple):
         return self.configured_pool or self.name
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ResourceDevices:
         """What has to be mounted at its mount point."""
-        return Wanted(self.name, self.device, self.filesystem, self.configured_pool, self.others)
+        return ResourceDevices(self.name, self.device, self.filesystem, self.configured_pool, self.others)
 
     def speaking(self, vhids: tuple[Vhid, ...]) -> tuple[Vhid, ...]:
         """The vhids of a node that speak for the resource."""
         return speaking(vhids, self.vhid, self.address)
 
-    def asks(self, vhids: tuple[Vhid, ...]) -> Asked:
+    def asks(self, vhids: tuple[Vhid, ...]) -> ResourceCarp:
         """The state of CARP that counts for the resource on a node of these vhids."""
         return asked(vhids, self.vhid, self.address)
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from checks.probes.errors import Hangs, ProbeError
 from checks.probes.node import Node
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.processes import NFS_DAEMONS, Process, daemons, processes, running
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
@@ -190,7 +190,7 @@ def _service(context: Context, name: str, verb: str) -> None:
         raise StepFailed(_failed(name, verb, done))
 
 
-def _failed(name: str, verb: str, done: Completed) -> str:
+def _failed(name: str, verb: str, done: CompletedCommand) -> str:
     return f"`service {name} {verb}` exits with {done.status}: {done.words}"
 
 

@@ -13,7 +13,7 @@ from checks.plugin.text import name_list, plain
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.failover.facts import SERVING
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
 from remediate.state.ledger import CopyState
@@ -84,8 +84,8 @@ def serves(node: NodeStatus, resource: ResourceStatus) -> bool | None:
     )
     here = None if node.vhids is None else resource.carp is CarpState.MASTER
     primary = None if resource.role is HastRole.NOT_KNOWN else resource.role is HastRole.PRIMARY
-    known = resource.mounted not in (None, Mounted.NOT_KNOWN)
-    mounted = resource.mounted is Mounted.WRITABLE and not resource.suspended if known else None
+    known = resource.mounted not in (None, MountState.NOT_KNOWN)
+    mounted = resource.mounted is MountState.WRITABLE and not resource.suspended if known else None
     return _all([here, primary, mounted, exported])
 
 
@@ -119,7 +119,7 @@ def _primary(resource: ResourceStatus) -> bool:
 
 def _nothing_mounted(node: NodeStatus) -> bool:
     mounts = [resource.mounted for resource in node.resources.values()]
-    return bool(mounts) and set(mounts) == {Mounted.NOTHING}
+    return bool(mounts) and set(mounts) == {MountState.NOTHING}
 
 
 NODE_RULES = (
@@ -158,19 +158,19 @@ RESOURCE_RULES = (
                  lambda resource, node: resource.role is HastRole.SECONDARY and resource.status is Status.ABSENT),
     ResourceRule(ProblemLevel.WRONG, "{point} is not mounted on {node}",
                  lambda resource, node: _primary(resource) and _master(resource)
-                 and resource.mounted is Mounted.NOTHING),
+                 and resource.mounted is MountState.NOTHING),
     ResourceRule(ProblemLevel.WRONG, "{point} is read-only on {node}",
-                 lambda resource, node: resource.mounted is Mounted.READ_ONLY),
+                 lambda resource, node: resource.mounted is MountState.READ_ONLY),
     ResourceRule(ProblemLevel.WRONG, "the ZFS pool of {name} on {node} is suspended: reboot that node",
                  lambda resource, node: bool(resource.suspended)),
     ResourceRule(ProblemLevel.WRONG, "another device is mounted at {point} on {node}",
-                 lambda resource, node: resource.mounted is Mounted.WRONG),
+                 lambda resource, node: resource.mounted is MountState.WRONG),
     ResourceRule(ProblemLevel.WRONG, "what is mounted at {point} on {node} lies only in part on what HAST replicates",
-                 lambda resource, node: resource.mounted is Mounted.IN_PART),
+                 lambda resource, node: resource.mounted is MountState.IN_PART),
     ResourceRule(ProblemLevel.NOTE, "it is not known whether what is mounted at {point} on {node} lies on {name}",
-                 lambda resource, node: resource.mounted is Mounted.NOT_KNOWN),
+                 lambda resource, node: resource.mounted is MountState.NOT_KNOWN),
     ResourceRule(ProblemLevel.WRONG, "{point} is not exported by {node}",
-                 lambda resource, node: _primary(resource) and resource.mounted is Mounted.WRITABLE
+                 lambda resource, node: _primary(resource) and resource.mounted is MountState.WRITABLE
                  and bool(resource.place.exported) and resource.exported is False),
     ResourceRule(ProblemLevel.WRONG, "NFS does not run on {node}",
                  lambda resource, node: _primary(resource) and _master(resource) and bool(resource.place.exported)

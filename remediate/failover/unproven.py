@@ -15,7 +15,7 @@ from checks.probes import hast
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role
 from checks.probes.timestamps import utc
-from checks.probes.unproven import MOST, Unproven
+from checks.probes.unproven import MOST, UnprovenCopy
 from checks.probes.verified import Verification
 from remediate.context import Context
 from remediate.failover import own_copy
@@ -76,12 +76,12 @@ def _marked(context: Context, resource: Resource) -> tuple[frozenset[int] | None
         return None, str(error)
 
 
-def known(context: Context, name: str) -> Unproven | None:
+def known(context: Context, name: str) -> UnprovenCopy | None:
     """What is known as primary against the other copy; None where nothing is. Raises nothing."""
     return unproven.known(context.store, name)
 
 
-def proven(context: Context, name: str, trigger: str, doubt: Unproven, count: int) -> bool:
+def proven(context: Context, name: str, trigger: str, doubt: UnprovenCopy, count: int) -> bool:
     """So many extents are equal, which is all that was `doubt` to be wanted; False where the connection was lost
     meanwhile. Raises StateNotKept."""
     if not unproven.judged(context.store, name, doubt, None):
@@ -117,7 +117,7 @@ def synchronised(context: Context, name: str, at: float) -> None:
         _change(context, name, before, before._replace(through=True))
 
 
-def _change(context: Context, name: str, doubt: Unproven, now: Unproven) -> None:
+def _change(context: Context, name: str, doubt: UnprovenCopy, now: UnprovenCopy) -> None:
     try:
         unproven.judged(context.store, name, doubt, now)
     except StateError as error:

@@ -18,7 +18,7 @@ from checks.plugin.finding import REASON, Severity
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.node import this_machine
-from checks.probes.process import ENVIRONMENT, Completed, run
+from checks.probes.process import ENVIRONMENT, CompletedCommand, run
 from remediate.timing import Timing
 
 LONGEST_FIRST, LONGEST_LINE, MOST_LINES = 2000, 1000, 100
@@ -116,7 +116,7 @@ def plugin(word: str) -> str:
     return word
 
 
-def _taken(done: Completed) -> tuple[int, str]:
+def _taken(done: CompletedCommand) -> tuple[int, str]:
     """Exit status and output; what no plugin ends with is UNKNOWN, and said."""
     text = done.stdout if done.stdout.strip() else f"no output: {done.words}"
     if 0 <= done.status <= 3:

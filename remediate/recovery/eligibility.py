@@ -16,7 +16,7 @@ from typing import NamedTuple
 from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.failover.facts import SERVING
 from remediate.recovery.evidence import Evidence
 
@@ -66,7 +66,7 @@ REFUSALS = (
     Refusal("role-unknown", "hastd does not say which role the resource has here",
             lambda seen: seen.here.role is HastRole.NOT_KNOWN),
     Refusal("mounted", "something is mounted at the mount point on this node",
-            lambda seen: seen.here.mounted is not Mounted.NOTHING),
+            lambda seen: seen.here.mounted is not MountState.NOTHING),
     Refusal("device", "this node has the device of a primary", lambda seen: seen.here.device),
     Refusal("serves", "NFS runs on this node", lambda seen: bool(seen.here.daemons.intersection(SERVING))),
     Refusal("marked-winning", "this node served the clients when the split-brain was found",
@@ -75,7 +75,7 @@ REFUSALS = (
             lambda seen: seen.there.carp is not CarpState.MASTER),
     Refusal("peer-not-primary", "the other node is not primary", lambda seen: seen.there.role is not HastRole.PRIMARY),
     Refusal("peer-not-mounted", "the file system is not mounted on the other node",
-            lambda seen: seen.there.mounted is not Mounted.WRITABLE),
+            lambda seen: seen.there.mounted is not MountState.WRITABLE),
     Refusal("peer-not-serving", "the other node does not serve the clients",
             lambda seen: not (seen.there.exported and seen.there.daemons.issuperset(SERVING))),
     Refusal("not-answered", "clients get no answer at the service address",

@@ -14,7 +14,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Metadata, Status
 from checks.probes.hast_state import HastRole
 from checks.probes.node import Node
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from checks.probes.read_node import NodeReader, mounted_as, needed
 from remediate.context import Context
 from remediate.failover import reach
@@ -33,7 +33,7 @@ class NodeEvidence(NamedTuple):
     carp: CarpState | None = None
     role: HastRole = HastRole.NOT_KNOWN
     status: Status = Status.ABSENT
-    mounted: Mounted = Mounted.NOTHING
+    mounted: MountState = MountState.NOTHING
     exported: bool = False
     export: str = ""
     """The directory that clients mount by this node's exports(5), or empty."""
@@ -62,7 +62,7 @@ class NodeEvidence(NamedTuple):
         return (
             self.carp is CarpState.MASTER
             and self.role is HastRole.PRIMARY
-            and self.mounted is Mounted.WRITABLE
+            and self.mounted is MountState.WRITABLE
             and self.exported
             and self.daemons.issuperset(SERVING)
         )
@@ -164,7 +164,9 @@ def _side(context: Context, node: Node, place: ResourcePlace, own: str) -> NodeE
 def _signs(node: Node, name: str) -> tuple[str, ...]:
     """hastd's lines in the log, for a human; a log that cannot be read decides nothing."""
     try:
-        return tuple(f"{sign.kind} {sign.times} times, last {sign.when}" for sign in hast_log.Logs(node).signs(name))
+        return tuple(
+            f"{sign.kind} {sign.times} times, last {sign.when}" for sign in hast_log.HastLogs(node).signs(name)
+        )
     except ProbeError as error:
         return (f"the log could not be read: {error}",)
 

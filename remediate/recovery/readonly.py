@@ -16,7 +16,7 @@ from checks.probes import hast, hast_conf
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Metadata, Role
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from remediate.context import Context
 from remediate.failover.devices import FSTYP
 from remediate.failover.errors import StepFailed
@@ -199,7 +199,7 @@ def _size(context: Context, device: str) -> int | None:
     return int(fields[2]) if done.status == 0 and len(fields) > 2 and fields[2].isdigit() else None
 
 
-def _succeed(context: Context, command: tuple[str, ...], otherwise: str, advice: str = "") -> Completed:
+def _succeed(context: Context, command: tuple[str, ...], otherwise: str, advice: str = "") -> CompletedCommand:
     try:
         done = context.here.act(command, MOUNTS)
     except ProbeError as error:

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from checks.probes import carp, hast
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.hast import Role, Status
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.context import Context
 from remediate.failover import carp_demotion, hast_of, own_copy, replicas, roles
 from remediate.failover.converge import LOCK, ConvergeRequest, converge
@@ -194,7 +194,10 @@ class Recovery:
         boot = this_boot(self.context)
         most = int(self.context.config.failover.demotion)
         carp_demotion.hold(
-            self.context, boot, {*carp_demotion.reasons(self.context.store), Reason(Why.RECOVERY, self.name)}, most
+            self.context,
+            boot,
+            {*carp_demotion.reasons(self.context.store), DemotionReason(DemotionCause.RECOVERY, self.name)},
+            most,
         )
         if hast.resource(self.context.here.node(), self.name).role is not Role.INIT:
             roles.become(self.context, self.place, Role.INIT)
@@ -234,7 +237,7 @@ class Recovery:
     def _follow(self, pair: Evidence, now: RecoveryProgress) -> RecoveryProgress:
         """Role secondary; a copy without history is in no split-brain any more. Raises Refused where it has come into
         use since, StepFailed."""
-        if pair.here.role is HastRole.PRIMARY or pair.here.mounted is not Mounted.NOTHING:
+        if pair.here.role is HastRole.PRIMARY or pair.here.mounted is not MountState.NOTHING:
             raise RecoveryRefused(("the new copy is in use on this node: it does not become secondary",))
         self.watch("follow")
         if marker.present(self.context.store, self.name) is not None:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from checks.probes.errors import Failed, NotFound
+from checks.probes.errors import CommandFailed, NotFound
 from simulator.clock import first_of
 from simulator.hastd.disk import Disk
 
@@ -44,14 +44,14 @@ class SimulatedExtents:
         """Nothing is open."""
 
     def marked(self) -> frozenset[int]:
-        """The map on the disk. Raises Failed where the disk is gone, and Killed."""
+        """The map on the disk. Raises CommandFailed where the disk is gone, and Killed."""
         self._life.check()
         if self._disk is None or not self._disk.present:
-            raise Failed(f"the map on {self._where.path} cannot be read: Device not configured")
+            raise CommandFailed(f"the map on {self._where.path} cannot be read: Device not configured")
         return frozenset(self._disk.active)
 
     def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
-        """In simulated time. Raises Failed where the disk is gone, and Killed."""
+        """In simulated time. Raises CommandFailed where the disk is gone, and Killed."""
         digests: list[bytes | None] = []
         clock = self._node.clock
         for extent in numbers:
@@ -59,7 +59,7 @@ class SimulatedExtents:
             self._life.check()
             disk = self._disk
             if disk is None or not disk.present:
-                raise Failed(f"{self._where.path} cannot be read: Device not configured")
+                raise CommandFailed(f"{self._where.path} cannot be read: Device not configured")
             unreadable = disk.read_error(extent) is not None
             digests.append(None if unreadable else hashlib.blake2b(content_of(disk, extent)).digest())
         return digests

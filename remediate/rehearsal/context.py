@@ -16,10 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from checks.ask import Refused
+from checks.ask import LineRefused
 from checks.probes.errors import NotPermitted, NotUnderstood, Unreachable
 from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
-from checks.probes.process import OUTPUT_LIMIT, Completed
+from checks.probes.process import OUTPUT_LIMIT, CompletedCommand
 from checks.probes.state_cache import Memory
 from remediate.config import RemediationConfig
 from remediate.context import LOOK, Context, PeerTransport, Transport
@@ -188,14 +188,14 @@ class PeerNode(MortalNode):
         super().__init__(asking if way is Lie.ONESELF else asking.pair.peer(asking), seconds, memory, life)
         self._asking, self._way, self._config = asking, way, config
 
-    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> CompletedCommand:
         """The other node's answer, or what arrives in its place. Raises what NodeOfThePair raises, and
         NotUnderstood."""
         line = quoted((*ENV_C, *command))
         try:
             answer.admitted(line, lambda: self._config)
-        except Refused as error:
-            return Completed(command, NOT_EXECUTABLE, "", f"hastwatch-ask: refused: {shown}: {error}\n", 0.0)
+        except LineRefused as error:
+            return CompletedCommand(command, NOT_EXECUTABLE, "", f"hastwatch-ask: refused: {shown}: {error}\n", 0.0)
         ask, began = partial(super().execute, command, until, shown), self.deadline.now()
 
         def result() -> Result:
@@ -206,7 +206,7 @@ class PeerNode(MortalNode):
             status, out, err = answered(self._asking, self.simulated, self._way, shown, result)
         except Endless:
             raise NotUnderstood(f"more than {OUTPUT_LIMIT} bytes of output of {shown}", "y" * 80) from None
-        return Completed((line,), status, out, err, self.deadline.now() - began)
+        return CompletedCommand((line,), status, out, err, self.deadline.now() - began)
 
     def begin(self, line: str, output: Output) -> Process[int]:
         """Raises what `reach` raises."""
@@ -307,7 +307,7 @@ class PairPeerTransport(PairTransport):
         node.reach()
         try:
             words = answer.admitted(quoted((*ENV_C, *argv)), lambda: self._config)
-        except Refused as error:
+        except LineRefused as error:
             raise NotPermitted(str(error)) from None
         begun: list[SessionEnd] = []
         other = node.simulated

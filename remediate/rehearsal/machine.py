@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from checks.probes import ifconfig
-from checks.probes.as_primary import Facts
-from checks.probes.errors import Failed, Hangs, NotFound
+from checks.probes.as_primary import HastdBuild
+from checks.probes.errors import CommandFailed, Hangs, NotFound
 from checks.probes.filesystem import Mount, mounted_at, parse_mount
 from remediate.doctor.scratch import Scratch
 from remediate.failover.filesystems import is_protected
@@ -50,14 +50,14 @@ class SimulatedMachine(Machine):
         return self._node.files.exists(path)
 
     def mounts(self) -> tuple[Mount, ...]:
-        """Raises Killed, Failed."""
+        """Raises Killed, CommandFailed."""
         return parse_mount(self._answer("mount"))
 
     def takes_no_files(self, point: str) -> bool:
-        """Raises Killed, Failed."""
+        """Raises Killed, CommandFailed."""
         status, text = self._says(f"ls -ldo {point}")
         if status is None:
-            raise Failed(f"{point}: the node does not answer")
+            raise CommandFailed(f"{point}: the node does not answer")
         return status != 0 or is_protected(text)
 
     def uptime(self) -> float:
@@ -66,16 +66,16 @@ class SimulatedMachine(Machine):
         return self._node.clock.now - self._node.kernel.booted
 
     def integer(self, name: str) -> int:
-        """Raises Killed, NotFound, Failed."""
+        """Raises Killed, NotFound, CommandFailed."""
         status, text = self._says(f"sysctl -n {name}")
         if status == 1:
             raise NotFound(f"sysctl {name}: No such file or directory")
         if status != 0:
-            raise Failed(f"sysctl {name}: the node does not answer")
+            raise CommandFailed(f"sysctl {name}: the node does not answer")
         return int(text)
 
     def text(self, name: str, seconds: float) -> str:
-        """In simulated time. Raises Killed, Hangs, Failed."""
+        """In simulated time. Raises Killed, Hangs, CommandFailed."""
         self._life.check()
         output, clock = Output(), self._node.clock
         process = self._node.system_call(f"sysctl -n {name}", output)
@@ -85,22 +85,22 @@ class SimulatedMachine(Machine):
             process.kill()
             raise Hangs(f"sysctl {name} timed out after {seconds:g} s")
         if process.value != 0:
-            raise Failed(f"sysctl {name}: the node does not answer")
+            raise CommandFailed(f"sysctl {name}: the node does not answer")
         return output.text("out")
 
     def set_integer(self, name: str, value: int) -> None:
-        """Raises Killed, Failed."""
+        """Raises Killed, CommandFailed."""
         output: list[str] = []
         self._life.begin_command(lambda: output.append(self._fails(f"sysctl {name}={value}")))
         if output[0]:
-            raise Failed(output[0])
+            raise CommandFailed(output[0])
 
     def carp(self, interface: str, vhid: int) -> KernelVhid:
-        """Raises Killed, Failed."""
+        """Raises Killed, CommandFailed."""
         for each in ifconfig.parse(self._answer("ifconfig -a")).vhids:
             if (each.interface, each.number) == (interface, vhid):
                 return KernelVhid(each.state, each.advbase, each.advskew)
-        raise Failed(f"SIOCGVH of vhid {vhid} on {interface}: No such file or directory")
+        raise CommandFailed(f"SIOCGVH of vhid {vhid} on {interface}: No such file or directory")
 
     def connects(self, address: str, port: int, seconds: float) -> int:
         """In simulated time. Raises Killed."""
@@ -119,7 +119,7 @@ class SimulatedMachine(Machine):
         self._life.check()
         return self._node.kernel.values["kern.osrelease"]
 
-    def hastd(self) -> Facts:
+    def hastd(self) -> HastdBuild:
         """Raises Killed."""
         self._life.check()
         return facts(self._node)._replace(ends=None)
@@ -135,16 +135,16 @@ class SimulatedMachine(Machine):
         return SimulatedScratch(self._node, self._life)
 
     def mounted(self, point: str) -> Mount | None:
-        """Raises Killed, Failed."""
+        """Raises Killed, CommandFailed."""
         return mounted_at(self.mounts(), posixpath.normpath(point))
 
     def read(self, path: str) -> str:
-        """Raises Killed, NotFound, Failed."""
+        """Raises Killed, NotFound, CommandFailed."""
         self._life.check()
         try:
             return self._node.read_file(path)
         except IsADirectoryError:
-            raise Failed(f"{path}: Is a directory") from None
+            raise CommandFailed(f"{path}: Is a directory") from None
         except OSError:
             raise NotFound(f"{path}: no such file") from None
 
@@ -197,10 +197,10 @@ class SimulatedMachine(Machine):
         return output.text("err").strip() if process.done and process.value != 0 else ""
 
     def _answer(self, line: str) -> str:
-        """Raises Killed, Failed."""
+        """Raises Killed, CommandFailed."""
         status, text = self._says(line)
         if status != 0:
-            raise Failed(f"{line}: the node does not answer")
+            raise CommandFailed(f"{line}: the node does not answer")
         return text
 
     def _says(self, line: str) -> tuple[int | None, str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from checks.plugin.command import CheckCommand, overrides, parser
 from checks.plugin.finding import Severity
 from checks.plugin.output import Report, status_line
-from checks.plugin.runtime import Run
+from checks.plugin.runtime import CheckRun
 from checks.plugin.session import Session
 from checks.probes.errors import Hangs
 from checks.probes.hung_commands import GivenUpCommands
@@ -29,7 +29,7 @@ from checks.probes.node import (
     Node,
     quoted,
 )
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.state_cache import Memory
 from checks.registry import ON_NODE
 from remediate.config import RemediationConfig
@@ -74,7 +74,7 @@ class NodeOfThePair(Node):
         super().__init__(("/", simulated.name), Deadline(seconds, lambda: simulated.clock.now), GivenUpCommands(memory))
         self.simulated = simulated
 
-    def execute(self, command: tuple[str, ...], until: float, shown: str) -> Completed:
+    def execute(self, command: tuple[str, ...], until: float, shown: str) -> CompletedCommand:
         """As Node does it through a prefix, on a simulated node, whose commands can always be killed. Raises Hangs."""
         line, clock, output = quoted((*ENV_C, *command)), self.simulated.clock, Output()
         began = clock.now
@@ -84,7 +84,7 @@ class NodeOfThePair(Node):
             process.kill()
             raise Hangs(f"`{shown}` timed out after {clock.now - began:.1f} s and was killed")
         status = process.value if process.value is not None else SSH_FAILED
-        return Completed((line,), status, output.text("out"), output.text("err"), clock.now - began)
+        return CompletedCommand((line,), status, output.text("out"), output.text("err"), clock.now - began)
 
     def begin(self, line: str, output: Output) -> Process[int]:
         """Start a command line on the node."""
@@ -166,7 +166,7 @@ class Observer:
 
 def judged(check: CheckCommand, session: Session) -> Report:
     """What a check says of the nodes of its session, in the frame that its command runs it in. Raises ConfigError."""
-    run = Run(check, session, overrides(session.config, session.options, check.table))
+    run = CheckRun(check, session, overrides(session.config, session.options, check.table))
     run.look()
     return run.report(session.nodes)
 

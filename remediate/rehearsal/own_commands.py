@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checks.probes import rc_conf
-from checks.probes.as_primary import Facts, to_text
+from checks.probes.as_primary import HastdBuild, to_text
 from remediate.failover.reach import DENIED, ROOT4, Reachability
 from remediate.failover.tickle import PRIVILEGED
 from remediate.subcommands.tickle import client
@@ -28,12 +28,12 @@ REACH_PATIENCE = 3.0
 """Seconds that `hastwatch reach` waits for an answer."""
 
 
-def facts(node: Node) -> Facts:
+def facts(node: Node) -> HastdBuild:
     """The facts of a node."""
     kernel, daemon = node.kernel.release, node.hastd
     runs = daemon.program == node.installed if daemon.running else None
     ends = not kernel.reads_past_control
-    return Facts(f"{kernel.osrelease} LAB", ends, f"hastd of {node.installed.name}", runs)
+    return HastdBuild(f"{kernel.osrelease} LAB", ends, f"hastd of {node.installed.name}", runs)
 
 
 @command("hastwatch-ask")

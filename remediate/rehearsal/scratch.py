@@ -6,7 +6,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from checks.probes.errors import Failed
+from checks.probes.errors import CommandFailed
 from remediate.doctor.scratch import CONF, COPY, DIRECTORY, PIDFILE, HandshakeStage, Listener, Scratch, conf
 from simulator.host.files import File
 
@@ -54,9 +54,9 @@ class SimulatedScratch(Scratch):
         return self._node.files.exists(DIRECTORY)
 
     def make(self, host: str, port: int) -> None:
-        """Raises Killed, Failed."""
+        """Raises Killed, CommandFailed."""
         if self.is_there():
-            raise Failed(f"{DIRECTORY}: {os.strerror(errno.EEXIST)}")
+            raise CommandFailed(f"{DIRECTORY}: {os.strerror(errno.EEXIST)}")
         self._life.begin_command(lambda: self._make(host, port))
 
     def _make(self, host: str, port: int) -> None:

@@ -8,7 +8,7 @@ nothing is dirty.
 
 from __future__ import annotations
 
-from checks.probes.damage_record import Anew, Damage
+from checks.probes.damage_record import Damage, RecreationStage
 
 FILLED_AFTER = 10.0
 """Seconds after a created copy was seen to be filled until its primary is believed that it is complete: what that tells
@@ -17,20 +17,20 @@ takes so long at most to arrive (`peer_notice.SECONDS`), and so is of this conne
 
 def failed(known: Damage | None, at: float, says: str) -> Damage:
     """A write has failed: perhaps not the first one, or one on a copy that was just recreated."""
-    same = known is not None and known.anew is Anew.NO
+    same = known is not None and known.anew is RecreationStage.NO
     return Damage(known.at if known is not None and same else at, says)
 
 
 def created(known: Damage, at: float) -> Damage:
     """The copy was seen to be blank."""
-    return known if known.anew is Anew.BLANK else known._replace(anew=Anew.BLANK, anew_at=at)
+    return known if known.anew is RecreationStage.BLANK else known._replace(anew=RecreationStage.BLANK, anew_at=at)
 
 
 def fills(known: Damage, at: float) -> Damage:
     """The copy was seen to have the metadata of a primary."""
-    return known._replace(anew=Anew.FILLS, anew_at=at) if known.anew is Anew.BLANK else known
+    return known._replace(anew=RecreationStage.FILLS, anew_at=at) if known.anew is RecreationStage.BLANK else known
 
 
 def called_complete(known: Damage, at: float) -> Damage | None:
     """Its primary says so; None where the copy is intact then."""
-    return None if known.anew is Anew.FILLS and at >= known.anew_at + FILLED_AFTER else known
+    return None if known.anew is RecreationStage.FILLS and at >= known.anew_at + FILLED_AFTER else known

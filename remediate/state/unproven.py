@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from checks.probes import unproven
-from checks.probes.unproven import MOST, Unproven
+from checks.probes.unproven import MOST, UnprovenCopy
 from remediate.state.store import StateNotKept, StateUnreadable, StateUntrusted, Store, Values
 
 MOMENT = 0.001
 """Seconds: the least that a file tells apart."""
-UNREADABLE = Unproven(0.0, 0.0, None, True, said="what was recorded of it cannot be read")
+UNREADABLE = UnprovenCopy(0.0, 0.0, None, True, said="what was recorded of it cannot be read")
 
 
-def known(store: Store, resource: str) -> Unproven | None:
+def known(store: Store, resource: str) -> UnprovenCopy | None:
     """What is known of the other copy, None where nothing is against it. Raises nothing."""
     try:
         return _from_values(_place(store, resource).read(_name(resource)))
@@ -25,18 +25,18 @@ def known(store: Store, resource: str) -> Unproven | None:
         return UNREADABLE
 
 
-def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None, full: bool) -> Unproven:
+def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None, full: bool) -> UnprovenCopy:
     """The connection was lost at `at`, with this in the map; what is known now. Raises StateNotKept."""
-    added: list[Unproven] = []
+    added: list[UnprovenCopy] = []
     earlier = known(store, resource)
 
     def changed(values: Values) -> Values:
         before = _from_values(values) if values else earlier
-        now = Unproven(at, at, _list(extents), full)
+        now = UnprovenCopy(at, at, _list(extents), full)
         if before is not None:
             both = None if before.extents is None or extents is None else extents.union(before.extents)
             last = max(before.last + MOMENT, at)  # a clock may have been set back, and this is another one
-            now = Unproven(min(before.since, at), last, _list(both), before.full or full)
+            now = UnprovenCopy(min(before.since, at), last, _list(both), before.full or full)
         added[:] = [now]
         return dict(unproven.as_values(now))
 
@@ -51,12 +51,12 @@ def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None,
     return added[0]
 
 
-def narrowed(unproven: Unproven, extents: Sequence[int], restless: bool) -> Unproven:
+def narrowed(unproven: UnprovenCopy, extents: Sequence[int], restless: bool) -> UnprovenCopy:
     """What is left to compare of what was `unproven`."""
     return unproven._replace(extents=_list(frozenset(extents)), restless=restless)
 
 
-def judged(store: Store, resource: str, doubt: Unproven, now: Unproven | None) -> bool:
+def judged(store: Store, resource: str, doubt: UnprovenCopy, now: UnprovenCopy | None) -> bool:
     """Replace what was `doubt` when the comparison began, None to end it; whether that is done, and no connection was
     lost meanwhile. Raises StateNotKept."""
     done: list[bool] = []
@@ -87,14 +87,14 @@ def _place(store: Store, resource: str) -> Store:
         return second
 
 
-def _from_values(values: Values) -> Unproven | None:
+def _from_values(values: Values) -> UnprovenCopy | None:
     try:
         return unproven.from_values(values) if values else None
     except ValueError:
         return UNREADABLE
 
 
-def _lost(known: Unproven) -> Unproven:
+def _lost(known: UnprovenCopy) -> UnprovenCopy:
     """What of it a lost connection changes, or a comparison: nothing that is only said of one that was tried."""
     return known._replace(through=False, said="", restless=False)
 

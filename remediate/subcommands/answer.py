@@ -22,13 +22,13 @@ import signal
 import sys
 
 from checks import ask
-from checks.ask import Points, Refused, Rows
+from checks.ask import LineRefused, Points, Rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from checks.plugin.config import Config as ConfigOfChecks
+    from checks.plugin.config import CheckConfig
     from remediate.arguments import Parser
     from remediate.config import RemediationConfig
 
@@ -93,7 +93,7 @@ class ConfiguredPoints(Points):
 
     @property
     def services(self) -> tuple[str, ...]:
-        """Those besides NFS. Raises Refused where the configuration cannot be read."""
+        """Those besides NFS. Raises LineRefused where the configuration cannot be read."""
         return self._whole().failover.services
 
 
@@ -151,7 +151,7 @@ def main(words: list[str] | None = None) -> int:
         if argv[0] != PROG:
             ask.execute(argv)
         return _order(argv[1:])
-    except Refused as error:
+    except LineRefused as error:
         return ask.refuse(str(error), line)
     except FileNotFoundError:
         return ask.say(f"{argv[0]}: not found", ask.NOT_FOUND)
@@ -169,16 +169,16 @@ def parser() -> Parser:
 
 
 def admitted(line: str, configuration: Callable[[], RemediationConfig]) -> list[str]:
-    """The program and the arguments of a line; PROG for hastwatch itself. Raises Refused."""
+    """The program and the arguments of a line; PROG for hastwatch itself. Raises LineRefused."""
     _refuse_long(line)
     if line.startswith(" ".join([*ask.ENV_C, SH])):
         return _rc_conf(line)
     try:
         return ask.admitted(line, _without_leave_to_write(configuration))
-    except Refused:
+    except LineRefused:
         words = line.split(" ")
     if not ask.PLAIN.issuperset(line) or words[:2] != ask.ENV_C:
-        raise Refused("not a command line as hastwatch makes it")
+        raise LineRefused("not a command line as hastwatch makes it")
     argv, node = words[2:], ConfiguredPoints(configuration)
     if any(ask.fits(argv, row, node, KINDS) for row in READS):
         return argv
@@ -187,32 +187,32 @@ def admitted(line: str, configuration: Callable[[], RemediationConfig]) -> list[
         own = [PROG, *argv[1:]]
         if any(ask.fits(own, _as_long_as(own, row), node, KINDS) for row in ORDERS):
             return own
-    raise Refused("not among what hastwatch asks of the other node (see hastwatch answer --list)")
+    raise LineRefused("not among what hastwatch asks of the other node (see hastwatch answer --list)")
 
 
 def _rc_conf(line: str) -> list[str]:
-    """The one command line for sh(1). Raises Refused."""
+    """The one command line for sh(1). Raises LineRefused."""
     from checks.probes import rc_conf
     from checks.probes.node import quoted
     from remediate.failover.exported import ASKED
 
     argv = (SH, "-c", rc_conf.SCRIPT, "sh", *rc_conf.arguments(ASKED))
     if line != quoted((*ask.ENV_C, *argv)):
-        raise Refused("not the question to rc.conf that hastwatch asks of the other node")
+        raise LineRefused("not the question to rc.conf that hastwatch asks of the other node")
     return list(argv)
 
 
 def _refuse_long(line: str) -> str:
-    """The line, where it is no longer than any of ours. Raises Refused."""
+    """The line, where it is no longer than any of ours. Raises LineRefused."""
     if len(line) > LONGEST:
-        raise Refused("longer than any line of hastwatch")
+        raise LineRefused("longer than any line of hastwatch")
     return line
 
 
 def _read_only(argv: list[str]) -> list[str]:
-    """A question among several; an order comes by itself. Raises Refused."""
+    """A question among several; an order comes by itself. Raises LineRefused."""
     if argv[0] == PROG:
-        raise Refused("an order is not one of several questions")
+        raise LineRefused("an order is not one of several questions")
     return argv
 
 
@@ -226,17 +226,17 @@ def listing() -> str:
 
 
 def own_configuration() -> RemediationConfig:
-    """This node's configuration. Raises Refused."""
+    """This node's configuration. Raises LineRefused."""
     from checks.plugin.config import ConfigError
     from remediate.config import load
 
     try:
         return load(None)
     except ConfigError as error:
-        raise Refused(str(error)) from None
+        raise LineRefused(str(error)) from None
 
 
-def _without_leave_to_write(configuration: Callable[[], RemediationConfig]) -> Callable[[], ConfigOfChecks]:
+def _without_leave_to_write(configuration: Callable[[], RemediationConfig]) -> Callable[[], CheckConfig]:
     """`ask_write` is for the monitoring user of this node."""
     return lambda: configuration().checks._replace(ask_write=False)
 

@@ -25,7 +25,7 @@ from checks.probes import hast
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.hast import Role
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from checks.probes.read_node import mounted_as
 from remediate import exits
 from remediate.arguments import Parser
@@ -113,7 +113,7 @@ def active(here: Context, name: str) -> ResourcePlace:
     there = mounted_at(mounts(node), place.point)
     if role is not Role.PRIMARY:
         raise NotActive(f"{name} is {role.value} on this node: do it where it is primary")
-    if there is None or mounted_as(node, there, place.wanted) not in (Mounted.WRITABLE, Mounted.READ_ONLY):
+    if there is None or mounted_as(node, there, place.wanted) not in (MountState.WRITABLE, MountState.READ_ONLY):
         raise NotActive(f"{name} is not mounted at {place.point}")
     if there.read_only:
         raise NotActive(f"{place.point} is mounted read-only")

@@ -13,7 +13,7 @@ from checks.plugin.text import plain, say_duration, say_size
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.failover.facts import BASE, SERVING
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
 from remediate.failover.status_rules import PairVerdict, ProblemLevel, lacking, serves
@@ -163,7 +163,7 @@ def _demotion(node: NodeStatus) -> Cell:
 def _nfs(node: NodeStatus) -> Cell:
     if node.daemons is None:
         return _one("?")
-    answering = any(resource.mounted is not Mounted.NOTHING for resource in node.resources.values())
+    answering = any(resource.mounted is not MountState.NOTHING for resource in node.resources.values())
     if not node.daemons & set(SERVING):
         return _one("stopped", WRONG if answering and _wants(node) else PLAIN)
     missing = [name for name in (*BASE, *SERVING) if name not in node.daemons]
@@ -236,9 +236,9 @@ def _data(resource: ResourceStatus, now: float) -> Cell:
         return _one("?")
     if resource.suspended:
         return _one("pool suspended", WRONG)
-    if resource.mounted is not Mounted.NOTHING:
+    if resource.mounted is not MountState.NOTHING:
         text = resource.mounted.value + (", exported" if resource.exported else "")
-        lost = resource.mounted is not Mounted.WRITABLE or (bool(resource.place.exported) and not resource.exported)
+        lost = resource.mounted is not MountState.WRITABLE or (bool(resource.place.exported) and not resource.exported)
         return _one(text if resource.exported or not resource.place.exported else f"{text}, not exported",
                     WRONG if lost else WELL)  # fmt: skip
     if resource.role is HastRole.PRIMARY and resource.carp is CarpState.MASTER:

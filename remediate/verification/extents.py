@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
-from checks.probes.errors import Failed, NotFound, NotPermitted
+from checks.probes.errors import CommandFailed, NotFound, NotPermitted
 from checks.probes.hast import Metadata
 
 METADATA_SIZE = 4096
@@ -71,9 +71,9 @@ class Extents(Digests, Protocol):
 
 
 def provider(path: str, metadata: Metadata) -> CopyLocation:
-    """Where a copy lies. Raises Failed where its metadata do not say."""
+    """Where a copy lies. Raises CommandFailed where its metadata do not say."""
     if metadata.localoff <= 0 or metadata.datasize <= 0 or metadata.extentsize <= 0:
-        raise Failed(f"the metadata of {metadata.name} do not say where its data lies")
+        raise CommandFailed(f"the metadata of {metadata.name} do not say where its data lies")
     return CopyLocation(path, metadata.localoff, metadata.datasize, metadata.extentsize)
 
 
@@ -82,7 +82,7 @@ class LocalExtents:
     others, and a disk that waits for its next request does nothing. Memory for two blocks, whatever the size."""
 
     def __init__(self, where: CopyLocation) -> None:
-        """Raises NotFound, NotPermitted, Failed."""
+        """Raises NotFound, NotPermitted, CommandFailed."""
         self.where = where
         self._file = _opened(where.path)
         size = min(BLOCK, where.extentsize)
@@ -103,7 +103,7 @@ class LocalExtents:
         os.close(self._file)
 
     def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
-        """As Digests says. Raises Failed where the provider is gone or ends too early."""
+        """As Digests says. Raises CommandFailed where the provider is gone or ends too early."""
         hashes: list[hashlib.blake2b | None] = [hashlib.blake2b(digest_size=DIGEST) for _ in numbers]
         for at, block in self._blocks(numbers):
             hasher = hashes[at]
@@ -114,16 +114,16 @@ class LocalExtents:
         return [hasher and hasher.digest() for hasher in hashes]
 
     def marked(self) -> frozenset[int]:
-        """As Extents says. Raises Failed."""
+        """As Extents says. Raises CommandFailed."""
         size = self.where.offset - METADATA_SIZE
         if not 0 < size <= LARGEST_MAP:
-            raise Failed(f"{self.where.path} has no map of extents of {size} bytes")
+            raise CommandFailed(f"{self.where.path} has no map of extents of {size} bytes")
         try:
             raw = os.pread(self._file, size, METADATA_SIZE)
         except OSError as error:
-            raise Failed(f"the map on {self.where.path} cannot be read: {error.strerror}") from None
+            raise CommandFailed(f"the map on {self.where.path} cannot be read: {error.strerror}") from None
         if len(raw) != size:
-            raise Failed(f"{self.where.path} ends within its map")
+            raise CommandFailed(f"{self.where.path} ends within its map")
         return bits(raw, self.where.extents)
 
     def _blocks(self, numbers: Sequence[int]) -> Iterator[tuple[int, memoryview | None]]:
@@ -146,7 +146,7 @@ class LocalExtents:
             yield at, block
 
     def _read(self, into: memoryview, at: int) -> memoryview | None:
-        """Raises Failed."""
+        """Raises CommandFailed."""
         done = 0
         while done < len(into):
             try:
@@ -154,9 +154,9 @@ class LocalExtents:
             except OSError as error:
                 if error.errno == errno.EIO:
                     return None
-                raise Failed(f"{self.where.path} cannot be read: {error.strerror}") from None
+                raise CommandFailed(f"{self.where.path} cannot be read: {error.strerror}") from None
             if count == 0:
-                raise Failed(f"{self.where.path} ends at {self.where.offset + at + done} bytes, within the data")
+                raise CommandFailed(f"{self.where.path} ends at {self.where.offset + at + done} bytes, within the data")
             done += count
         return into
 
@@ -171,7 +171,7 @@ def bits(raw: bytes, count: int) -> frozenset[int]:
 
 
 def _opened(path: str) -> int:
-    """Raises NotFound, NotPermitted, Failed."""
+    """Raises NotFound, NotPermitted, CommandFailed."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -179,8 +179,8 @@ def _opened(path: str) -> int:
     except PermissionError:
         raise NotPermitted(f"{path}: permission denied") from None
     except OSError as error:
-        raise Failed(f"{path}: {error.strerror}") from None
+        raise CommandFailed(f"{path}: {error.strerror}") from None
     if not any(kind(os.fstat(file).st_mode) for kind in (stat.S_ISCHR, stat.S_ISBLK, stat.S_ISREG)):
         os.close(file)
-        raise Failed(f"{path} is neither a disk nor a file")
+        raise CommandFailed(f"{path} is neither a disk nor a file")
     return file

@@ -14,7 +14,7 @@ from contextlib import suppress
 from checks.plugin.text import plain, say_count
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
-from checks.probes.unproven import LONGEST, MOST, Unproven
+from checks.probes.unproven import LONGEST, MOST, UnprovenCopy
 from checks.probes.verified import MOST_NUMBERS, Verification
 from checks.verified import SHOWN, said
 from remediate.context import Context
@@ -78,7 +78,7 @@ def _is_connected_primary(context: Context, name: str) -> bool:
     return resource is not None and resource.role is Role.PRIMARY and resource.status is Status.COMPLETE
 
 
-def _compared(context: Context, name: str, trigger: str, doubt: Unproven) -> bool:
+def _compared(context: Context, name: str, trigger: str, doubt: UnprovenCopy) -> bool:
     """Compare what may be missing, and record what came out; False where the connection was lost meanwhile. What is
     written whenever it is looked at is left for the next time, alone."""
     lock = Lock(context.store, f"{name}.verify", trigger, context.timing)
@@ -117,7 +117,7 @@ def _note_difference(
     context: Context,
     name: str,
     trigger: str,
-    doubt: Unproven,
+    doubt: UnprovenCopy,
     there: RemoteCopySession,
     last: LocalCopy,
     began: float,
@@ -155,7 +155,7 @@ def _note_difference(
     there.tell(run)
 
 
-def _is_written_down(context: Context, name: str, doubt: Unproven, run: Verification) -> bool:
+def _is_written_down(context: Context, name: str, doubt: UnprovenCopy, run: Verification) -> bool:
     """Whether the same was found before, and the other node could not write it down then."""
     with suppress(StateUnreadable):
         last = verifications.runs(context.store, name)[-1:]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.carp_demotion import NAME, Held, Reason, Why, from_values
+from checks.probes.carp_demotion import NAME, DemotionCause, DemotionReason, DemotionRecord, from_values
 from checks.probes.silence import OID
 from remediate.state import ledger
 from remediate.state.store import Store
@@ -314,8 +314,8 @@ def held_back(campaign: CampaignPair) -> str:
             said.append(f"{name} has {OID}={dropped}")
         demotion = node.kernel.integer("net.inet.carp.demotion")
         values = Store(str(campaign.state / name)).read(NAME) if campaign.state is not None else {}
-        held = from_values(values) if values else Held()
-        kept_back = held.reasons == (Reason(Why.NO_FAILBACK),) and node is not campaign.active
+        held = from_values(values) if values else DemotionRecord()
+        kept_back = held.reasons == (DemotionReason(DemotionCause.NO_FAILBACK),) and node is not campaign.active
         if demotion != (held.amount if kept_back else 0):
             said.append(f"{name} is demoted by {demotion} ({held.says or 'no reason'})")
     return "; ".join(said)

@@ -13,8 +13,8 @@ import pytest
 
 from checks.devd import CHECK, HOOK
 from checks.probes import hast_conf, hook
-from checks.probes.devd_conf import Configuration
-from checks.probes.hook import Does
+from checks.probes.devd_conf import DevdConfiguration
+from checks.probes.hook import HookUse
 from checks.probes.vhid import STATES
 from remediate import exits
 from remediate.config import RemediationConfig, load
@@ -60,9 +60,9 @@ def pair() -> Pair:
     return made
 
 
-def shipped() -> Configuration:
+def shipped() -> DevdConfiguration:
     """The rules in contrib."""
-    made = Configuration()
+    made = DevdConfiguration()
     made.read((FREEBSD / "devd-hastwatch.conf").read_text(), "hastwatch.conf")
     return made
 
@@ -73,7 +73,7 @@ def test_devds_rule_fits_every_event_of_every_interface(vhid: str) -> None:
     carp = [{"system": "CARP", "subsystem": vhid, "type": state.value} for state in STATES]
     for event in [*carp, EVENT]:
         (rule,) = configuration.first(event)
-        assert hook.seen(configuration, rule, event, HOOK).does is Does.RUNS
+        assert hook.seen(configuration, rule, event, HOOK).does is HookUse.RUNS
 
 
 @pytest.mark.parametrize(

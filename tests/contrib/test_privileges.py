@@ -187,9 +187,9 @@ def test_several_questions_are_answered_in_one_login_and_what_is_no_question_is_
     asked = [("/sbin/hastctl", "list", "home"), ("/sbin/hastctl", "role", "primary", "home"), ("/sbin/mount",)]
     done = reached.ask(key, line(*ahead.command(asked, 20.0)))
     listed, ordered, mounted = ahead.answers(done.stdout, len(asked))
-    assert isinstance(listed, ahead.Answer) and "role: primary" in listed.stdout
-    assert isinstance(ordered, ahead.Answer) and ordered.status == 126
-    assert isinstance(mounted, ahead.Answer) and mounted.status == 0
+    assert isinstance(listed, ahead.CommandAnswer) and "role: primary" in listed.stdout
+    assert isinstance(ordered, ahead.CommandAnswer) and ordered.status == 126
+    assert isinstance(mounted, ahead.CommandAnswer) and mounted.status == 0
 
 
 @pytest.mark.parametrize(

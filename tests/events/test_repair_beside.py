@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from remediate.events.guards import REPAIR_RUNS
 from remediate.events.repair import Ending, repair
 from remediate.events.repair_request import Remedy, RepairRequest
@@ -117,7 +117,9 @@ def test_a_node_that_begins_to_shut_down_while_a_repair_looks_starts_no_hastd(pa
     pair.breaks("hang-command", "nfs002", "kldstat")
     task = pair.begins(pair.standby, lambda context: repair(context, RepairRequest(Remedy.HASTD)))
     pair.passes(1)
-    pair.does(pair.standby, lambda context: carp_demotion.hold(context, boot, {Reason(Why.SHUTDOWN)}, 240))
+    pair.does(
+        pair.standby, lambda context: carp_demotion.hold(context, boot, {DemotionReason(DemotionCause.SHUTDOWN)}, 240)
+    )
     pair.breaks("release-command", "nfs002", "kldstat")
     assert pair.until(lambda: task.done)
     assert not pair.standby.hastd.running

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.config import ConfigError
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from remediate.config import RemediationConfig, load
 from remediate.events import guards
 from remediate.events.guards import Guard
@@ -81,7 +81,9 @@ def lock(name: str) -> Callable[[InstalledPair], Lock]:
 
 def shutting_down(pair: InstalledPair) -> None:
     boot = pair.active.boot_mark
-    pair.does(pair.active, lambda context: carp_demotion.hold(context, boot, {Reason(Why.SHUTDOWN)}, 240))
+    pair.does(
+        pair.active, lambda context: carp_demotion.hold(context, boot, {DemotionReason(DemotionCause.SHUTDOWN)}, 240)
+    )
 
 
 def blind(pair: InstalledPair) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.failover.facts import BASE, SERVING, NodeState, Peer, ResourceState
 from remediate.failover.steps import Action, Step
 
@@ -37,7 +37,7 @@ def _none(state: ResourceState) -> ResourceState:
 
 
 def _unmounted(state: ResourceState) -> ResourceState:
-    return state._replace(mounted=Mounted.NOTHING, exported=False, protected=False)
+    return state._replace(mounted=MountState.NOTHING, exported=False, protected=False)
 
 
 _EFFECT: dict[Action, Callable[[ResourceState], ResourceState]] = {
@@ -45,13 +45,13 @@ _EFFECT: dict[Action, Callable[[ResourceState], ResourceState]] = {
     Action.SETTLE: lambda state: state._replace(settled=True),
     Action.BECOME_PRIMARY: lambda state: state._replace(role=HastRole.PRIMARY),
     Action.UNPROTECT: lambda state: state._replace(protected=False),
-    Action.MOUNT: lambda state: state._replace(mounted=Mounted.WRITABLE, exported=False, protected=True),
+    Action.MOUNT: lambda state: state._replace(mounted=MountState.WRITABLE, exported=False, protected=True),
     Action.UNMOUNT: _unmounted,
     Action.UNMOUNT_BY_FORCE: _unmounted,
     Action.BECOME_SECONDARY: lambda state: state._replace(role=HastRole.SECONDARY, connected=False),
     Action.BECOME_INIT: lambda state: state._replace(role=HastRole.INIT, connected=False),
     Action.PROTECT: lambda state: state._replace(protected=True),
-    Action.START_SERVING: lambda state: state._replace(exported=state.mounted is Mounted.WRITABLE),
+    Action.START_SERVING: lambda state: state._replace(exported=state.mounted is MountState.WRITABLE),
 }
 """A mounted file system needs no protection, so `protected` is true of it; a role that goes takes the mount with it
 only by the kernel's doing, which UNMOUNT_BY_FORCE makes sure of."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from checks.plugin.config import Config as CheckConfig
+from checks.plugin.config import CheckConfig as CheckConfig
 from checks.probes.carp_demotion import from_values
 from checks.probes.marker import Marker
 from remediate.config import RemediationConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from remediate.context import Context
 from remediate.failover import carp_demotion
 from remediate.failover.errors import StepFailed
@@ -30,7 +30,10 @@ def test_who_holds_a_node_back_waits_for_another_one_that_does_so_now(pair: Inst
     lock = Lock(pair.store(pair.standby), carp_demotion.LOCK, "a test", Timing())
     assert lock.acquire(0)
     both = [
-        pair.begins(pair.standby, lambda context: carp_demotion.hold(context, now, {Reason(Why.RECOVERY)}, 240))
+        pair.begins(
+            pair.standby,
+            lambda context: carp_demotion.hold(context, now, {DemotionReason(DemotionCause.RECOVERY)}, 240),
+        )
         for _ in range(2)
     ]
     pair.passes(5)
@@ -57,5 +60,5 @@ def test_one_that_does_so_for_too_long_is_named_and_nothing_is_changed(pair: Ins
 def failing(context: Context) -> str:
     """Why the node could not be held back."""
     with pytest.raises(StepFailed) as raised:
-        carp_demotion.hold(context, "1" * 32, {Reason(Why.RECOVERY)}, 240)
+        carp_demotion.hold(context, "1" * 32, {DemotionReason(DemotionCause.RECOVERY)}, 240)
     return str(raised.value)

@@ -7,7 +7,7 @@ from time import gmtime, strftime
 
 import pytest
 
-from checks.probes.damage_record import Anew, Damage
+from checks.probes.damage_record import Damage, RecreationStage
 from remediate.config import RemediationConfig
 from remediate.failover import damaged
 from remediate.failover.converge import ConvergeRequest
@@ -67,7 +67,7 @@ def test_a_standby_that_failed_a_write_is_damaged_for_good_and_its_primary_is_no
     reconnects(pair)
     pair.passes(MINUTES)
     kept = ledger.read(pair.store(pair.standby), "home")
-    assert kept.copy is CopyState.INCOMPLETE and kept.damage is not None and kept.damage.anew is Anew.NO
+    assert kept.copy is CopyState.INCOMPLETE and kept.damage is not None and kept.damage.anew is RecreationStage.NO
     assert "hastd counts" in kept.damage.says and "vtbd1, sector" in kept.damage.says
     assert pair.reasons(pair.standby) == ("home: damaged copy",)
     assert damage(pair, pair.active) is None and pair.serves(pair.active)
@@ -159,7 +159,7 @@ def test_a_damaged_copy_is_sound_again_when_it_was_created_filled_and_called_com
     fails_for_a_while(pair, pair.standby)
     made_anew(pair, pair.standby)
     found = damage(pair, pair.standby)
-    assert found is not None and found.anew is not Anew.NO, pair.story()
+    assert found is not None and found.anew is not RecreationStage.NO, pair.story()
     pair.passes(2 * MINUTES)
     assert damage(pair, pair.standby) is None, pair.story()
     assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
@@ -177,7 +177,7 @@ def test_a_copy_whose_disk_fails_again_while_it_is_filled_stays_damaged(state: P
     pair.breaks("disk-fails-writes", pair.standby.name, "home", "15")
     pair.passes(2 * MINUTES)
     found = damage(pair, pair.standby)
-    assert found is not None and found.anew is Anew.NO, pair.story()
+    assert found is not None and found.anew is RecreationStage.NO, pair.story()
 
 
 def test_a_new_role_alone_makes_nothing_sound(state: Path) -> None:

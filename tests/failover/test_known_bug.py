@@ -114,7 +114,7 @@ def given_up(state: Path) -> InstalledPair:
     return pair
 
 
-def known(pair: InstalledPair) -> as_primary.Known:
+def known(pair: InstalledPair) -> as_primary.PrimaryKnowledge:
     return pair.does(pair.standby, known_bug.known)
 
 

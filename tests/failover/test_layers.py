@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config as ConfigOfChecks
-from checks.plugin.config import ResourceConfig
+from checks.plugin.config import CheckConfig, ResourceConfig
 from remediate.config import RemediationConfig
 from remediate.failover.converge import ConvergeResult
 from remediate.failover.errors import StepFailed
@@ -25,7 +24,7 @@ FOUND = ("journal", "p1", "s1a", "label/mail")
 def layered(state: Path, layer: str, settings: ResourceConfig | None = None, **policy: object) -> InstalledPair:
     """A pair whose file system lies on a layer; `settings` are those of [resource.home]."""
     resource = {"home": settings} if settings else {}
-    config = RemediationConfig(ConfigOfChecks(resource=resource), failover=Failover()._replace(**policy))  # type: ignore[arg-type]
+    config = RemediationConfig(CheckConfig(resource=resource), failover=Failover()._replace(**policy))  # type: ignore[arg-type]
     return installed_pair(state, config, resources=(ResourceLayout(layer=layer),))
 
 

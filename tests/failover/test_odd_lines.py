@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config as ConfigOfChecks
-from checks.plugin.config import ResourceConfig
+from checks.plugin.config import CheckConfig, ResourceConfig
 from remediate.config import RemediationConfig
 from remediate.failover.converge import ConvergeResult
 from simulator.layout import VhidLayout
@@ -58,7 +57,7 @@ def test_a_vhid_whose_own_line_is_not_understood_moves_nothing(pair: InstalledPa
 
 
 def test_a_mapped_vhid_is_followed_beside_one_that_is_not_understood(state: Path) -> None:
-    pair = installed_pair(state, RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1")})))
+    pair = installed_pair(state, RemediationConfig(CheckConfig(resource={"home": ResourceConfig(vhid="2@vtnet1")})))
     prints(pair, "carp: PROMOTING vhid 9 advbase 1 advskew 10")
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60)
@@ -66,7 +65,7 @@ def test_a_mapped_vhid_is_followed_beside_one_that_is_not_understood(state: Path
 
 def test_a_mapping_that_names_the_interface_of_the_other_node_fails_over(state: Path) -> None:
     pair = installed_pair(
-        state, RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@em0")})), vhids=ONE
+        state, RemediationConfig(CheckConfig(resource={"home": ResourceConfig(vhid="2@em0")})), vhids=ONE
     )
     assert pair.converges(pair.active).result is ConvergeResult.IN_PLACE
     pair.active.power_off()
@@ -75,14 +74,14 @@ def test_a_mapping_that_names_the_interface_of_the_other_node_fails_over(state: 
 
 def test_a_number_on_two_interfaces_is_told_apart_by_the_service_address(state: Path) -> None:
     mapped = ResourceConfig(vhid="2@em0", service_address="10.1.101.5")
-    pair = installed_pair(state, RemediationConfig(ConfigOfChecks(resource={"home": mapped})), vhids=TWICE)
+    pair = installed_pair(state, RemediationConfig(CheckConfig(resource={"home": mapped})), vhids=TWICE)
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60)
 
 
 def test_a_number_on_two_interfaces_promotes_nothing_where_neither_is_known_to_be_meant(state: Path) -> None:
     pair = installed_pair(
-        state, RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@em0")})), vhids=TWICE
+        state, RemediationConfig(CheckConfig(resource={"home": ResourceConfig(vhid="2@em0")})), vhids=TWICE
     )
     outcome = pair.converges(pair.active)
     assert outcome.result is ConvergeResult.REFUSED

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from checks.probes.carp import CarpState
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.failover.facts import BASE, SERVING, Leaving, NodeState, Peer, PoolState, ResourceState, Split
 from remediate.failover.guards import RULES, Target, decide
 from remediate.failover.plan import Plan, plan
@@ -47,9 +47,9 @@ NODES += tuple(node._replace(cannot_be_primary=True) for node in NODES[::7])
 
 def resources() -> Iterator[ResourceState]:
     """Every combination of what can be seen of a resource, but for the file system that is exported and not mounted."""
-    for state in itertools.product(CARP, HastRole, FLAG, FLAG, Mounted, FLAG, FLAG, FLAG, Peer, Split, FLAG, FLAG):
+    for state in itertools.product(CARP, HastRole, FLAG, FLAG, MountState, FLAG, FLAG, FLAG, Peer, Split, FLAG, FLAG):
         made = ResourceState(*state)._replace(remote=REMOTE)
-        mounted = made.mounted is not Mounted.NOTHING
+        mounted = made.mounted is not MountState.NOTHING
         if (made.exported and not mounted) or (mounted and not made.protected):
             continue
         if made.role_first and (made.connected or not mounted):
@@ -65,7 +65,7 @@ RESOURCES += tuple(state._replace(no_copy=True) for state in RESOURCES[::23])
 RESOURCES += tuple(state._replace(damaged=True) for state in RESOURCES[::19])
 RESOURCES += tuple(
     state._replace(pool=pool, connected=state.role is HastRole.PRIMARY, role_first=False)
-    for state in [each for each in RESOURCES if each.mounted in (Mounted.WRITABLE, Mounted.READ_ONLY)][::31]
+    for state in [each for each in RESOURCES if each.mounted in (MountState.WRITABLE, MountState.READ_ONLY)][::31]
     for pool in (PoolState.LEFT, PoolState.STUCK)
 )
 
@@ -128,7 +128,7 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         ):
             yield "NFS runs while the file system or the role is taken away"
         given_up = step.do in (Action.BECOME_SECONDARY, Action.BECOME_INIT)
-        if given_up and seen.mounted is not Mounted.NOTHING and not seen.role_first:
+        if given_up and seen.mounted is not MountState.NOTHING and not seen.role_first:
             yield "the role given up under a mount without a proof that this saves a split-brain"
         if step.do is Action.UNMOUNT and seen.role_first:
             yield "a clean unmount where it is proven to make a split-brain"
@@ -170,7 +170,7 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         yield "the other node is rejected in the end"
     if plan(after, {"home": reached}, policy).steps:
         yield f"a second plan: {[str(step) for step in plan(after, {'home': reached}, policy).steps]}"
-    left = not suspended and (after.serving or reached.mounted is not Mounted.NOTHING)
+    left = not suspended and (after.serving or reached.mounted is not MountState.NOTHING)
     if suspended and target_of(made) is Target.STANDBY and reached.role is HastRole.PRIMARY:
         yield "the role of a suspended pool kept from the node that could serve"
     if (

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config as ConfigOfChecks
-from checks.plugin.config import ConfigError, ResourceConfig
+from checks.plugin.config import CheckConfig, ConfigError, ResourceConfig
 from remediate.config import RemediationConfig, load
 from remediate.failover.facts import Peer, Remarks, ResourceState, Split
 from remediate.failover.observe import together
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.slow
 def pool_pair(state: Path, *, configured: bool) -> InstalledPair:
     """A pair whose resource `home` holds a pool `tank`."""
     config = (
-        RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(pool="tank")}))
+        RemediationConfig(CheckConfig(resource={"home": ResourceConfig(pool="tank")}))
         if configured
         else RemediationConfig()
     )
@@ -80,7 +79,7 @@ def test_resources_of_their_own_are_left_as_they_are() -> None:
 def test_the_resources_of_one_pool_are_known_by_the_configuration(state: Path) -> None:
     tank = ResourceConfig(pool="tank", mount_point="/tank")
     layouts = tuple(ResourceLayout(name, f"/dev/vtbd{number}") for number, name in enumerate("abc", 1))
-    pair = installed_pair(state, RemediationConfig(ConfigOfChecks(resource={"a": tank, "b": tank})), resources=layouts)
+    pair = installed_pair(state, RemediationConfig(CheckConfig(resource={"a": tank, "b": tank})), resources=layouts)
     found = pair.does(pair.active, lambda context: places(context.here.node(), context.config))
     assert found["a"].pooled == found["b"].pooled == ("a", "b") and found["c"].pooled == ()
     assert found["b"].pooled_devices == ("/dev/hast/a", "/dev/hast/b")

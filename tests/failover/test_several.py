@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config as ConfigOfChecks
-from checks.plugin.config import ResourceConfig
+from checks.plugin.config import CheckConfig, ResourceConfig
 from remediate.config import RemediationConfig
 from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.state import noted
@@ -19,10 +18,10 @@ from tests.failover.installed_pair import InstalledPair, installed_pair, master
 pytestmark = pytest.mark.slow
 
 TWO = RemediationConfig(
-    ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
+    CheckConfig(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
 )
 SHARED = RemediationConfig(
-    ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="2@vtnet1")})
+    CheckConfig(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="2@vtnet1")})
 )
 VHIDS = (VhidLayout(2, "10.1.101.5"), VhidLayout(3, "10.1.101.6"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checks.probes.errors import Hangs, ToolMissing, Unreachable
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.state_cache import Memory
 from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
@@ -132,9 +132,9 @@ class Saying(Transport):
 
     def __init__(self, status: int, stdout: str = "", stderr: str = "") -> None:
         super().__init__((), Memory("/nonexistent"))
-        self._said = Completed((), status, stdout, stderr, 0.0)
+        self._said = CompletedCommand((), status, stdout, stderr, 0.0)
 
-    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+    def act(self, argv: tuple[str, ...], seconds: float) -> CompletedCommand:
         """As it was told; a command that is not there has status 127."""
         if self._said.status == 127:
             raise ToolMissing(f"{argv[0]}: not found")

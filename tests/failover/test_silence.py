@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.carp_demotion import Why
+from checks.probes.carp_demotion import DemotionCause
 from checks.probes.silence import NAME, OID, SILENT
 from remediate.failover import carp_demotion, silence
 from remediate.failover.converge import LOCK, ConvergeRequest, ConvergeResult
@@ -62,7 +62,7 @@ def test_a_node_that_is_gone_is_not_asked_again_when_clients_are_served(pair: In
     assert pair.until(lambda: pair.serves(pair.standby))
     lock = Lock(pair.store(pair.standby), LOCK, "", Timing())
     assert pair.until(lambda: lock.holder() is None, 1), pair.story()
-    assert Why.APART in {reason.why for reason in carp_demotion.reasons(pair.store(pair.standby))}
+    assert DemotionCause.APART in {reason.why for reason in carp_demotion.reasons(pair.store(pair.standby))}
 
 
 @pytest.mark.parametrize("value", ["1", "2", "3"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from remediate.failover import carp_demotion
 from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.rehearsal.observer import Observer
@@ -113,7 +113,10 @@ def test_nothing_is_promoted_where_it_cannot_be_read_what_speaks_against_it(pair
 def test_a_node_is_held_back_once_although_that_cannot_be_written_down(pair: InstalledPair, harm: Harm) -> None:
     harm(pair, pair.standby)
     for _ in range(3):
-        pair.does(pair.standby, lambda context: carp_demotion.hold(context, "1", {Reason(Why.RECOVERY)}, 240))
+        pair.does(
+            pair.standby,
+            lambda context: carp_demotion.hold(context, "1", {DemotionReason(DemotionCause.RECOVERY)}, 240),
+        )
         assert pair.demotion(pair.standby) == 240
 
 
@@ -122,27 +125,29 @@ def test_a_check_knows_whose_the_demotion_is_that_could_not_be_written_where_it_
     pair: InstalledPair, harm: Harm
 ) -> None:
     node, mark = pair.standby, pair.standby.boot_mark
-    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.NO_FAILBACK)}, 120))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {DemotionReason(DemotionCause.NO_FAILBACK)}, 120))
     harm(pair, node)
-    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.RECOVERY)}, 240))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {DemotionReason(DemotionCause.RECOVERY)}, 240))
     assert pair.demotion(node) == 240
     found = {said.check: said for said in Observer(pair.pair).look(pair.pair.clock.wait)}["check_carp"]
     assert "net.inet.carp.demotion is 240, all of it from hastwatch: recovery" in found.line
 
 
 @pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
-@pytest.mark.parametrize("before", [(), (Reason(Why.MAINTENANCE),)], ids=["held back anew", "held back before"])
+@pytest.mark.parametrize(
+    "before", [(), (DemotionReason(DemotionCause.MAINTENANCE),)], ids=["held back anew", "held back before"]
+)
 def test_what_was_added_while_the_disk_failed_is_taken_back_when_it_works_again(
-    pair: InstalledPair, harm: Harm, before: tuple[Reason, ...]
+    pair: InstalledPair, harm: Harm, before: tuple[DemotionReason, ...]
 ) -> None:
     node, mark = pair.standby, pair.standby.boot_mark
     pair.does(node, lambda context: carp_demotion.hold(context, mark, before, 120))
     harm(pair, node)
-    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.RECOVERY)}, 240))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {DemotionReason(DemotionCause.RECOVERY)}, 240))
     pair.breaks("demote", node.name, "100")
     assert pair.demotion(node) == 340
     pair.breaks("state-ok", node.name)
-    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.RECOVERY)}, 240))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {DemotionReason(DemotionCause.RECOVERY)}, 240))
     assert pair.demotion(node) == 340 and pair.share(node) == 240 and pair.reasons(node) == ("recovery",)
     pair.does(node, lambda context: carp_demotion.hold(context, mark, (), 0))
     assert pair.demotion(node) == 100 and pair.share(node) == 0
@@ -151,7 +156,7 @@ def test_what_was_added_while_the_disk_failed_is_taken_back_when_it_works_again(
 @pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
 def test_what_is_given_back_while_the_disk_fails_is_not_given_back_again(pair: InstalledPair, harm: Harm) -> None:
     node, mark = pair.standby, pair.standby.boot_mark
-    pair.does(node, lambda context: carp_demotion.hold(context, mark, {Reason(Why.RECOVERY)}, 240))
+    pair.does(node, lambda context: carp_demotion.hold(context, mark, {DemotionReason(DemotionCause.RECOVERY)}, 240))
     pair.breaks("demote", node.name, "240")
     harm(pair, node)
     pair.does(node, lambda context: carp_demotion.hold(context, mark, (), 0))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from remediate.failover import carp_demotion
 from remediate.failover.converge import ConvergeRequest
 from remediate.failover.errors import StepFailed
@@ -67,9 +67,16 @@ def test_no_node_that_could_serve_is_held_back_where_that_cannot_be_taken_back(p
     node, before = pair.standby, pair.demotion(pair.standby)
     no_lock_at_all(pair, node)
     with pytest.raises(StepFailed, match="because it cannot be recorded"):
-        pair.does(node, lambda context: carp_demotion.hold(context, "mark", {Reason(Why.NO_FAILBACK)}, 120))
+        pair.does(
+            node, lambda context: carp_demotion.hold(context, "mark", {DemotionReason(DemotionCause.NO_FAILBACK)}, 120)
+        )
     assert pair.demotion(node) == before
-    pair.does(node, lambda context: carp_demotion.hold(context, "mark", {Reason(Why.STALE, "home")}, before + 240))
+    pair.does(
+        node,
+        lambda context: carp_demotion.hold(
+            context, "mark", {DemotionReason(DemotionCause.STALE, "home")}, before + 240
+        ),
+    )
     assert pair.demotion(node) == before + 240
 
 

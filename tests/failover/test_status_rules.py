@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from checks.probes.carp import CarpState, Vhid
-from checks.probes.carp_demotion import Held, Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason, DemotionRecord
 from checks.probes.hast import Status
 from checks.probes.hast_state import HastRole
 from checks.probes.maintenance import Maintenance
 from checks.probes.marker import Marker
-from checks.probes.node_state import Mounted
-from checks.probes.unproven import Unproven
+from checks.probes.node_state import MountState
+from checks.probes.unproven import UnprovenCopy
 from checks.probes.verified import Verification
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
 from remediate.failover.resource import ResourcePlace
@@ -21,10 +21,10 @@ from remediate.state.ledger import NOTHING, CopyState
 PLACE = ResourcePlace("home", "/dev/hast/home", "/hast/home", "", "10.1.101.5", "/hast/home", ())
 ALL = frozenset({"rpcbind", "statd", "lockd", "mountd", "nfsd"})
 ACTIVE = ResourceStatus(
-    PLACE, CarpState.MASTER, "", HastRole.PRIMARY, Status.COMPLETE, 0, Mounted.WRITABLE, True, None, NOTHING, None
+    PLACE, CarpState.MASTER, "", HastRole.PRIMARY, Status.COMPLETE, 0, MountState.WRITABLE, True, None, NOTHING, None
 )
 STANDBY = ResourceStatus(
-    PLACE, CarpState.BACKUP, "", HastRole.SECONDARY, Status.COMPLETE, 0, Mounted.NOTHING, False, True, NOTHING, None
+    PLACE, CarpState.BACKUP, "", HastRole.SECONDARY, Status.COMPLETE, 0, MountState.NOTHING, False, True, NOTHING, None
 )
 BASE = frozenset({"rpcbind", "statd", "lockd"})
 DIFFER = Verification(0.0, 60.0, "nfs001", 128, 2097152, differ=1, undecided=0, numbers=(7,))
@@ -60,8 +60,12 @@ NODES = {
     "{node} takes no automatic action any more: promotions have failed": there(blocked="2 promotions failed"),
     "hastd is down on {node}": there(hastd=False),
     "CARP is not loaded on {node}": there(carp_loaded=False, demotion=None),
-    "{node} holds itself back: {why}": there(held=Held((Reason(Why.MAINTENANCE),), 240, 240), demotion=240),
-    "{node} is demoted, not by hastwatch": there(held=Held((Reason(Why.NO_FAILBACK),), 120, 120), demotion=360),
+    "{node} holds itself back: {why}": there(
+        held=DemotionRecord((DemotionReason(DemotionCause.MAINTENANCE),), 240, 240), demotion=240
+    ),
+    "{node} is demoted, not by hastwatch": there(
+        held=DemotionRecord((DemotionReason(DemotionCause.NO_FAILBACK),), 120, 120), demotion=360
+    ),
     "NFS runs on {node}, where nothing is mounted": there(daemons=ALL),
     "{node} drops segments to closed ports: a failover runs, or the next convergence ends that": there(silent=True),
     "maintenance on {node}": there(maintenance=Maintenance(0.0, None, "x", "root")),
@@ -76,20 +80,20 @@ RESOURCES = {
     "{name} is not replicated": here(ACTIVE._replace(status=Status.DEGRADED)),
     "a route on {node} rejects the other node, so {name} stays without it": here(ACTIVE._replace(rejects=True)),
     "no primary is connected to {name} on {node}": there(STANDBY._replace(status=Status.ABSENT)),
-    "{point} is not mounted on {node}": here(ACTIVE._replace(mounted=Mounted.NOTHING, exported=False)),
-    "{point} is read-only on {node}": here(ACTIVE._replace(mounted=Mounted.READ_ONLY)),
+    "{point} is not mounted on {node}": here(ACTIVE._replace(mounted=MountState.NOTHING, exported=False)),
+    "{point} is read-only on {node}": here(ACTIVE._replace(mounted=MountState.READ_ONLY)),
     "the ZFS pool of {name} on {node} is suspended: reboot that node": here(ACTIVE._replace(suspended="x")),
-    "another device is mounted at {point} on {node}": there(STANDBY._replace(mounted=Mounted.WRONG)),
+    "another device is mounted at {point} on {node}": there(STANDBY._replace(mounted=MountState.WRONG)),
     "what is mounted at {point} on {node} lies only in part on what HAST replicates": there(
-        STANDBY._replace(mounted=Mounted.IN_PART)
+        STANDBY._replace(mounted=MountState.IN_PART)
     ),
     "it is not known whether what is mounted at {point} on {node} lies on {name}": there(
-        STANDBY._replace(mounted=Mounted.NOT_KNOWN)
+        STANDBY._replace(mounted=MountState.NOT_KNOWN)
     ),
     "{point} is not exported by {node}": here(ACTIVE._replace(exported=False)),
     "NFS does not run on {node}": here(daemons=ALL - {"nfsd"}),
     "the copies of {name} differ": here(ACTIVE._replace(verified=DIFFER)),
-    "the other copy of {name} is not proven to be complete": here(ACTIVE._replace(unproven=Unproven(0.0, 0.0))),
+    "the other copy of {name} is not proven to be complete": here(ACTIVE._replace(unproven=UnprovenCopy(0.0, 0.0))),
     "the copy of {name} on {node} is incomplete": there(
         STANDBY._replace(copy=NOTHING._replace(copy=CopyState.INCOMPLETE))
     ),
@@ -115,7 +119,7 @@ def test_every_case_has_a_row() -> None:
 
 
 def test_a_node_that_holds_itself_back_as_a_healthy_standby_is_no_trouble() -> None:
-    held = there(held=Held((Reason(Why.NO_FAILBACK),), 120, 120), demotion=120)
+    held = there(held=DemotionRecord((DemotionReason(DemotionCause.NO_FAILBACK),), 120, 120), demotion=120)
     assert verdict(seen(here(), held)) == verdict(seen(here(), there()))
 
 
@@ -127,11 +131,11 @@ def test_a_node_that_holds_itself_back_as_a_healthy_standby_is_no_trouble() -> N
         ({"role": HastRole.SECONDARY}, False),
         ({"role": HastRole.NOT_KNOWN}, None),
         ({"mounted": None, "exported": None}, None),
-        ({"mounted": Mounted.READ_ONLY}, False),
+        ({"mounted": MountState.READ_ONLY}, False),
         ({"suspended": "the pool home is suspended"}, False),
         ({"exported": False}, False),
         ({"exported": False, "place": PLACE._replace(exported="")}, True),
-        ({"role": HastRole.NOT_KNOWN, "mounted": Mounted.NOTHING}, False),
+        ({"role": HastRole.NOT_KNOWN, "mounted": MountState.NOTHING}, False),
     ],
 )
 def test_a_node_serves_where_all_that_clients_need_is_there(change: dict[str, object], answer: bool | None) -> None:
@@ -153,8 +157,8 @@ def test_a_node_whose_daemons_are_not_known_may_serve() -> None:
         (there(blocked="x"), False),
         (there(maintenance=Maintenance(0.0, None, "x", "root")), False),
         (there(hastd=False), False),
-        (there(held=Held((Reason(Why.BOOT),), 240, 240), demotion=240), False),
-        (there(held=Held((Reason(Why.NO_FAILBACK),), 120, 120), demotion=120), True),
+        (there(held=DemotionRecord((DemotionReason(DemotionCause.BOOT),), 240, 240), demotion=240), False),
+        (there(held=DemotionRecord((DemotionReason(DemotionCause.NO_FAILBACK),), 120, 120), demotion=120), True),
         (there(STANDBY._replace(copy=NOTHING._replace(copy=CopyState.INCOMPLETE))), False),
         (there(STANDBY._replace(split=BROKEN)), False),
         (there(STANDBY._replace(split=BROKEN._replace(losing=False))), True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.probes.carp_demotion import Reason, Why
+from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from remediate.context import Context
 from remediate.failover import carp_demotion
 from remediate.failover.afterwards import convergence_heeds
@@ -99,7 +99,10 @@ def test_a_standby_that_was_lost_while_the_primary_unmounted_is_told_that_it_is_
 
 def gives_way(pair: InstalledPair) -> None:
     """The active node holds back because the other one serves too and has written more."""
-    reasons = {Reason(Why.WROTE_LESS, "home"), Reason(Why.MAINTENANCE)}  # of which a connection ends the first only
+    reasons = {
+        DemotionReason(DemotionCause.WROTE_LESS, "home"),
+        DemotionReason(DemotionCause.MAINTENANCE),
+    }  # of which a connection ends the first only
     pair.does(pair.active, lambda context: carp_demotion.hold(context, pair.active.boot_mark, reasons, 0))
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config as ConfigOfChecks
-from checks.plugin.config import ResourceConfig
+from checks.plugin.config import CheckConfig, ResourceConfig
 from remediate.config import RemediationConfig
 from remediate.failover.converge import ConvergeResult
 from remediate.failover.switchover import switch
@@ -37,7 +36,7 @@ from tests.failover.installed_pair import (
 pytestmark = pytest.mark.slow
 
 TWO = RemediationConfig(
-    ConfigOfChecks(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
+    CheckConfig(resource={"home": ResourceConfig(vhid="2@vtnet1"), "mail": ResourceConfig(vhid="3@vtnet1")})
 )
 SLOWLY = replace(Costs(), device_appears=2.5)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.unproven import Unproven
+from checks.probes.unproven import UnprovenCopy
 from remediate.config import RemediationConfig
 from remediate.context import Context
 from remediate.failover import unproven as primary
@@ -39,7 +39,7 @@ def with_cron(state: Path, config: RemediationConfig | None = None, mode: str = 
     return pair
 
 
-def doubt(pair: InstalledPair, node: Node) -> Unproven | None:
+def doubt(pair: InstalledPair, node: Node) -> UnprovenCopy | None:
     return unproven.known(pair.store(node), "home")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Row, Table
-from checks.plugin.judging import NUMBER, Judge, Judged, JudgedResults, Judgement, Number
+from checks.plugin.judging import NUMBER, Judge, JudgedMetric, JudgedResults, Judgement, Number
 from checks.plugin.nagios import Check, Context, Metric, Resource
 from checks.plugin.output import Report, StatusText
 from checks.plugin.resource import ProbedResource
@@ -67,5 +67,5 @@ def report(table: Table, findings: list[Finding], numbers: list[Metric], name: s
     """What a check has to say that has found this."""
     check = Check(JudgedResults(table, {}), StatusText(), Number(), Thing(*numbers), name=name[6:].upper())
     check()
-    check.results.add(Judged(findings))
+    check.results.add(JudgedMetric(findings))
     return Report(name, check, [], [], [])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from checks import batch
-from checks.ask import Refused
+from checks.ask import LineRefused
 from checks.probes import ahead
 from checks.probes.errors import NotUnderstood
 
@@ -119,7 +119,7 @@ def test_what_is_no_answer_is_refused(text: str) -> None:
 
 def test_a_question_that_hangs_and_one_that_is_left_out_are_told_apart() -> None:
     assert ahead.answers('{"version": 1, "answers": ["hangs", null, [1, "a", "b"]]}', 3) == [
-        ahead.Hung(), None, ahead.Answer(1, "a", "b"),
+        ahead.HungCommand(), None, ahead.CommandAnswer(1, "a", "b"),
     ]  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def test_a_question_that_hangs_and_one_that_is_left_out_are_told_apart() -> None
     ],
 )  # fmt: skip
 def test_what_is_no_batch_of_questions_is_refused(words: list[str]) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(LineRefused):
         batch.answer(words, lambda line: [])
 
 
@@ -142,8 +142,8 @@ def test_each_question_is_admitted_by_itself(tmp_path: Path) -> None:
     argv += ["--", "/usr/bin/touch", str(tmp_path / "written")]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     first, second = ahead.answers(done.stdout, 2)
-    assert isinstance(first, ahead.Answer) and first.status == 0 and first.stdout
-    assert isinstance(second, ahead.Answer) and second.status == 126 and not (tmp_path / "written").exists()
+    assert isinstance(first, ahead.CommandAnswer) and first.status == 0 and first.stdout
+    assert isinstance(second, ahead.CommandAnswer) and second.status == 126 and not (tmp_path / "written").exists()
 
 
 def test_the_gate_takes_the_line_that_a_check_makes() -> None:
@@ -162,4 +162,4 @@ def test_a_question_that_hangs_ends_with_the_others_answered() -> None:
         "batch.answer(['--batch', '1', '--', 'hangs', '--', 'answers'], lambda line: ways[line.split()[-1]])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=20)
-    assert ahead.answers(done.stdout, 2) == [ahead.Hung(), ahead.Answer(0, "well\n", "")]
+    assert ahead.answers(done.stdout, 2) == [ahead.HungCommand(), ahead.CommandAnswer(0, "well\n", "")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import NOT_FOR_CHECKS, Config, ConfigError, ResourceConfig, load
+from checks.plugin.config import NOT_FOR_CHECKS, CheckConfig, ConfigError, ResourceConfig, load
 from remediate import config
 
 FULL = """
@@ -30,7 +30,7 @@ def write(tmp_path: Path, text: str) -> str:
 
 
 def test_all_keys_are_read(tmp_path: Path) -> None:
-    assert load(write(tmp_path, FULL)) == Config(
+    assert load(write(tmp_path, FULL)) == CheckConfig(
         via="sudo -n hastwatch-ask",
         peer="ssh nfs002",
         timeout=5.0,
@@ -41,7 +41,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
 
 
 def test_a_resource_without_settings_has_the_documented_mount_point() -> None:
-    assert Config().for_resource("home").mount_point == "/hast/home"
+    assert CheckConfig().for_resource("home").mount_point == "/hast/home"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_checks_and_remediation_know_the_same_tables() -> None:
 
 def test_checks_read_one_key_of_the_tables_of_remediation(tmp_path: Path) -> None:
     path = write(tmp_path, "[failover]\nhastd_repaired = true\n[submit]\nto = 'icinga'\n")
-    assert load(path) == config.load(path).checks == Config(hastd_repaired=True)
+    assert load(path) == config.load(path).checks == CheckConfig(hastd_repaired=True)
 
 
 @pytest.mark.parametrize("read", [load, config.load], ids=["checks", "remediation"])
@@ -128,7 +128,7 @@ def test_root_takes_no_file_that_somebody_else_may_write(
 def test_a_named_file_must_be_there_and_the_default_one_need_not(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         load(str(tmp_path / "absent.toml"))
-    assert load(None) == Config() or Path("/usr/local/etc/hastwatch.toml").exists()
+    assert load(None) == CheckConfig() or Path("/usr/local/etc/hastwatch.toml").exists()
 
 
 def test_a_directory_is_no_configuration(tmp_path: Path) -> None:

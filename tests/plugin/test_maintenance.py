@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.maintenance import Suspended, suspended
+from checks.plugin.maintenance import NodeMaintenance, suspended
 from checks.probes.errors import ProbeError
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.maintenance import Maintenance
@@ -142,7 +142,7 @@ def test_when_the_time_of_the_check_is_over_nothing_is_asked(tmp_path: Path) -> 
 
 
 def brief(until: float | None, reason: str = "new disk", now: float = NOW) -> str:
-    return Suspended("nfs001", Maintenance(NOW - 3600, until, reason, "root"), now).in_brief()
+    return NodeMaintenance("nfs001", Maintenance(NOW - 3600, until, reason, "root"), now).in_brief()
 
 
 def test_the_end_is_said_as_people_say_it() -> None:

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes import as_primary
-from checks.probes.as_primary import Facts, Seen, from_values, judge, known, parse_facts, to_text, to_values
+from checks.probes.as_primary import (
+    HastdBuild,
+    HastdObservation,
+    from_values,
+    judge,
+    known,
+    parse_facts,
+    to_text,
+    to_values,
+)
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.control_message import Pair, read_ends
 from checks.probes.errors import NotUnderstood, ProbeError
@@ -106,8 +115,8 @@ def test_a_kernel_without_socket_pairs_tells_nothing() -> None:
     assert read_ends(pair) is None
 
 
-FACTS = Facts("15.1-RELEASE-p1 GENERIC", False, "3417-164328-1", True)
-WORKS = Seen(True, "seen", 0.0, FACTS.known_as)
+FACTS = HastdBuild("15.1-RELEASE-p1 GENERIC", False, "3417-164328-1", True)
+WORKS = HastdObservation(True, "seen", 0.0, FACTS.known_as)
 FAILS = WORKS._replace(works=False)
 
 
@@ -134,7 +143,7 @@ FAILS = WORKS._replace(works=False)
     ],
 )
 def test_what_was_seen_counts_for_the_same_kernel_and_hastd_alone(
-    release: str, facts: Facts | None, seen: Seen | None, expected: tuple[AsPrimary, bool]
+    release: str, facts: HastdBuild | None, seen: HastdObservation | None, expected: tuple[AsPrimary, bool]
 ) -> None:
     assert judge(release, False, facts, seen)[:2] == expected
     assert judge(release, True, facts, seen).as_primary is AsPrimary.WORKS
@@ -172,8 +181,8 @@ def test_a_node_whose_hastd_was_repaired_is_not_asked() -> None:
     assert known(Answers({}), repaired=True).as_primary is AsPrimary.WORKS
 
 
-@given(st.builds(Facts, st.text(), st.sampled_from([True, False, None]), st.text(), st.sampled_from([True, None])))
-def test_an_answer_is_read_as_it_was_given(facts: Facts) -> None:
+@given(st.builds(HastdBuild, st.text(), st.sampled_from([True, False, None]), st.text(), st.sampled_from([True, None])))
+def test_an_answer_is_read_as_it_was_given(facts: HastdBuild) -> None:
     assert parse_facts(to_text(facts)) == facts
 
 
@@ -189,7 +198,7 @@ def test_an_answer_or_a_file_of_another_kind_is_not_understood(values: object) -
 
 
 @pytest.mark.parametrize("seen", [WORKS, FAILS])
-def test_what_was_seen_is_read_as_it_was_written(seen: Seen) -> None:
+def test_what_was_seen_is_read_as_it_was_written(seen: HastdObservation) -> None:
     assert from_values(to_values(seen)) == seen
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.probes.boot_time import same_boot
-from checks.probes.carp_demotion import Held, Reason, Why, parse, share, to_values
+from checks.probes.carp_demotion import DemotionCause, DemotionReason, DemotionRecord, parse, share, to_values
 from checks.probes.errors import NotUnderstood
 from remediate.failover import demotion_reasons
 
@@ -23,7 +23,7 @@ KEPT: dict[str, object] = {
     "boot": BOOT,
     "since": "2026-11-22T08:46:35Z",
 }
-HELD = Held((Reason(Why.NO_FAILBACK),), 120, 120, 0, BOOT, "2026-11-22T08:46:35Z")
+HELD = DemotionRecord((DemotionReason(DemotionCause.NO_FAILBACK),), 120, 120, 0, BOOT, "2026-11-22T08:46:35Z")
 
 
 def test_the_record_is_read_as_it_was_written() -> None:
@@ -33,7 +33,10 @@ def test_the_record_is_read_as_it_was_written() -> None:
 
 def test_a_record_of_an_earlier_release_has_the_same_reasons() -> None:
     before = json.dumps({**KEPT, "version": 1, "reasons": ["no failback", "home: stale"]})
-    assert parse(before).reasons == (Reason(Why.NO_FAILBACK), Reason(Why.STALE, "home"))
+    assert parse(before).reasons == (
+        DemotionReason(DemotionCause.NO_FAILBACK),
+        DemotionReason(DemotionCause.STALE, "home"),
+    )
 
 
 @pytest.mark.parametrize("reason", ["no failback", {"why": "of a later release", "about": ""}, {"about": ""}, None])
@@ -58,13 +61,13 @@ def test_what_is_no_record_is_not_understood(text: str) -> None:
 
 def test_a_share_is_there_in_its_own_boot_only() -> None:
     assert share(HELD, BOOT, 120) == HELD
-    assert share(HELD, ANOTHER, 120) == Held(boot=ANOTHER)
+    assert share(HELD, ANOTHER, 120) == DemotionRecord(boot=ANOTHER)
     assert share(HELD, "", 120).amount == 0
 
 
 def test_a_share_that_the_counter_does_not_hold_is_not_there() -> None:
     assert share(HELD, BOOT, 360) == HELD
-    assert share(HELD, BOOT, 119) == Held(boot=BOOT)
+    assert share(HELD, BOOT, 119) == DemotionRecord(boot=BOOT)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_a_share_that_the_counter_does_not_hold_is_not_there() -> None:
     ],
 )
 def test_after_a_crash_on_the_way_the_counter_tells_how_far_it_came(demotion: int, amount: int) -> None:
-    way = Held((Reason(Why.BOOT),), amount=0, target=240, before=240, boot=BOOT)
+    way = DemotionRecord((DemotionReason(DemotionCause.BOOT),), amount=0, target=240, before=240, boot=BOOT)
     assert share(way, BOOT, demotion).amount == amount
 
 
@@ -85,7 +88,7 @@ def test_after_a_crash_on_the_way_the_counter_tells_how_far_it_came(demotion: in
 def test_never_more_is_taken_for_ours_than_the_counter_holds(
     amount: int, target: int, before: int, demotion: int
 ) -> None:
-    found = share(Held((Reason(Why.BOOT),), amount, target, before, BOOT), BOOT, demotion)
+    found = share(DemotionRecord((DemotionReason(DemotionCause.BOOT),), amount, target, before, BOOT), BOOT, demotion)
     assert found.amount in (0, amount, target) and found.amount <= max(demotion, 0)
 
 
@@ -93,15 +96,20 @@ def test_never_more_is_taken_for_ours_than_the_counter_holds(
     ("reasons", "mild"),
     [
         ((), False),
-        ((Reason(Why.NO_FAILBACK),), True),
-        ((Reason(Why.NOT_CONNECTED, "home"), Reason(Why.NOT_CONNECTED, "mail")), True),
-        ((Reason(Why.NOT_CONNECTED, "home"), Reason(Why.DOWN, "mail")), False),
-        ((Reason(Why.MAINTENANCE),), False),
-        ((Reason(Why.BOOT),), False),
+        ((DemotionReason(DemotionCause.NO_FAILBACK),), True),
+        (
+            (DemotionReason(DemotionCause.NOT_CONNECTED, "home"), DemotionReason(DemotionCause.NOT_CONNECTED, "mail")),
+            True,
+        ),
+        ((DemotionReason(DemotionCause.NOT_CONNECTED, "home"), DemotionReason(DemotionCause.DOWN, "mail")), False),
+        ((DemotionReason(DemotionCause.MAINTENANCE),), False),
+        ((DemotionReason(DemotionCause.BOOT),), False),
     ],
 )
-def test_a_reason_is_mild_where_the_standby_could_serve_if_it_had_to(reasons: tuple[Reason, ...], mild: bool) -> None:
-    assert Held(reasons).is_mild is mild
+def test_a_reason_is_mild_where_the_standby_could_serve_if_it_had_to(
+    reasons: tuple[DemotionReason, ...], mild: bool
+) -> None:
+    assert DemotionRecord(reasons).is_mild is mild
     if reasons:
         assert (demotion_reasons.amount(set(reasons), 240) == 120) is mild
 

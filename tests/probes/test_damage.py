@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes import damage
-from checks.probes.damage_record import Anew, Damage
+from checks.probes.damage_record import Damage, RecreationStage
 from checks.probes.errors import NotFound, NotUnderstood
-from checks.probes.hast import Errors, Resource, parse_list
+from checks.probes.hast import LocalErrorCounters, Resource, parse_list
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
 from checks.probes.state_cache import Memory
@@ -29,7 +29,7 @@ def found(*lines: str) -> list[damage.FailedWrite]:
     return list(damage.failed_writes(damage.worth_a_look("\n".join(lines)), "home", DISK))
 
 
-def counted(errors: Errors, deletes: int = 0, flushes: int = 0, idle: int = 255) -> str:
+def counted(errors: LocalErrorCounters, deletes: int = 0, flushes: int = 0, idle: int = 255) -> str:
     listed = re.search(r"home:\n.*?idle: 255\n", SEQUENCE.read_text(), re.S)
     assert listed is not None
     one = parse_list(listed[0], "home")
@@ -54,7 +54,7 @@ def test_the_recorded_standby_shows_its_damage_only_until_its_worker_ends() -> N
 
 
 def test_a_read_that_failed_damages_nothing() -> None:
-    assert counted(Errors(read=7, write=0, delete=0, flush=0)) == ""
+    assert counted(LocalErrorCounters(read=7, write=0, delete=0, flush=0)) == ""
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_a_read_that_failed_damages_nothing() -> None:
 def test_deletes_and_flushes_that_all_fail_are_unknown_to_the_disk(
     failed: int, asked: int, idle: int, damaged: bool
 ) -> None:
-    deletes = counted(Errors(read=0, write=0, delete=failed, flush=0), deletes=asked, idle=idle)
-    flushes = counted(Errors(read=0, write=0, delete=0, flush=failed), flushes=asked, idle=idle)
+    deletes = counted(LocalErrorCounters(read=0, write=0, delete=failed, flush=0), deletes=asked, idle=idle)
+    flushes = counted(LocalErrorCounters(read=0, write=0, delete=0, flush=failed), flushes=asked, idle=idle)
     assert bool(deletes) is bool(flushes) is damaged
 
 
@@ -175,11 +175,11 @@ def with_ledger(text: str | None) -> Node:
 @pytest.mark.parametrize(
     ("anew", "says"),
     [
-        (Anew.NO, "hastd counts (since 2026-11-22T08:46:35.250Z, not recreated)"),
-        (Anew.BLANK, "hastd counts (since 2026-11-22T08:46:35.250Z, recreated)"),
+        (RecreationStage.NO, "hastd counts (since 2026-11-22T08:46:35.250Z, not recreated)"),
+        (RecreationStage.BLANK, "hastd counts (since 2026-11-22T08:46:35.250Z, recreated)"),
     ],
 )
-def test_what_the_ledger_says_of_a_failed_write_is_shown(anew: Anew, says: str) -> None:
+def test_what_the_ledger_says_of_a_failed_write_is_shown(anew: RecreationStage, says: str) -> None:
     kept = as_values(NOTHING._replace(damage=Damage(1795337195.25, "hastd counts", anew, 0.0)))
     assert damage.written_down(with_ledger(json.dumps(kept)), "home") == says
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes.devd_conf import Configuration, Rule, Wrong, atoi
+from checks.probes.devd_conf import DevdConfError, DevdConfiguration, DevdRule, atoi
 from checks.probes.errors import NotUnderstood
 
 OURS = """\
@@ -27,14 +27,14 @@ def event(subsystem: str = "2@em0", kind: str = "MASTER", system: str = "CARP") 
     return {"system": system, "subsystem": subsystem, "type": kind}
 
 
-def read(*texts: str) -> Configuration:
-    made = Configuration()
+def read(*texts: str) -> DevdConfiguration:
+    made = DevdConfiguration()
     for number, text in enumerate(texts):
         made.read(text, f"{number}.conf")
     return made
 
 
-def only(text: str) -> Rule:
+def only(text: str) -> DevdRule:
     (rule,) = read(text).rules
     return rule
 
@@ -100,7 +100,7 @@ def test_the_documented_pattern_misses_a_vlan() -> None:
 def test_a_pattern_is_libcs(pattern: str, holds: bool | None) -> None:
     text = matching(f'match "system" "{pattern}";')
     if holds is None:
-        with pytest.raises(Wrong):
+        with pytest.raises(DevdConfError):
             read(text)
     else:
         assert fits(text) is holds
@@ -175,11 +175,11 @@ def test_the_last_value_counts_from_there_on() -> None:
     ],
 )
 def test_an_action_is_expanded_and_quoted(action: str, command: str) -> None:
-    assert Configuration().command(action, event()) == command
+    assert DevdConfiguration().command(action, event()) == command
 
 
 def test_a_quote_in_a_value_is_escaped() -> None:
-    assert Configuration().command("$type", event(kind="a'b\\c")) == "$'a\\'b\\\\c'"
+    assert DevdConfiguration().command("$type", event(kind="a'b\\c")) == "$'a\\'b\\\\c'"
 
 
 # config::find_and_execute()
@@ -196,7 +196,7 @@ def test_of_one_priority_devd_runs_the_first_one_of_a_file() -> None:
 
 
 def test_files_of_one_directory_have_no_order_and_directories_have() -> None:
-    configuration = Configuration()
+    configuration = DevdConfiguration()
     configuration.read(OURS, "/usr/local/etc/devd/a.conf", 2)
     configuration.read(OURS, "/usr/local/etc/devd/b.conf", 2)
     assert {rule.file[-6:] for rule in configuration.first(event())} == {"a.conf", "b.conf"}
@@ -253,7 +253,7 @@ def test_other_sections_are_read_and_run_for_no_event() -> None:
     ],
 )
 def test_devd_does_not_start_with_a_wrong_file(text: str) -> None:
-    with pytest.raises(Wrong):
+    with pytest.raises(DevdConfError):
         read(text)
 
 
@@ -282,7 +282,7 @@ def test_a_line_goes_on_within_a_string() -> None:
 
 
 def test_a_wrong_file_is_named_with_its_line() -> None:
-    with pytest.raises(Wrong, match=r"0\.conf, line 3"):
+    with pytest.raises(DevdConfError, match=r"0\.conf, line 3"):
         read('# one\noptions { set a "b"; };\noptions { };')
 
 
@@ -303,7 +303,7 @@ def test_blanks_and_comments_change_nothing(parts: list[str]) -> None:
     def outcome(text: str) -> object:
         try:
             return [rule._replace(line=0) for rule in read(text).rules]
-        except Wrong:
-            return Wrong
+        except DevdConfError:
+            return DevdConfError
 
     assert outcome(" ".join(parts)) == outcome(" /* x\n */\n".join(parts))

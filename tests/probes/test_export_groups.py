@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes.export_groups import Admitted, admitted, admitted_to, plain_path
+from checks.probes.export_groups import Admission, admitted, admitted_to, plain_path
 
-YES, NO, EVERYONE, NOT_KNOWN = Admitted.YES, Admitted.NO, Admitted.EVERYONE, Admitted.NOT_KNOWN
+YES, NO, EVERYONE, NOT_KNOWN = Admission.YES, Admission.NO, Admission.EVERYONE, Admission.NOT_KNOWN
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ YES, NO, EVERYONE, NOT_KNOWN = Admitted.YES, Admitted.NO, Admitted.EVERYONE, Adm
         (["(...)"], "10.1.0.0/16", NOT_KNOWN),
     ],
 )
-def test_what_groups_say_of_a_client(groups: list[str], wanted: str, said: Admitted) -> None:
+def test_what_groups_say_of_a_client(groups: list[str], wanted: str, said: Admission) -> None:
     assert admitted(groups, wanted) is said
 
 
@@ -99,7 +99,7 @@ def test_a_list_with_masks_admits_what_lies_in_its_networks_and_nothing_else(a: 
         ("/hast", None),
     ],
 )
-def test_a_directory_below_a_listed_one_may_be_mountable(directory: str, said: Admitted | None) -> None:
+def test_a_directory_below_a_listed_one_may_be_mountable(directory: str, said: Admission | None) -> None:
     """-alldirs is not in the list."""
     groups = {"/hast/home": ["10.0.0.0/8"], "/hast/mail": ["192.0.2.0/24"]}
     assert admitted_to(directory, groups, "10.1.0.0/16") is said

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes import exports
-from checks.probes.exports import Taken
+from checks.probes.exports import MountdVerdict
 
-YES, PERHAPS, NO = Taken.YES, Taken.PERHAPS, Taken.NO
+YES, PERHAPS, NO = MountdVerdict.YES, MountdVerdict.PERHAPS, MountdVerdict.NO
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ YES, PERHAPS, NO = Taken.YES, Taken.PERHAPS, Taken.NO
         (f"/{'h' * 255}", ("/" + "h" * 255,), NO),
     ],
 )
-def test_mountd_takes_a_line_or_refuses_it(text: str, paths: tuple[str, ...], taken: Taken) -> None:
+def test_mountd_takes_a_line_or_refuses_it(text: str, paths: tuple[str, ...], taken: MountdVerdict) -> None:
     (line,) = exports.parse(text + "\n")
     assert (line.paths, line.taken) == (paths, taken), line.why
     assert bool(line.why) is (taken is not YES)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from checks.probes import nfs, rpc, rpc_errors
-from checks.probes.rpc import Endpoint, Program, Protocol
+from checks.probes.rpc import Endpoint, Protocol, RpcProgram
 from tests.probes.ganesha import Ganesha, why_not
 
 WHY_NOT = why_not()
@@ -57,7 +57,7 @@ def handle_of(ganesha: Ganesha, directory: Path | str) -> bytes:
     return mounted.handle
 
 
-def registered(ganesha: Ganesha, program: Program, version: int, protocol: Protocol) -> Endpoint:
+def registered(ganesha: Ganesha, program: RpcProgram, version: int, protocol: Protocol) -> Endpoint:
     """Where the port mapper says that a program listens."""
     (port,) = nfs.registrations(ganesha.address, deadline=within()).ports(program, version, protocol)
     return Endpoint(ganesha.address, port, protocol)
@@ -69,7 +69,7 @@ def registered(ganesha: Ganesha, program: Program, version: int, protocol: Proto
 @BOTH
 @pytest.mark.parametrize(("program", "version"), SERVED)
 def test_a_served_program_answers_null_where_the_port_mapper_says(
-    healthy: Ganesha, program: Program, version: int, protocol: Protocol
+    healthy: Ganesha, program: RpcProgram, version: int, protocol: Protocol
 ) -> None:
     endpoint = registered(healthy, program, version, protocol)
     assert nfs.null(endpoint, program, version, deadline=within()).endpoint.port == endpoint.port
@@ -218,14 +218,14 @@ def test_a_killed_server_is_still_registered_and_only_null_calls_tell(doomed: Ga
     with doomed.network():
         assert registered(doomed, nfs.NFS, 3, TCP) == doomed.nfsd()
         for protocol in Protocol:
-            with pytest.raises(rpc_errors.Refused):
+            with pytest.raises(rpc_errors.ConnectionRefused):
                 nfs.null(doomed.nfsd(protocol), nfs.NFS, 3, deadline=within())
 
 
 def test_without_a_port_mapper_mountd_and_nfsd_answer_at_their_known_ports(doomed: Ganesha) -> None:
     doomed.kill("rpcbind")
     with doomed.network():
-        with pytest.raises(rpc_errors.Refused):
+        with pytest.raises(rpc_errors.ConnectionRefused):
             nfs.registrations(doomed.address, deadline=within())
         handle = handle_of(doomed, doomed.volume)
         assert nfs.getattr3(doomed.nfsd(), handle, deadline=within()).status == nfs.NFS3_OK
@@ -262,7 +262,7 @@ def test_a_stopped_port_mapper_ends_at_the_deadline(served: Ganesha) -> None:
 
 def test_an_address_without_a_host_is_no_answer_or_unreachable(healthy: Ganesha) -> None:
     nobody = Endpoint(rpc.resolve("10.77.0.99"), Ganesha.NFS_PORT, TCP)
-    with pytest.raises((rpc_errors.NoAnswer, rpc_errors.Unreachable)):
+    with pytest.raises((rpc_errors.NoAnswer, rpc_errors.HostUnreachable)):
         nfs.null(nobody, nfs.NFS, 3, deadline=within(0.2))
 
 

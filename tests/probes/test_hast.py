@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.probes.errors import NotUnderstood
-from checks.probes.hast import Errors, Metadata, NoState, Resource, Role, Status, parse_dump, parse_list
+from checks.probes.hast import LocalErrorCounters, Metadata, NoState, Resource, Role, Status, parse_dump, parse_list
 from tests.probes.recorded_outputs import outputs
 
 LISTS = outputs("hastctl list")
@@ -51,7 +51,7 @@ def test_every_field_of_list_is_read() -> None:
         deletes=3,
         flushes=4,
         activemap_updates=11,
-        errors=Errors(5, 6, 7, 8),
+        errors=LocalErrorCounters(5, 6, 7, 8),
         queues={"local": 0, "send": 1, "recv": 2, "done": 3, "idle": 255},
     )
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from checks.probes.hast_log import LOGS, Logs, Sign, parse_signs
-from checks.probes.process import Completed
+from checks.probes.hast_log import LOGS, HastLogs, Sign, parse_signs
+from checks.probes.process import CompletedCommand
 from tests.probes.test_geom import Answers
 
 EXIT_78 = "nfs002 hastd[1600]: [home] (secondary) Worker process exited ungracefully (pid=4536, exitcode=78)."
@@ -99,7 +99,7 @@ def test_the_logs_are_read_once_for_however_many_resources() -> None:
         "bzcat /var/log/messages.0.bz2": rotated + rotated.replace("[home]", "[mail]"),
     }
     node = Answers(questions)
-    logs = Logs(node)
+    logs = HastLogs(node)
     kinds = {name: [sign.kind for sign in logs.signs(name)] for name in ("home", "mail", "other")}
     assert kinds == {"home": ["exit code 78"], "mail": ["exit code 78"], "other": []}
     assert [line for line in node.asked if line in questions] == list(questions)
@@ -110,7 +110,7 @@ class Meeting(Answers):
 
     both = threading.Barrier(2, timeout=10)
 
-    def run(self, tool: str, *arguments: str) -> Completed:
+    def run(self, tool: str, *arguments: str) -> CompletedCommand:
         if tool == "grep":
             self.both.wait()
         return super().run(tool, *arguments)
@@ -118,7 +118,7 @@ class Meeting(Answers):
 
 def test_the_logs_of_two_nodes_are_read_at_the_same_time() -> None:
     answers = {f"grep -h hastd {' '.join(LOGS)}": "Nov 22 08:46:50 localhost hastd[1600]: Ready.\n", "ls /var/log": ""}
-    logs = [Logs(Meeting(answers)) for _ in range(2)]
+    logs = [HastLogs(Meeting(answers)) for _ in range(2)]
     signs: list[tuple[Sign, ...]] = []
     readers = [threading.Thread(target=lambda one=one: signs.append(one.signs("home"))) for one in logs]
     for reader in readers:

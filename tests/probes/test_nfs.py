@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.probes import nfs, rpc, rpc_errors
-from checks.probes.rpc import Credentials, Endpoint, Protocol
+from checks.probes.rpc import AuthSys, Endpoint, Protocol
 from checks.probes.xdr import ENTRIES_MAX
 from tests.probes.faulty_nfs_server import LOOPBACK, Call, FaultyServer, accepted, success, text, words
 
@@ -41,7 +41,7 @@ def export_list(mountd: Endpoint) -> nfs.Exports:
     return nfs.export_list(mountd, deadline=ample())
 
 
-def mount(mountd: Endpoint) -> nfs.Mounted:
+def mount(mountd: Endpoint) -> nfs.MountReply:
     return nfs.mount(mountd, "/hast/home", deadline=ample())
 
 
@@ -120,7 +120,7 @@ PROGRAMS = [
 
 @pytest.mark.parametrize("protocol", [TCP, UDP])
 @pytest.mark.parametrize(("program", "version"), PROGRAMS)
-def test_an_answered_null_call_is_life(program: rpc.Program, version: int, protocol: Protocol) -> None:
+def test_an_answered_null_call_is_life(program: rpc.RpcProgram, version: int, protocol: Protocol) -> None:
     alive, call = asked(b"", lambda at: nfs.null(at, program, version, deadline=ample()), protocol)
     assert (alive.program, alive.version, alive.endpoint.protocol) == (program, version, protocol)
     assert (call.program, call.version, call.procedure, call.flavor) == (program.number, version, 0, 0)
@@ -195,7 +195,7 @@ def test_a_mount_is_asked_for_by_directory_as_root() -> None:
 
 
 def test_a_mount_can_be_asked_for_as_somebody_else() -> None:
-    somebody = Credentials(uid=80, gid=80, machine="web1")
+    somebody = AuthSys(uid=80, gid=80, machine="web1")
     ask = asked(words(13), lambda at: nfs.mount(at, "/", deadline=ample(), credentials=somebody))
     assert ask[1].credentials == words(0) + text(b"web1") + words(80, 80, 0)
 

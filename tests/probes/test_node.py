@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from checks.probes import hast
 from checks.probes.errors import (
-    Failed,
+    CommandFailed,
     Hangs,
     NotFound,
     NotPermitted,
@@ -133,7 +133,7 @@ def test_every_command_is_kept_as_evidence(tmp_path: Path) -> None:
 def test_a_command_line_in_a_message_is_the_command_and_not_what_brought_it_there(tmp_path: Path) -> None:
     failing = node(tmp_path, "print('[ERROR] out of order.', file=sys.stderr); sys.exit(64)")
     assert failing.run("hastctl", "list", "home").argv == ("hastctl", "list", "home")
-    with pytest.raises(Failed, match=r"^`hastctl list home` exits with 64: out of order\.$"):
+    with pytest.raises(CommandFailed, match=r"^`hastctl list home` exits with 64: out of order\.$"):
         hast.resource(failing, "home")
     done = failing.execute(("/sbin/route", "-n", "add"), failing.deadline.ends, "route")
     assert done.argv == ("/sbin/route", "-n", "add")

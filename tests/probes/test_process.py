@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from checks.probes.errors import Hangs, NotPermitted, NotUnderstood, ToolMissing
-from checks.probes.process import Completed, run
+from checks.probes.process import CompletedCommand, run
 from tests.waiting import awaited
 
 SOON = 30.0
 """Seconds that end what hangs by mistake; no test waits for it."""
 
 
-def python(code: str, seconds: float = SOON, limit: int = 1 << 20) -> Completed:
+def python(code: str, seconds: float = SOON, limit: int = 1 << 20) -> CompletedCommand:
     return run((sys.executable, "-I", "-S", "-c", code), time.monotonic() + seconds, limit)
 
 

@@ -10,7 +10,7 @@ from checks.probes import rc_conf
 from checks.probes.errors import NotFound, NotPermitted, ToolMissing
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.rc_conf import NotKnown, RcConf
 from checks.probes.state_cache import Memory
 
@@ -72,7 +72,7 @@ class Root(Node):
             raise NotFound(f"{path}: no such file")
         return real.read_text()
 
-    def run(self, tool: str, *arguments: str) -> Completed:
+    def run(self, tool: str, *arguments: str) -> CompletedCommand:
         """sh, cat and ls."""
         self.ran.append(tool)
         if tool == "sh" and not self.shell:
@@ -88,7 +88,7 @@ class Root(Node):
         done = subprocess.run(
             [*HELD_TO_MODES, *words], capture_output=True, check=False, env={"PATH": os.defpath}, timeout=20
         )
-        return Completed(tuple(words), done.returncode, done.stdout.decode(), done.stderr.decode(), 0)
+        return CompletedCommand(tuple(words), done.returncode, done.stdout.decode(), done.stderr.decode(), 0)
 
 
 def both(directory: Path, files: dict[str, str]) -> tuple[RcConf, RcConf]:
@@ -190,7 +190,7 @@ def test_a_value_may_have_several_lines(tmp_path: Path) -> None:
 
 def test_a_way_that_lets_nothing_through_leaves_everything_unknown(tmp_path: Path) -> None:
     class Shut(Node):
-        def run(self, tool: str, *arguments: str) -> Completed:
+        def run(self, tool: str, *arguments: str) -> CompletedCommand:
             raise NotPermitted(f"{tool}: refused")
 
     conf = rc_conf.read(Shut((), Deadline(20), GivenUpCommands(Memory(str(tmp_path)))), ASKED)

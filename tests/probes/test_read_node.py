@@ -9,9 +9,9 @@ from checks.probes.hast import Cause
 from checks.probes.hast_state import HastRole, HastState
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import Deadline, Node
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.processes import COLUMNS
-from checks.probes.read_node import NodeReader, Unread, needed
+from checks.probes.read_node import NodeReader, UnreadPart, needed
 from checks.probes.state_cache import Memory
 from tests.probes.recorded_outputs import outputs
 
@@ -29,11 +29,11 @@ class Answering(Node):
         super().__init__((), Deadline(30), GivenUpCommands(Memory(None)))
         self.answers = answers
 
-    def run(self, tool: str, *arguments: str) -> Completed:
+    def run(self, tool: str, *arguments: str) -> CompletedCommand:
         """What it was given."""
         shown = " ".join((tool, *arguments))
         self.started.append(shown)
-        return Completed((tool, *arguments), *self.answers.get(shown, (1, "", "no answer")), 0.0)
+        return CompletedCommand((tool, *arguments), *self.answers.get(shown, (1, "", "no answer")), 0.0)
 
 
 def test_a_part_is_read_once_and_one_that_nobody_asks_for_not_at_all() -> None:
@@ -45,7 +45,7 @@ def test_a_part_is_read_once_and_one_that_nobody_asks_for_not_at_all() -> None:
 def test_a_part_that_cannot_be_read_is_not_tried_again_and_says_why() -> None:
     reader = NodeReader(Answering({"mount": (0, "nonsense on /\n", "")}))
     unread = reader.mounts()
-    assert isinstance(unread, Unread)
+    assert isinstance(unread, UnreadPart)
     assert reader.mounts() is unread
     assert str(unread) == "mount not understood: 'nonsense on /'"
     with pytest.raises(NotUnderstood):
@@ -55,8 +55,8 @@ def test_a_part_that_cannot_be_read_is_not_tried_again_and_says_why() -> None:
 
 def test_a_part_that_fails_leaves_the_others() -> None:
     reader = NodeReader(Answering({"mount": (0, outputs("mount")[0], "")}))
-    assert isinstance(reader.vhids(), Unread)
-    assert not isinstance(reader.mounts(), Unread)
+    assert isinstance(reader.vhids(), UnreadPart)
+    assert not isinstance(reader.mounts(), UnreadPart)
 
 
 def test_the_daemons_are_unread_where_the_processes_are() -> None:
@@ -69,7 +69,7 @@ def test_a_kernel_without_carp_has_no_demotion() -> None:
     assert NodeReader(Answering({"sysctl net.inet.carp": unknown})).demotion() is None
 
 
-def hastd(processes: str, says: str = REFUSED) -> HastState | Unread:
+def hastd(processes: str, says: str = REFUSED) -> HastState | UnreadPart:
     """What is read of a resource where hastctl says this and there are these processes."""
     return NodeReader(Answering({"hastctl list home": (71, "", says), PS: (0, processes, "")})).hast("home")
 
@@ -88,5 +88,5 @@ def test_a_worker_that_is_left_is_no_hastd_that_is_down() -> None:
 
 def test_what_this_user_may_not_ask_of_hastd_is_unread() -> None:
     unread = hastd("", DENIED)
-    assert isinstance(unread, Unread)
+    assert isinstance(unread, UnreadPart)
     assert isinstance(unread.error, NotPermitted)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checks.probes import rpc, rpc_errors
-from checks.probes.rpc import Address, Credentials, Endpoint, Procedure, Program, Protocol
+from checks.probes.rpc import Address, AuthSys, Endpoint, Procedure, Protocol, RpcProgram
 from checks.probes.xdr import ENTRIES_MAX, Xdr, opaque, uint
 from tests.probes.faulty_nfs_server import (
     LAST_FRAGMENT,
@@ -37,7 +37,7 @@ from tests.probes.faulty_nfs_server import (
 )
 
 NULL = Procedure(100003, 3, 0, "NFS v3 NULL")
-NFS = Program(100003, "NFS")
+NFS = RpcProgram(100003, "NFS")
 TCP, UDP = Protocol.TCP, Protocol.UDP
 BOTH = pytest.mark.parametrize("protocol", [TCP, UDP])
 SHORT = 0.1
@@ -116,14 +116,14 @@ def test_without_credentials_the_call_is_auth_none() -> None:
 
 def test_credentials_are_sent_as_auth_sys() -> None:
     with FaultyServer(success()) as server:
-        credentials = Credentials(uid=80, gid=81, gids=(5, 6), machine="web")
+        credentials = AuthSys(uid=80, gid=81, gids=(5, 6), machine="web")
         rpc.call(server.at(TCP), NULL, deadline=within(AMPLE), credentials=credentials)
         call = server.calls[0]
     assert (call.flavor, call.credentials) == (1, words(0) + text(b"web") + words(80, 81, 2, 5, 6))
 
 
 def test_more_groups_and_name_than_auth_sys_can_carry_are_cut() -> None:
-    body = Credentials(gids=tuple(range(40)), machine="m" * 300).body()
+    body = AuthSys(gids=tuple(range(40)), machine="m" * 300).body()
     assert body == words(0) + text(b"m" * 255) + words(0, 0, 16, *range(16))
 
 
@@ -226,12 +226,12 @@ def test_a_connection_closed_before_the_answer_is_no_answer(moment: str) -> None
 
 @BOTH
 def test_a_port_without_a_listener_is_refused(protocol: Protocol) -> None:
-    assert isinstance(failure(silent_port(protocol)), rpc_errors.Refused)
+    assert isinstance(failure(silent_port(protocol)), rpc_errors.ConnectionRefused)
 
 
 def test_an_address_that_can_not_be_reached_is_unreachable() -> None:
     nowhere = Address("255.255.255.255", "255.255.255.255")
-    assert isinstance(failure(Endpoint(nowhere, 2049, TCP)), rpc_errors.Unreachable)
+    assert isinstance(failure(Endpoint(nowhere, 2049, TCP)), rpc_errors.HostUnreachable)
 
 
 # A refusal
@@ -333,7 +333,7 @@ def test_an_ipv6_address_resolves_to_itself() -> None:
 
 @pytest.mark.parametrize("host", ["", "a..b", "nul\0inside", "x" * 70 + ".invalid", "é" * 70])
 def test_a_name_that_can_not_be_one_is_unreachable(host: str) -> None:
-    with pytest.raises(rpc_errors.Unreachable):
+    with pytest.raises(rpc_errors.HostUnreachable):
         rpc.resolve(host)
 
 

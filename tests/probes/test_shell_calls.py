@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checks.probes.devd_conf import Configuration
+from checks.probes.devd_conf import DevdConfiguration
 from checks.probes.shell_calls import Calls, calls
 from checks.probes.shell_syntax import NotRead, WrongSyntax, parse
 
@@ -22,7 +22,7 @@ EVENT = {"system": "CARP", "subsystem": "2@em0", "type": "MASTER"}
 
 def of(action: str) -> Calls:
     """An action of devd, in which H is the hook."""
-    return calls(Configuration().command(action.replace("H ", f"{HOOK} ").replace("'H'", f"'{HOOK}'"), EVENT), HOOK)
+    return calls(DevdConfiguration().command(action.replace("H ", f"{HOOK} ").replace("'H'", f"'{HOOK}'"), EVENT), HOOK)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def really(line: str, hook: Path) -> list[tuple[str, ...]] | None:
 @given(LINES)
 def test_a_shell_runs_what_is_told(hook: Path, line: str) -> None:
     """Every call that is certain is made, and none is made that is not told."""
-    line = Configuration().command(line.replace("H ", f"{hook} "), EVENT)
+    line = DevdConfiguration().command(line.replace("H ", f"{hook} "), EVENT)
     made = really(line, hook)
     told = calls(line, str(hook))
     if made is None:

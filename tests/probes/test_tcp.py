@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checks.probes.errors import NotUnderstood
-from checks.probes.tcp import Connection, parse
+from checks.probes.tcp import TcpConnection, parse
 
 LISTING = """Active Internet connections
 Proto Recv-Q Send-Q Local Address          Foreign Address        (state)
@@ -20,10 +20,10 @@ tcp4       0      0 10.1.101.5.2049        10.1.101.21.900        FIN_WAIT_1*
 
 def test_only_established_connections_count() -> None:
     assert parse(LISTING).established == (
-        Connection("10.1.101.5", 2049, "10.1.101.20", 876),
-        Connection("10.1.101.11", 22, "10.1.101.1", 52044),
-        Connection("10.1.101.5", 2049, "10.1.101.22", 877),
-        Connection("2001:db8::5", 2049, "2001:db8::20", 1022),
+        TcpConnection("10.1.101.5", 2049, "10.1.101.20", 876),
+        TcpConnection("10.1.101.11", 22, "10.1.101.1", 52044),
+        TcpConnection("10.1.101.5", 2049, "10.1.101.22", 877),
+        TcpConnection("2001:db8::5", 2049, "2001:db8::20", 1022),
     )
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.state_cache import Memory
 from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
@@ -117,14 +117,14 @@ class OwnProgram(Transport):
         self.asked: list[tuple[str, ...]] = []
         self.longest = 0
 
-    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+    def act(self, argv: tuple[str, ...], seconds: float) -> CompletedCommand:
         """As a way does."""
         self.asked.append(argv)
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = tree.main(list(argv[2:]))
         self.longest = max(self.longest, len(out.getvalue()))
-        return Completed(argv, status, out.getvalue(), err.getvalue(), 0.0)
+        return CompletedCommand(argv, status, out.getvalue(), err.getvalue(), 0.0)
 
 
 def remote(root: Path, page: int = 3) -> RemoteTree:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from checks.probes.carp_demotion import Why
+from checks.probes.carp_demotion import DemotionCause
 from checks.probes.errors import ProbeError
 from remediate.config import RemediationConfig
 from remediate.context import Context
@@ -175,7 +175,7 @@ class SplitPair(InstalledPair):
         known = self.winner.hastd.resources[HOME]
         copied = at_rest(known)
         marked = any(self.split_brain(node) for node in self.pair.nodes.values())
-        held = set(self.reasons(self.losing)) - {Why.NO_FAILBACK.value}
+        held = set(self.reasons(self.losing)) - {DemotionCause.NO_FAILBACK.value}
         return copied and self.serves(self.winner) and self.rests(self.losing) and not marked and not held
 
     @property

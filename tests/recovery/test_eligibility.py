@@ -14,7 +14,7 @@ from checks.probes.carp import CarpState
 from checks.probes.counters import Relation
 from checks.probes.hast import Metadata, Role
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import Mounted
+from checks.probes.node_state import MountState
 from remediate.failover.facts import SERVING
 from remediate.failover.reach import Reachability, ServiceAnswer
 from remediate.recovery.eligibility import REFUSALS, Kind, judge, may_create
@@ -44,14 +44,16 @@ EQUAL_ABOVE_ZERO = [(dump(7, 3, 5), dump(7, 5, 3)), (dump(7, 0, 1), dump(7, 1, 0
 """Relation.IN_SYNC as well; what a primary wrote that was never connected in its role is in none of these counters."""
 
 HERE = NodeEvidence("nfs001", CarpState.BACKUP, HastRole.INIT)
-THERE = NodeEvidence("nfs002", CarpState.MASTER, HastRole.PRIMARY, mounted=Mounted.WRITABLE, exported=True, daemons=ALL)
+THERE = NodeEvidence(
+    "nfs002", CarpState.MASTER, HastRole.PRIMARY, mounted=MountState.WRITABLE, exported=True, daemons=ALL
+)
 
 
 def heres() -> Iterator[NodeEvidence]:
     """This node, in every state."""
     carp: CarpState | None
     for carp, role, mounted, daemons, device, marked, unread in itertools.product(
-        (None, *CarpState), HastRole, Mounted, (frozenset[str](), ALL), FLAG, (None, *FLAG), ("", "why")
+        (None, *CarpState), HastRole, MountState, (frozenset[str](), ALL), FLAG, (None, *FLAG), ("", "why")
     ):
         yield HERE._replace(
             carp=carp, role=role, mounted=mounted, daemons=daemons, device=device, marked=marked, unread=unread
@@ -62,7 +64,7 @@ def theres() -> Iterator[NodeEvidence]:
     """The other node, in every state."""
     carp: CarpState | None
     for carp, role, mounted, exported, daemons, incomplete, unread in itertools.product(
-        (None, *CarpState), HastRole, Mounted, FLAG, (frozenset[str](), ALL), ("", "why"), ("", "why")
+        (None, *CarpState), HastRole, MountState, FLAG, (frozenset[str](), ALL), ("", "why"), ("", "why")
     ):
         yield THERE._replace(
             carp=carp, role=role, mounted=mounted, exported=exported, daemons=daemons, incomplete=incomplete,
@@ -108,7 +110,7 @@ def wrong(seen: Evidence, kept: bool) -> Iterator[str]:
     here, there = seen.here, seen.there
     if here.unread or there.unread:
         yield "created on what could not be read"
-    if here.carp is CarpState.MASTER or here.role is HastRole.PRIMARY or here.mounted is not Mounted.NOTHING:
+    if here.carp is CarpState.MASTER or here.role is HastRole.PRIMARY or here.mounted is not MountState.NOTHING:
         yield "created on a node in use"
     if here.device or here.daemons & ALL or here.marked is False:
         yield "created on a node that serves, or served"
@@ -133,7 +135,7 @@ def test_new_metadata_are_never_made_on_the_only_copy() -> None:
 LIES: dict[str, dict[str, object]] = {
     "the address": {"carp": CarpState.BACKUP},
     "the role": {"role": HastRole.SECONDARY},
-    "the mount": {"mounted": Mounted.NOTHING},
+    "the mount": {"mounted": MountState.NOTHING},
     "the export": {"exported": False},
     "the daemons": {"daemons": frozenset()},
     "the ledger": {"incomplete": "behind"},
@@ -152,7 +154,7 @@ def test_one_source_that_says_otherwise_is_enough_to_refuse(lie: str, relation: 
 
 @pytest.mark.parametrize("source", [name for name in LIES if name not in ("everything", "the ledger")])
 def test_one_source_that_lies_does_not_make_a_dead_node_serve(source: str) -> None:
-    dead = THERE._replace(carp=CarpState.INIT, role=HastRole.INIT, mounted=Mounted.NOTHING, exported=False,
+    dead = THERE._replace(carp=CarpState.INIT, role=HastRole.INIT, mounted=MountState.NOTHING, exported=False,
                           daemons=frozenset())  # fmt: skip
     field = next(iter(LIES[source]))
     lying = dead._replace(**{field: getattr(THERE, field)})

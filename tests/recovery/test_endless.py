@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.state_cache import Memory
 from remediate.context import Transport
 from remediate.failover.errors import StepFailed
@@ -169,10 +169,10 @@ class Answers(Transport):
         super().__init__((), Memory(None))
         self._answers, self.asked = answers, 0
 
-    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+    def act(self, argv: tuple[str, ...], seconds: float) -> CompletedCommand:
         """As a way does."""
         self.asked += 1
-        return Completed(argv, 0, next(self._answers), "", 0.0)
+        return CompletedCommand(argv, 0, next(self._answers), "", 0.0)
 
 
 def page(*paths: bytes, more: bool = True) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checks.probes.errors import Unreachable
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from checks.probes.state_cache import Memory
 from remediate.context import Context, PeerTransport, Transport
 from remediate.recovery.incident import AFTER, BEFORE, MOST, NoIncident, as_json, as_markdown, gather, ids
@@ -51,12 +51,12 @@ class Peer(PeerTransport):
         self.asked: list[tuple[str, ...]] = []
         self._answer, self._error = (status, stdout), error
 
-    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+    def act(self, argv: tuple[str, ...], seconds: float) -> CompletedCommand:
         """As a way does."""
         self.asked.append(argv)
         if self._error is not None:
             raise self._error
-        return Completed(argv, *self._answer, "", 0.0)
+        return CompletedCommand(argv, *self._answer, "", 0.0)
 
 
 def context(peer: PeerTransport | None = None) -> Context:

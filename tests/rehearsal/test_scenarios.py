@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checks.plugin.config import Config as ConfigOfChecks
-from checks.plugin.config import ResourceConfig
+from checks.plugin.config import CheckConfig, ResourceConfig
 from remediate.config import RemediationConfig
 from remediate.rehearsal.scenario import Scenario, Stage, play, ranges
 from remediate.rehearsal.scenarios import SCENARIOS
@@ -23,7 +22,7 @@ costs-of-the-documented-hook)."""
 AUTOMATIC = sorted(name for name, scenario in BY_NAME.items() if scenario.automatic)
 
 OWN = RemediationConfig(
-    ConfigOfChecks(
+    CheckConfig(
         timeout=6,
         severity={"carp-demoted": "ok"},
         resource={

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from checks.plugin.config import Config as ConfigOfChecks
-from checks.plugin.config import ConfigError, ResourceConfig
+from checks.plugin.config import CheckConfig, ConfigError, ResourceConfig
 from remediate.config import RemediationConfig
 from remediate.rehearsal.own_pair import layout_of
 from simulator.hastd.hastconf import HastConfError, parse
@@ -82,7 +81,7 @@ def test_a_resource_is_mounted_where_the_layout_says_and_served_by_its_own_addre
 
 def test_a_service_address_that_is_a_name_is_rehearsed_with_an_address() -> None:
     settings = ResourceConfig(vhid="2@em0", service_address="nfs.example.org")
-    (vhid,) = layout_of(RemediationConfig(ConfigOfChecks(resource={"home": settings})), 1).vhids
+    (vhid,) = layout_of(RemediationConfig(CheckConfig(resource={"home": settings})), 1).vhids
     assert vhid.address == "10.1.101.5"
 
 
@@ -92,7 +91,7 @@ def test_a_service_address_that_is_a_name_is_rehearsed_with_an_address() -> None
 )
 def test_a_resource_that_no_shell_could_name_is_refused(settings: ResourceConfig) -> None:
     with pytest.raises(ConfigError, match=r"^resource\.home"):
-        layout_of(RemediationConfig(ConfigOfChecks(resource={"home": settings})), 1)
+        layout_of(RemediationConfig(CheckConfig(resource={"home": settings})), 1)
 
 
 def test_the_peer_without_a_replication_address_refuses_everybody() -> None:

@@ -77,12 +77,21 @@ def test_exports() -> None:
     for text in texts(EXPORTS, " ", 5):
         for ending in ("\n", "", " \\", "\n/x\n"):
             theirs = [
-                (line.text, line.quiet, line.taken is exports.Taken.NO, line.why.startswith("there is no option"))
+                (
+                    line.text,
+                    line.quiet,
+                    line.taken is exports.MountdVerdict.NO,
+                    line.why.startswith("there is no option"),
+                )
                 for line in exports.parse(f"/hast/home {text}{ending}")
             ]
             ours = list(exports_file.read(f"/hast/home {text}{ending}"))
             assert [(line.text, line.quiet, line.refused, line.bad_option != "") for line in ours] == theirs
-            good = [line for line in exports.parse(f"/hast/home {text}{ending}") if line.taken is not exports.Taken.NO]
+            good = [
+                line
+                for line in exports.parse(f"/hast/home {text}{ending}")
+                if line.taken is not exports.MountdVerdict.NO
+            ]
             for one, other in zip([line for line in ours if not line.refused], good, strict=True):
                 taken += 1
                 assert (one.alldirs, one.network, one.hosts) == (other.alldirs, other.network, list(other.hosts))
@@ -96,7 +105,7 @@ def test_expressions_of_devd() -> None:
     for text in texts(PATTERNS, "", 6):
         try:
             expression = ere.compiled(f"^{text}$")
-        except ere.Refused:
+        except ere.BadExpression:
             expression = None
         except NotUnderstood:
             continue
@@ -110,11 +119,11 @@ def test_expressions_of_devd() -> None:
 def test_rules_of_devd() -> None:
     acts = 0
     for text in texts(RULES, " ", 7):
-        theirs, ours = devd_conf.Configuration(), devd_rules.Configuration()
+        theirs, ours = devd_conf.DevdConfiguration(), devd_rules.Configuration()
         try:
             theirs.read(text, "devd.conf")
             rules = theirs.first(EVENT)
-        except devd_conf.Wrong:
+        except devd_conf.DevdConfError:
             with pytest.raises(devd_rules.Unparsable):
                 ours.read(text, "devd.conf")
             continue

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes.damage_record import Anew, Damage
+from checks.probes.damage_record import Damage, RecreationStage
 from remediate.state import ledger as ledgers
 from remediate.state.damage import FILLED_AFTER
 from remediate.state.events import BackupPeriod
@@ -25,7 +25,7 @@ FOLLOWING = COMPLETE._replace(role="secondary", connected_at=T - 900)
 ALONE = COMPLETE._replace(role="secondary", disconnected_at=T - 300)
 
 TIME = st.integers(0, 4 * 10**9).map(float)
-DAMAGE = st.builds(Damage, at=TIME, says=st.text(), anew=st.sampled_from(Anew), anew_at=TIME)
+DAMAGE = st.builds(Damage, at=TIME, says=st.text(), anew=st.sampled_from(RecreationStage), anew_at=TIME)
 
 
 def with_damage(ledger: Ledger, damage: Damage | None) -> Ledger:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.unproven import MOST, Unproven, as_values, from_values
+from checks.probes.unproven import MOST, UnprovenCopy, as_values, from_values
 from remediate.state import unproven
 from remediate.state.store import Store
 
@@ -26,7 +26,7 @@ def test_what_was_never_written_down_is_not_doubted(store: Store) -> None:
 def test_each_loss_of_the_connection_adds_to_what_has_to_be_compared(store: Store) -> None:
     unproven.lost(store, "home", AT, frozenset({3, 1}), full=False)
     unproven.lost(store, "home", AT + 60, frozenset({7}), full=True)
-    assert unproven.known(store, "home") == Unproven(AT, AT + 60, (1, 3, 7), True)
+    assert unproven.known(store, "home") == UnprovenCopy(AT, AT + 60, (1, 3, 7), True)
 
 
 def test_a_map_that_was_not_read_once_leaves_every_extent_to_compare(store: Store) -> None:
@@ -91,7 +91,7 @@ def test_where_the_directory_takes_no_file_the_second_one_has_all_of_it_until_it
     in_the_way.mkdir()
     unproven.lost(store, "home", AT + 5, frozenset({4}), full=False)
     seen = unproven.known(store, "home")
-    assert seen == Unproven(AT, AT + 5, (3, 4), False)
+    assert seen == UnprovenCopy(AT, AT + 5, (3, 4), False)
     in_the_way.rmdir()
     unproven.lost(store, "home", AT + 9, frozenset({5}), full=False)
     assert not unproven.judged(store, "home", seen, None)
@@ -102,7 +102,7 @@ def test_where_the_directory_takes_no_file_the_second_one_has_all_of_it_until_it
 
 @pytest.mark.parametrize("extents", [None, (), (1, 2)])
 def test_what_is_written_is_read_back(extents: tuple[int, ...] | None) -> None:
-    known = Unproven(AT, AT + 1, extents, True, (5,), True, "why", True)
+    known = UnprovenCopy(AT, AT + 1, extents, True, (5,), True, "why", True)
     assert from_values(dict(as_values(known))) == known
 
 
@@ -113,4 +113,4 @@ def test_what_is_written_is_read_back(extents: tuple[int, ...] | None) -> None:
 )
 def test_values_that_cannot_be_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"no |not "):
-        from_values({**as_values(Unproven(AT, AT)), **change})
+        from_values({**as_values(UnprovenCopy(AT, AT)), **change})

@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks import VERSION, ask
-from checks.plugin.config import Config as ConfigOfChecks
-from checks.plugin.config import ResourceConfig
+from checks.plugin.config import CheckConfig, ResourceConfig
 from checks.probes import rc_conf
 from checks.probes.node import ENV_C, quoted
-from checks.probes.process import Completed
+from checks.probes.process import CompletedCommand
 from remediate.config import RemediationConfig
 from remediate.failover import exported
 from remediate.policy import Failover
@@ -30,7 +29,7 @@ from tests.state.child import ROOT
 
 PROGRAM = "/usr/local/hastwatch/bin/hastwatch"
 CONFIG = RemediationConfig(
-    ConfigOfChecks(resource={"home": ResourceConfig(mount_point="/srv/home")}, ask_write=True),
+    CheckConfig(resource={"home": ResourceConfig(mount_point="/srv/home")}, ask_write=True),
     Failover(services=("ctld",)),
 )
 SAMPLES = {
@@ -55,7 +54,7 @@ def is_admitted(line: str, config: RemediationConfig = CONFIG) -> bool:
     """Whether the gate runs it."""
     try:
         answer.admitted(line, lambda: config)
-    except ask.Refused:
+    except ask.LineRefused:
         return False
     return True
 
@@ -187,9 +186,9 @@ class ThroughTheGate(OwnProgram):
 
     def __init__(self, point: Path) -> None:
         super().__init__()
-        self._config = RemediationConfig(ConfigOfChecks(resource={"home": ResourceConfig(mount_point=str(point))}))
+        self._config = RemediationConfig(CheckConfig(resource={"home": ResourceConfig(mount_point=str(point))}))
 
-    def act(self, argv: tuple[str, ...], seconds: float) -> Completed:
+    def act(self, argv: tuple[str, ...], seconds: float) -> CompletedCommand:
         """Raises Refused."""
         return super().act((PROGRAM, *answer.admitted(quoted((*ENV_C, *argv)), lambda: self._config)[1:]), seconds)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.plugin.config import Config as ConfigOfChecks
+from checks.plugin.config import CheckConfig
 from remediate import wiring
 from remediate.config import RemediationConfig
 from remediate.context import Context
@@ -100,7 +100,7 @@ def test_the_whole_ends_in_a_few_seconds(pair: Pair, context: Context) -> None:
 
 
 def test_it_waits_no_longer_than_timeout_of_the_configuration(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, RemediationConfig(ConfigOfChecks(timeout=3.0)))
+    context = context_of(node, tmp_path, RemediationConfig(CheckConfig(timeout=3.0)))
     for fault in ("carp-hast-switch", "service"):
         inflict(pair, "hang-command", "nfs001", fault)
     inflict(pair, "hang-command", "nfs002", "hastwatch")

@@ -118,7 +118,7 @@ def test_half_a_year_is_kept_and_no_more(pair: InstalledPair) -> None:
 
 @pytest.mark.parametrize("words", [("extents",), ("extents", "../x"), ("extents", "home", "--state-dir", "/tmp")])
 def test_the_gate_admits_a_resource_and_no_option(words: tuple[str, ...]) -> None:
-    with pytest.raises(ask.Refused):
+    with pytest.raises(ask.LineRefused):
         answer.admitted(quoted((*ENV_C, HASTWATCH, *words)), RemediationConfig)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checks.probes.errors import Failed, NotFound
+from checks.probes.errors import CommandFailed, NotFound
 from checks.probes.hast import Metadata, Role
 from remediate.verification.extents import BLOCK, DIGEST, METADATA_SIZE, CopyLocation, LocalExtents, bits, provider
 
@@ -66,14 +66,14 @@ def test_a_disk_that_ends_within_the_data_is_no_copy(tmp_path: Path) -> None:
     (tmp_path / "disk").write_bytes(b"m" * 9000)
     with LocalExtents(CopyLocation(str(tmp_path / "disk"), OFFSET, 8192, 4096)) as extents:
         assert extents.digests([0]) == [digest(b"m" * 4096)]
-        with pytest.raises(Failed, match="ends at 9000 bytes"):
+        with pytest.raises(CommandFailed, match="ends at 9000 bytes"):
             extents.digests([1])
 
 
 def test_what_is_no_disk_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         LocalExtents(CopyLocation(str(tmp_path / "none"), OFFSET, 1, 512))
-    with pytest.raises(Failed, match="neither a disk nor a file"):
+    with pytest.raises(CommandFailed, match="neither a disk nor a file"):
         LocalExtents(CopyLocation(str(tmp_path), OFFSET, 1, 512))
 
 
@@ -93,7 +93,7 @@ def test_memory_does_not_grow_with_the_size(tmp_path: Path) -> None:
 def test_metadata_that_do_not_say_where_the_data_lies_are_refused() -> None:
     known = Metadata("home", 1 << 28, 1 << 21, 64, 5, 0, 0, Role.PRIMARY, OFFSET)
     assert provider("/dev/vtbd1", known) == CopyLocation("/dev/vtbd1", OFFSET, 1 << 28, 1 << 21)
-    with pytest.raises(Failed):
+    with pytest.raises(CommandFailed):
         provider("/dev/vtbd1", known._replace(localoff=0))
 
 
@@ -121,12 +121,12 @@ def test_the_map_lies_between_the_metadata_and_the_data(tmp_path: Path) -> None:
 def test_metadata_that_leave_no_room_for_a_map_are_not_believed(tmp_path: Path, offset: int) -> None:
     (tmp_path / "disk").write_bytes(b"m" * 8192)
     where = CopyLocation(str(tmp_path / "disk"), offset, 4096, 4096)
-    with LocalExtents(where) as extents, pytest.raises(Failed, match="has no map of extents"):
+    with LocalExtents(where) as extents, pytest.raises(CommandFailed, match="has no map of extents"):
         extents.marked()
 
 
 def test_a_provider_that_ends_within_its_map_is_said_to(tmp_path: Path) -> None:
     (tmp_path / "disk").write_bytes(b"m" * (METADATA_SIZE + 100))
     where = CopyLocation(str(tmp_path / "disk"), OFFSET, 4096, 4096)
-    with LocalExtents(where) as extents, pytest.raises(Failed, match="ends within its map"):
+    with LocalExtents(where) as extents, pytest.raises(CommandFailed, match="ends within its map"):
         extents.marked()
