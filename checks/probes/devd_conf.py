@@ -119,7 +119,6 @@ class DevdConfiguration:
     def __init__(self) -> None:
         self.variables: dict[str, str] = {}
         self.directories: list[str] = []
-        self.pid_file = ""
         self.rules: list[DevdRule] = []
 
     def read(self, text: str, file: str, rank: int = 0) -> None:
@@ -274,8 +273,6 @@ class _File:
             self.configuration.variables[name] = value.replace('\\"', '"')  # var_list::fix_value()
         elif token.text == "directory":
             self.configuration.directories.append(value)
-        else:
-            self.configuration.pid_file = value
 
     def block(self, opening: Token) -> None:
         priority = atoi(self.take("number").text)

@@ -1,4 +1,4 @@
-"""The one reader of a node: hastd, CARP, mount(8), its processes and hastd's marker.
+"""The one reader of a node: hastd, CARP, mount(8), its processes and the disk below HAST.
 
 Each part is read once, when it is first asked for: nobody starts a process for what it does not use. A part that cannot
 be read is `UnreadPart`, and the others are read all the same.
@@ -10,13 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from checks.probes import boot_time, carp, filesystem, marker, processes
+from checks.probes import boot_time, carp, filesystem, processes
 from checks.probes.beneath import Location, ResourceDevices, ground
 from checks.probes.carp import NoCarpState, Vhid, asked
 from checks.probes.errors import ProbeError
 from checks.probes.filesystem import Mount
 from checks.probes.hast_state import Dump, HastState, hast_dump, hast_state
-from checks.probes.marker import Marker
 from checks.probes.node import Node
 from checks.probes.node_state import MountLook, MountState, NfsState, NodeState
 from checks.probes.processes import Process
@@ -96,10 +95,6 @@ class NodeReader:
     def dump(self, name: str) -> Dump | UnreadPart:
         """What is on the disk below a resource."""
         return self._part(("dump", name), partial(hast_dump, name=name))
-
-    def marker(self, name: str) -> Marker | UnreadPart | None:
-        """The marker of a split-brain, None where there is none."""
-        return self._part(("marker", name), partial(marker.read, resource=name))
 
     def _part(self, part: object, read: Callable[[Node], T]) -> T | UnreadPart:
         if part not in self._parts:

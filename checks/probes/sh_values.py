@@ -41,7 +41,7 @@ ENVIRONMENT = frozenset({"HOME", "PATH", "PWD", "OLDPWD", "PS1", "PS2", "PS4", "
 """Variables that a shell has without being told."""
 SPECIAL = frozenset({"IFS", "PATH", "ENV"})
 """Variables that change how a shell reads."""
-YES, NO = re.compile(r"(?i)yes|true|on|1"), re.compile(r"(?i)no|false|off|0")
+YES = re.compile(r"(?i)yes|true|on|1")
 """rc.subr(8), checkyesno()."""
 DEPTH = 8
 """Files within files."""

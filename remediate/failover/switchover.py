@@ -35,7 +35,6 @@ from remediate.hurry import within
 from remediate.state.journal import CRIT, NOTICE, WARNING
 from remediate.state.ledger import CopyState
 
-SWITCHOVER = "switchover"
 SERVED = 60.0
 """Seconds until clients must be served by the other node; after that the service is taken back."""
 AT_SHUTDOWN = 10.0

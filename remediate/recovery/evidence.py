@@ -45,7 +45,6 @@ class NodeEvidence(NamedTuple):
     """The disk can be opened, and has no HAST metadata."""
     marked: bool | None = None
     """What hastd's marker says: this side loses (True), wins (False); None without one, or where it does not say."""
-    has_marker: bool = False
     incomplete: str = ""
     """Why the node's ledger knows its copy to be incomplete, or empty."""
     signs: tuple[str, ...] = ()
@@ -138,7 +137,6 @@ def _side(context: Context, node: Node, place: ResourcePlace, own: str) -> NodeE
         own_place = place if own else places(node, context.config, (name,)).get(name, place)
         own_place = own_place._replace(address=own_place.address or place.address)
         marked = marker.present(context.store, name) if own else None
-        needed_there = needed(reader.marker(name)) if not own else None
         node_ledger = ledger.read(context.store, name) if own else _peer_ledger(node, name)
         return NodeEvidence(
             name=node.name,
@@ -153,7 +151,6 @@ def _side(context: Context, node: Node, place: ResourcePlace, own: str) -> NodeE
             metadata=dump.metadata,
             blank=dump.blank,
             marked=marked.losing if marked else None,
-            has_marker=marked is not None or needed_there is not None,
             incomplete=node_ledger.why if node_ledger.copy is CopyState.INCOMPLETE else "",
             signs=_signs(node, name),
         )

@@ -9,7 +9,6 @@ import pytest
 from remediate.failover.carp_demotion import SHUTDOWN
 from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
 from remediate.failover.facts import Leaving
-from remediate.failover.switchover import SWITCHOVER
 from remediate.state import failures, maintenance, marker
 from simulator.account.writes import Cause
 from simulator.layout import ResourceLayout
@@ -275,9 +274,9 @@ def test_a_convergence_that_runs_when_the_node_goes_down_gives_the_service_up_it
 # --- one plan ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("leaving", [SWITCHOVER, SHUTDOWN])
+@pytest.mark.parametrize("leaving", ["switchover", SHUTDOWN])
 def test_what_a_node_gives_away_itself_supersedes_no_plan(pair: InstalledPair, leaving: str) -> None:
-    if leaving == SWITCHOVER:
+    if leaving == "switchover":
         task = pair.moves()
         pair.passes(30)
         assert task.done and task.value is not None and task.value.result is ConvergeResult.IN_PLACE
