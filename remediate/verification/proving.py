@@ -31,7 +31,7 @@ from remediate.state.store import StateError, StateUnreadable
 from remediate.verification.asking import ComparisonRefused, Interrupted, RemoteCopySession
 from remediate.verification.comparing import ComparisonResult, ExtentComparison
 from remediate.verification.copies import LocalCopy, incomparable, look
-from remediate.verification.verify import ROUNDS, comes_to_rest, is_quiet, mine, wrong
+from remediate.verification.verify import ROUNDS, CopyFailures, comes_to_rest, is_quiet, mine, pace, verification
 
 RATE = 50 << 20
 """Bytes a second that each disk is read at most, where every extent of a large one has to be compared."""
@@ -128,30 +128,19 @@ def _note_difference(
     disk is known to have failed, so that this copy may be the wrong one. Raises Ended, Interrupted, StateError."""
     here, node, theirs = context.journal.node_name, there.node, there.look()
     sides = {
-        here: (last.copy.failed, last.copy.damaged, len(result.unread_here)),
-        node: (theirs.failed, theirs.damaged, len(result.unread_there)),
+        here: CopyFailures(last.copy.failed, last.copy.damaged, len(result.unread_here)),
+        node: CopyFailures(theirs.failed, theirs.damaged, len(result.unread_there)),
     }
-    at_fault, why = wrong(sides) if any(sides[here]) else (node, f"{node} {LACKS}: its copy is the wrong one")
-    run = Verification(
-        began=began,
-        ended=context.timing.wall(),
-        by=here,
-        extents=count,
-        extentsize=last.where.extentsize,
-        differ=len(result.differ),
-        undecided=0,
-        numbers=result.differ[:MOST_NUMBERS],
-        unread=tuple((each, unread) for each, (_, _, unread) in sides.items() if unread),
-        wrong=why,
-        wrong_node=at_fault,
-        deletes=last.resource.deletes,
-    )
+    differ, ended = result.differ, context.timing.wall()
+    run = verification(sides, last, began, ended, count, len(differ), differ[:MOST_NUMBERS])
+    if not any(sides[here]):
+        run = run._replace(wrong_node=node, wrong=f"{node} {LACKS}: its copy is the wrong one")
     if not _is_written_down(context, name, doubt, run):
         verifications.add(context.store, name, run)
         context.journal.entry("unproven", resource=name, why=trigger, result=said(run), severity=ALERT)
-    if at_fault == node:
-        shown = ", ".join(map(str, result.differ[:SHOWN])) + (", ..." if len(result.differ) > SHOWN else "")
-        there.tell_lacking(f"it {LACKS}: {say_count(len(result.differ), 'extent')} of {count} compared differ: {shown}")
+    if run.wrong_node == node:
+        shown = ", ".join(map(str, differ[:SHOWN])) + (", ..." if len(differ) > SHOWN else "")
+        there.tell_lacking(f"it {LACKS}: {say_count(len(differ), 'extent')} of {count} compared differ: {shown}")
     there.tell(run)
 
 
@@ -174,10 +163,10 @@ def _read(
         for _ in range(ROUNDS):
             parts = []
             for begin in range(0, len(left), BATCH):
-                ends = context.timing.now() + BATCH * own.where.extentsize / RATE
-                parts.append(comparison.compare(left[begin : begin + BATCH]))
+                began, batch = context.timing.now(), left[begin : begin + BATCH]
+                parts.append(comparison.compare(batch))
                 if len(left) > MOST:
-                    context.timing.sleep(max(0.0, ends - context.timing.now()))
+                    pace(context.timing, began, sum(map(own.where.length, batch)) / RATE)
             results += parts
             left = [number for part in parts for number in part.undecided]
             if not left:

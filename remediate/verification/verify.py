@@ -23,6 +23,7 @@ from remediate.state import verifications
 from remediate.state.journal import ALERT, NOTICE, WARNING
 from remediate.state.lock import Lock
 from remediate.state.verifications import MOST_LEFT, InterruptedComparison
+from remediate.timing import Timing
 from remediate.verification.answering import MOST
 from remediate.verification.asking import SLICE, ComparisonRefused, Interrupted, RemoteCopySession
 from remediate.verification.comparing import ComparisonResult, ExtentComparison
@@ -111,6 +112,17 @@ def is_quiet(context: Context, name: str) -> bool:
     return not in_flight(connected(context, name, Role.PRIMARY))
 
 
+def pace(timing: Timing, began: float, seconds: float, stopped: Callable[[], str] = lambda: "") -> None:
+    """Wait until what `began` (`Timing.now`) has taken so many seconds. Raises Interrupted."""
+    while True:
+        if why := stopped():
+            raise Interrupted(why)
+        left = began + seconds - timing.now()
+        if left <= 0:
+            return
+        timing.sleep(min(left, SLICE))
+
+
 class _Run:
     """One run, from where it was interrupted or from the beginning."""
 
@@ -166,7 +178,7 @@ class _Run:
             count = sum(map(self.where.length, numbers))
             self.bytes += count
             self._keep_now_and_then()
-            self._pace(count, began)
+            pace(self.context.timing, began, count / self.rate if self.rate else 0.0, self.stopped)
             self._show()
         for _ in range(ROUNDS):
             self._look_again(comparison)
@@ -202,17 +214,6 @@ class _Run:
         self.now = self.now._replace(seconds=self.before + self.kept_at - self.began)
         verifications.keep(self.context.store, self.name, self.now)
 
-    def _pace(self, count: int, began: float) -> None:
-        """Let so many bytes take their time. Raises Interrupted."""
-        ends = began + count / self.rate if self.rate else began
-        while True:
-            if why := self.stopped():
-                raise Interrupted(why)
-            left = ends - self.context.timing.now()
-            if left <= 0:
-                return
-            self.context.timing.sleep(min(left, SLICE))
-
     def _show(self) -> None:
         seconds = self.context.timing.now() - self.began
         self.show(
@@ -236,26 +237,14 @@ class _Run:
             verifications.end(self.context.store, self.name)
             self.now = self.now._replace(next=0)
             raise StepFailed("the metadata have changed meanwhile: these are not the same copies any more")
-        here = self.context.journal.node_name
+        here, now = self.context.journal.node_name, self.now
         sides = {
-            here: (last.copy.failed, last.copy.damaged, self.now.unread_here),
-            self.there.node: (theirs.failed, theirs.damaged, self.now.unread_there),
+            here: CopyFailures(last.copy.failed, last.copy.damaged, now.unread_here),
+            self.there.node: CopyFailures(theirs.failed, theirs.damaged, now.unread_there),
         }
-        node, why = wrong(sides) if self.now.differ else ("", "")
-        run = Verification(
-            began=self.now.began,
-            ended=self.context.timing.wall(),
-            by=here,
-            extents=self.where.extents,
-            extentsize=self.where.extentsize,
-            differ=self.now.differ,
-            undecided=len(self.now.undecided),
-            numbers=self.now.numbers,
-            unread=tuple((each, unread) for each, (_, _, unread) in sides.items() if unread),
-            wrong=why,
-            wrong_node=node,
-            deletes=last.resource.deletes,
-        )
+        ended = self.context.timing.wall()
+        run = verification(sides, last, now.began, ended, self.where.extents, now.differ, now.numbers)
+        run = run._replace(undecided=len(now.undecided))
         verifications.add(self.context.store, self.name, run)
         verifications.end(self.context.store, self.name)
         unproven.compared(self.context, self.name, run)
@@ -270,10 +259,40 @@ class _Run:
         return run
 
 
-def wrong(sides: dict[str, tuple[int, int, int]]) -> tuple[str, str]:
-    """Which node has the wrong copy, and why that is known, where one alone has failed; else nothing. `sides`: of each
-    node the writes that have failed on its disk, whether its ledger knows of any, and the extents that it could not
-    read. A worker counts from its own start on, so that 0 on both sides proves nothing."""
+class CopyFailures(NamedTuple):
+    """Of a node, the writes that have failed on its disk, whether its ledger knows of any, and the extents that it
+    could not read."""
+
+    writes: int
+    known: int
+    unread: int
+
+
+def verification(
+    sides: dict[str, CopyFailures], last: LocalCopy, began: float, ended: float, extents: int, differ: int,
+    numbers: tuple[int, ...],
+) -> Verification:  # fmt: skip
+    """What came out: of `extents` so many `differ`, the first of them by `numbers`. `sides`: this node's first."""
+    node, why = wrong(sides) if differ else ("", "")
+    return Verification(
+        began=began,
+        ended=ended,
+        by=next(iter(sides)),
+        extents=extents,
+        extentsize=last.where.extentsize,
+        differ=differ,
+        undecided=0,
+        numbers=numbers,
+        unread=tuple((each, failures.unread) for each, failures in sides.items() if failures.unread),
+        wrong=why,
+        wrong_node=node,
+        deletes=last.resource.deletes,
+    )
+
+
+def wrong(sides: dict[str, CopyFailures]) -> tuple[str, str]:
+    """Which node has the wrong copy, and why that is known, where one alone has failed; else nothing. A worker counts
+    from its own start on, so that 0 on both sides proves nothing."""
     failed = [node for node, counts in sides.items() if any(counts)]
     if len(failed) != 1:
         return "", ""
