@@ -18,7 +18,7 @@ from checks.plugin.text import name_list, say_count, say_duration
 from checks.probes import processes, silence
 from checks.probes.carp import CarpState
 from checks.probes.hast_state import HastRole
-from checks.probes.node_state import MountState, NfsState, NodeState
+from checks.probes.node_state import MountState, NfsState, ServiceState
 from checks.probes.timestamps import utc
 from checks.standby import CANNOT, NOT_TRIED, judge_standby
 from checks.standby import QUESTIONS as OF_STANDBY
@@ -42,7 +42,7 @@ class StateRule(NamedTuple):
     exported: tuple[bool, ...] = ()
     passing: bool = False
 
-    def fits(self, state: NodeState) -> bool:
+    def fits(self, state: ServiceState) -> bool:
         """Whether this rule is for `state`."""
         wanted = (self.carp, self.role, self.mounted, self.nfs, self.exported)
         return all(not values or value in values for values, value in zip(wanted, state, strict=True))
@@ -171,7 +171,7 @@ def _grace(text: str) -> float:
     return seconds
 
 
-def judge(state: NodeState) -> StateRule:
+def judge(state: ServiceState) -> StateRule:
     """The first rule that fits. Together they fit every state."""
     return next(rule for rule in RULES if rule.fits(state))
 

@@ -89,7 +89,7 @@ def first_of(*completions: Completion[Any]) -> Completion[None]:
     return either
 
 
-class Process(Completion[T]):
+class Coroutine(Completion[T]):
     """A running generator; finished with what it returned, or with None when it was killed."""
 
     def __init__(self, clock: Clock, steps: Steps[T]) -> None:
@@ -194,9 +194,9 @@ class Clock:
         heapq.heappush(self._queue, (self.now + max(0.0, seconds), next(self._order), timer))
         return timer
 
-    def start(self, steps: Steps[T]) -> Process[T]:
+    def start(self, steps: Steps[T]) -> Coroutine[T]:
         """Start a process now; it runs up to its first wait before this returns."""
-        process = Process(self, steps)
+        process = Coroutine(self, steps)
         process.resume()
         return process
 

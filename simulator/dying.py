@@ -22,7 +22,7 @@ class Killed(BaseException):
     """The program is dead. No Exception, so that nothing that handles errors takes it for one."""
 
 
-class Fate(NamedTuple):
+class KillPoint(NamedTuple):
     """When a program is killed: numbers count from 1, the default is never.
 
     `before_command` 3: the third command is not begun. `during_command` 3: it is begun, and goes on without the program
@@ -35,13 +35,13 @@ class Fate(NamedTuple):
     before_write: float = math.inf
 
 
-NEVER = Fate()
+NEVER = KillPoint()
 
 
 class Life:
     """From the start of a program to its death. `commands` and `writes` count what it has begun."""
 
-    def __init__(self, fate: Fate = NEVER) -> None:
+    def __init__(self, fate: KillPoint = NEVER) -> None:
         self.fate = fate
         self.ended: Completion[None] = Completion()
         self.commands = self.writes = 0

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from simulator import release
 from simulator.account import blame
-from simulator.clock import Clock, Completion, Process, Steps, finished
-from simulator.faults.trouble import Trouble
+from simulator.clock import Clock, Completion, Coroutine, Steps, finished
+from simulator.faults.trouble import InjectedTrouble
 from simulator.hastd.disk import Disk
 from simulator.hastd.hastd import Hastd
 from simulator.hastd.roles import DeviceEvents
@@ -27,15 +27,15 @@ from simulator.layout import KEY_FILE, NodeLayout, configuration_files
 from simulator.network.network import Network
 from simulator.network.sessions import SessionPair
 from simulator.nfs.nfs import Nfs, NfsPair
-from simulator.shell.output import Output, Result
+from simulator.shell.output import CommandResult, Output
 from simulator.storage import layers
 from simulator.storage.filesystems import FileSystems
 
 if TYPE_CHECKING:
-    from simulator.account.writes import Cause, Piece
+    from simulator.account.writes import LossCause, WritePiece
     from simulator.dying import Life
     from simulator.hastd.left_device import LeftDevice
-    from simulator.host.processes import Running
+    from simulator.host.processes import RunningProcess
     from simulator.network.link import Traffic
     from simulator.network.sessions import SessionEnd
 
@@ -62,7 +62,7 @@ Session = Callable[["Node", list[str], "Callable[[Life], SessionEnd]"], None]
 class NodePair(NfsPair, SessionPair, HookPair, Protocol):
     """What a node and the programs on it need of the pair."""
 
-    on_kill: list[Callable[[Node, Running], None]]
+    on_kill: list[Callable[[Node, RunningProcess], None]]
     """Told of each process that kill(1) sends a signal to, before it does."""
 
     @property
@@ -126,7 +126,7 @@ class Node:
         self.checked_in_full: set[str] = set()
         """Resources whose file system a full fsck(8) is reading now."""
         """How many times as long fsck takes (a fault)."""
-        self.trouble = Trouble()
+        self.trouble = InjectedTrouble()
         self.hastwatch: Called | None = None
         """The command hastwatch, where it is installed."""
         self.session: Session | None = None
@@ -149,9 +149,9 @@ class Node:
             self.files.place(resource.local, File(kind="c", mode="rw-r-----", group="operator", device="0x44"))
         self.files.make_directory("/var/log")
         self.files.make_directory("/var/run")
-        self._commands: set[Process[int]] = set()
-        self._boot: Process[None] | None = None
-        self._shutdown: Process[None] | None = None
+        self._commands: set[Coroutine[int]] = set()
+        self._boot: Coroutine[None] | None = None
+        self._shutdown: Coroutine[None] | None = None
         self._lives: list[weakref.ref[Life]] = []
         """Those of the programs that run as tasks."""
         self._cold()
@@ -278,13 +278,13 @@ class Node:
 
     def start_command(
         self, line: str, output: Output | None = None, *, user: str = "root", stdin: str = ""
-    ) -> Process[int]:
+    ) -> Coroutine[int]:
         """Run a command line; finished with its exit status (None when it was killed)."""
         return self._begin(line, output or Output(), user=user, stdin=stdin)
 
     def _begin(
         self, line: str, output: Output, *, user: str = "root", stdin: str = "", processes: bool = True
-    ) -> Process[int]:
+    ) -> Coroutine[int]:
         steps = self._userland.execute(self, line, output, user=user, stdin=stdin, processes=processes)
         process = self.clock.start(self._guarded(steps, output))
         if not process.done:
@@ -292,7 +292,7 @@ class Node:
             process.then(lambda: self._commands.discard(process))
         return process
 
-    def system_call(self, line: str, output: Output) -> Process[int]:
+    def system_call(self, line: str, output: Output) -> Coroutine[int]:
         """What a program does by itself, said as the command line that does the same: there is no process."""
         pid = self.processes.next_pid
         process = self._begin(line, output, processes=False)
@@ -305,15 +305,15 @@ class Node:
             return 255
         return (yield from steps)
 
-    def run(self, line: str, *, timeout: float = DEADLINE, user: str = "root") -> Result:
+    def run(self, line: str, *, timeout: float = DEADLINE, user: str = "root") -> CommandResult:
         """Run a command line to its end, or for `timeout` seconds, while the pair goes on."""
         output = Output()
         process = self.start_command(line, output, user=user)
         if not self.clock.wait(process, timeout):
             process.kill()
-            return Result(TIMED_OUT, output.text("out"), output.text("err"))
+            return CommandResult(TIMED_OUT, output.text("out"), output.text("err"))
         status = process.value if process.value is not None else 255
-        return Result(status, output.text("out"), output.text("err"))
+        return CommandResult(status, output.text("out"), output.text("err"))
 
     def run_program(self, path: str, words: Iterable[str]) -> None:
         """Start a program and don't wait for it (hastd's hook)."""
@@ -379,7 +379,7 @@ class Node:
             _, written = mount.write(name, text, append=append, size=size)
             yield written
 
-    def discard(self, disk: Disk, pieces: set[Piece], cause: Cause) -> None:
+    def discard(self, disk: Disk, pieces: set[WritePiece], cause: LossCause) -> None:
         """Note in the account that pieces on one of its disks, or in the buffers of its mount, were thrown away."""
         if pieces:
             mounts = [mount for mount in self.filesystems.mounts.values() if mount.disk is disk]

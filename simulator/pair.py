@@ -17,14 +17,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator.account.writes import Ledger
+from simulator.account.writes import WriteLedger
 from simulator.clock import Clock
 from simulator.hastd.reloading import reload
 from simulator.hastd.replication import PrimaryWorker
-from simulator.host.processes import Running
+from simulator.host.processes import RunningProcess
 from simulator.host.programs import Hook, PythonHook
 from simulator.layout import KEY_FILE, PairLayout, ResourceLayout
-from simulator.network.link import Link, Traffic
+from simulator.network.link import NetworkLink, Traffic
 from simulator.network.network import reachable
 from simulator.network.sessions import SessionEnd
 from simulator.network.tcp import ClientSockets
@@ -66,14 +66,14 @@ class Pair:
         self.layout = layout or PairLayout()
         self.clock = clock or Clock()
         self.random = random.Random(self.layout.seed)
-        self.link = Link()
+        self.link = NetworkLink()
         self.link.on_heal.append(self.retransmit)
-        self.ledger = Ledger()
+        self.ledger = WriteLedger()
         self.sockets = ClientSockets(self)
         self.notes: list[Note] = []
         self.hook_errors: list[BaseException] = []
         """Exceptions that Python hooks raised."""
-        self.on_kill: list[Callable[[Node, Running], None]] = []
+        self.on_kill: list[Callable[[Node, RunningProcess], None]] = []
         """Told of each process that kill(1) sends a signal to, before it does."""
         self.sessions: list[SessionEnd] = []
         """The sessions between the nodes that were begun, each by the end of the node that began it."""

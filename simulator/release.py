@@ -15,7 +15,7 @@ REPAIRS = ("D57511", "D59521")
 """The reviews that repair bug 292322, as in `15.1+D57511`. With either one hastd works as primary."""
 
 
-class Ifconfig(NamedTuple):
+class IfconfigBehaviour(NamedTuple):
     """What ifconfig(8) prints, and refuses."""
 
     options: str = "80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>"
@@ -47,7 +47,7 @@ class Release(NamedTuple):
     """hastd has the repair of that."""
     stops_by_hastctl: bool = False
     """`hastctl stop` (16: sbin/hastd/tests/hastd_test.sh)."""
-    ifconfig: Ifconfig = Ifconfig()
+    ifconfig: IfconfigBehaviour = IfconfigBehaviour()
     all_means_all: bool = False
     """`ps -a` shows all processes whatever else selects some (bin/ps/ps.c, main(), "regardless of other"); before, -p
     and its kin select."""
@@ -78,7 +78,7 @@ class Release(NamedTuple):
         return self if self.repaired else self._replace(name=f"{self.name}+{review}", repaired=True)
 
 
-_14 = Ifconfig(flags=0x8802, lower_up=True, peer=True)
+_14 = IfconfigBehaviour(flags=0x8802, lower_up=True, peer=True)
 """14's sources were not read: the flags are as published outputs of 14 have them, the rest is as recorded of 15."""
 _15 = _14._replace(options="880028<VLAN_MTU,JUMBO_MTU,LINKSTATE,HWSTATS>", wants_mask=True)
 _OF_15 = Release(

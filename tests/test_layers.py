@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -35,6 +36,12 @@ OF_THE_SAME_STANDING = [
     {"remediate.subcommands.verify", "remediate.subcommands.verify_repair"},
 ]
 """Modules that name each other: one loads the other when it is called, or only a type checker does."""
+SHARED_WITH_THE_SIMULATOR = {
+    "CarpState", "DevdConfiguration", "DevdRule", "Export", "Metadata", "Mount", "Node", "Provider", "RcConf",
+    "Registration", "Role", "TcpConnection", "Usage", "Vhid",
+    "If", "Loop", "Pipeline", "Simple", "Word",
+}  # fmt: skip
+"""What both the product and the simulator have a class for: the same thing of FreeBSD, and the syntax of sh(1)."""
 
 
 def named(nodes: list[ast.stmt], at_start: bool) -> Iterator[str]:
@@ -126,6 +133,23 @@ def test_no_modules_import_each_other_at_their_start() -> None:
 def test_modules_that_name_each_other_are_known() -> None:
     found = circles(imports(at_start=False))
     assert sorted(found, key=sorted) == sorted(OF_THE_SAME_STANDING, key=sorted)
+
+
+def classes(*packages: str) -> Counter[str]:
+    """How often the name of a public class stands in these packages."""
+    trees = [tree for module, tree in TREES.items() if is_in(module, *packages)]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return Counter(node.name for node in nodes if not node.name.startswith("_"))
+
+
+@pytest.mark.parametrize("packages", [("checks", "remediate", "hooks"), ("simulator",)])
+def test_a_class_has_a_name_of_its_own(packages: tuple[str, ...]) -> None:
+    assert [name for name, times in classes(*packages).items() if times > 1] == []
+
+
+def test_a_class_of_the_simulator_has_the_name_of_one_of_the_product_only_where_it_is_the_same_thing() -> None:
+    both = classes("simulator").keys() & classes("checks", "remediate", "hooks").keys()
+    assert both == SHARED_WITH_THE_SIMULATOR
 
 
 def test_a_circle_is_found() -> None:

@@ -40,7 +40,7 @@ class NfsState(enum.Enum):
     NONE = "NFS stopped"
 
 
-class NodeState(NamedTuple):
+class ServiceState(NamedTuple):
     """The whole state. `carp` is None where no vhid speaks for the resource."""
 
     carp: CarpState | None

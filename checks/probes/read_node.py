@@ -17,7 +17,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.filesystem import Mount
 from checks.probes.hast_state import Dump, HastState, hast_dump, hast_state
 from checks.probes.node import Node
-from checks.probes.node_state import MountLook, MountState, NfsState, NodeState
+from checks.probes.node_state import MountLook, MountState, NfsState, ServiceState
 from checks.probes.processes import Process
 
 T = TypeVar("T")
@@ -121,7 +121,7 @@ def _demotion(node: Node) -> int | None:
 class ResourceFacts(NamedTuple):
     """A resource on a node: its state, and the words for what the state alone does not say."""
 
-    state: NodeState
+    state: ServiceState
     hast_says: str
     carp_says: str
     look: MountLook
@@ -139,7 +139,7 @@ def read_resource(
     mount = filesystem.mounted_at(needed(reader.mounts()), mount_point)
     look = look_at_mount(reader.node, mount, wanted)
     carp_asks = asked(needed(reader.vhids()), vhid, address)
-    state = NodeState(
+    state = ServiceState(
         carp=carp_asks.state,
         role=hastd.role,
         mounted=look.mounted,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from remediate.rehearsal import procedures as steps
 from remediate.rehearsal.scenario import Scenario, Stage
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 
 
 def switchover_automatic(stage: Stage) -> None:
@@ -26,7 +26,7 @@ def power_loss_automatic(stage: Stage) -> None:
     old = stage.active
     stage.looks("before")
     stage.says_at_risk()
-    stage.expects_loss(Cause.UFS_DELAY)
+    stage.expects_loss(LossCause.UFS_DELAY)
     stage.breaks("power-off", old.name)
     stage.waits(15, "CARP notices, and the other node takes over at once: two signs say that its peer is gone")
     stage.looks("served by one node", "carp-hast-active", "hast-degraded", "node-unreachable")
@@ -37,7 +37,7 @@ def preferred_node_returns(stage: Stage) -> None:
     """The rebooted node holds itself back from before its network is up: the address stays where the service is."""
     old, new = stage.active, stage.standby
     stage.looks("before")
-    stage.expects_loss(Cause.UFS_DELAY)
+    stage.expects_loss(LossCause.UFS_DELAY)
     stage.breaks("power-off", old.name)
     stage.waits(30, f"{new.name} takes over, and serves")
     stage.looks("served by one node", "carp-hast-active", "hast-degraded", "node-unreachable")
@@ -106,7 +106,7 @@ def split_brain_recovered(stage: Stage) -> None:
     stage.looks("healed", "splitbrain")
     stage.says_missing()
     stage.tells("the losing copy is kept: what only it has is salvaged, read back, and only then destroyed")
-    stage.expects_loss(Cause.OVERWRITTEN)
+    stage.expects_loss(LossCause.OVERWRITTEN)
     for resource in stage.resources:
         stage.types(losing, f"hastwatch recover {resource.name} --yes")
     steps.synchronised(stage, winner)

@@ -35,14 +35,14 @@ from remediate.state.journal import NAME, TAG, Journal, JournalEntry
 from remediate.state.store import StateNotKept, Store, Values
 from remediate.subcommands import answer
 from remediate.timing import Timing
-from simulator.clock import Process, Steps, Task, first_of
+from simulator.clock import Coroutine, Steps, Task, first_of
 from simulator.dying import Killed, Life
 from simulator.faults.lying_peer import Endless, answered, transport_of
 from simulator.faults.trouble import Lie
 from simulator.host.log import MESSAGES
 from simulator.network.link import Traffic
 from simulator.network.sessions import SessionEnd, opened
-from simulator.shell.output import Output, Result
+from simulator.shell.output import CommandResult, Output
 
 if TYPE_CHECKING:
     from remediate.verification.extents import CopyLocation
@@ -159,13 +159,13 @@ class MortalNode(NodeOfThePair):
         super().__init__(simulated, seconds, memory)
         self._life = life
 
-    def begin(self, line: str, output: Output) -> Process[int]:
+    def begin(self, line: str, output: Output) -> Coroutine[int]:
         """Raises Killed."""
-        started: list[Process[int]] = []
+        started: list[Coroutine[int]] = []
         self._life.begin_command(lambda: started.append(self.simulated.start_command(line, output)))
         return started[0]
 
-    def ends(self, process: Process[int], seconds: float) -> bool:
+    def ends(self, process: Coroutine[int], seconds: float) -> bool:
         """Raises Killed."""
         self.simulated.clock.wait(first_of(process, self._life.ended), seconds)
         self._life.check()
@@ -198,9 +198,9 @@ class PeerNode(MortalNode):
             return CompletedCommand(command, NOT_EXECUTABLE, "", f"hastwatch-ask: refused: {shown}: {error}\n", 0.0)
         ask, began = partial(super().execute, command, until, shown), self.deadline.now()
 
-        def result() -> Result:
+        def result() -> CommandResult:
             done = ask()
-            return Result(done.status, done.stdout, done.stderr)
+            return CommandResult(done.status, done.stdout, done.stderr)
 
         try:
             status, out, err = answered(self._asking, self.simulated, self._way, shown, result)
@@ -208,7 +208,7 @@ class PeerNode(MortalNode):
             raise NotUnderstood(f"more than {OUTPUT_LIMIT} bytes of output of {shown}", "y" * 80) from None
         return CompletedCommand((line,), status, out, err, self.deadline.now() - began)
 
-    def begin(self, line: str, output: Output) -> Process[int]:
+    def begin(self, line: str, output: Output) -> Coroutine[int]:
         """Raises what `reach` raises."""
         self.reach()
         return super().begin(line, output)

@@ -22,7 +22,7 @@ from remediate.rehearsal.sessions import SimulatedChannel
 from remediate.state import noted
 from remediate.state.store import StateError
 from simulator.clock import finished
-from simulator.dying import NEVER, Fate, Killed, Life
+from simulator.dying import NEVER, Killed, KillPoint, Life
 from simulator.host.programs import PythonHook
 from simulator.rc.boot import CONVERGE_SCRIPT, HOLD_SCRIPT
 
@@ -52,7 +52,7 @@ class Installed:
     def __init__(self, pair: Pair, state: Path, config: RemediationConfig) -> None:
         self.pair, self.state = pair, state
         self.configs = {node.name: self._own(node, config) for node in pair.nodes.values()}
-        self.fates: dict[str, Fate] = {}
+        self.fates: dict[str, KillPoint] = {}
         """Node: when its next worker is killed; taken up by that worker."""
         self.workers: list[Life] = []
         self.noted: list[tuple[float, str, str]] = []
@@ -73,7 +73,7 @@ class Installed:
                 name = path.rpartition("/")[2]
                 node.files.write(path, f'#!/bin/sh\n{name}_svcj="NO"\n', node.clock.now, mode="rwxr-xr-x")
 
-    def context(self, node: Node, fate: Fate = NEVER) -> Context:
+    def context(self, node: Node, fate: KillPoint = NEVER) -> Context:
         """The context of a new process on a node, whose console is that of this one."""
         return self._context(node, Life(fate), Console())
 

@@ -21,7 +21,7 @@ from remediate.failover.tickle import ClientEndpoint, SentSegments, in_a_word
 from remediate.machine import KernelVhid, Machine
 from remediate.rehearsal.own_commands import facts
 from remediate.rehearsal.scratch import SimulatedScratch
-from simulator.clock import Process, first_of
+from simulator.clock import Coroutine, first_of
 from simulator.shell.output import Output
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class SimulatedMachine(Machine):
     def wake(self, service: str, woken: list[ClientEndpoint | str], timing: Timing, seconds: float) -> SentSegments:
         """Sent by the command that sends them on a node that is reached through a prefix. Raises Killed."""
         words = [each if isinstance(each, str) else in_a_word(each) for each in woken]
-        begun: list[Process[int]] = []
+        begun: list[Coroutine[int]] = []
         output = Output()
         line = f"{HASTWATCH} tickle {service} {' '.join(words)}"
         self._life.begin_command(lambda: begun.append(self._node.system_call(line, output)))

@@ -37,7 +37,7 @@ from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.shell.output import Output
 
 if TYPE_CHECKING:
-    from simulator.clock import Completion, Process
+    from simulator.clock import Completion, Coroutine
     from simulator.node import Node as SimulatedNode
     from simulator.pair import Pair
 
@@ -86,11 +86,11 @@ class NodeOfThePair(Node):
         status = process.value if process.value is not None else SSH_FAILED
         return CompletedCommand((line,), status, output.text("out"), output.text("err"), clock.now - began)
 
-    def begin(self, line: str, output: Output) -> Process[int]:
+    def begin(self, line: str, output: Output) -> Coroutine[int]:
         """Start a command line on the node."""
         return self.simulated.start_command(line, output)
 
-    def ends(self, process: Process[int], seconds: float) -> bool:
+    def ends(self, process: Coroutine[int], seconds: float) -> bool:
         """Wait for its end, so long at most; whether it has ended."""
         return self.simulated.clock.wait(process, seconds)
 

@@ -17,7 +17,7 @@ from checks.plugin.config import ConfigError
 from remediate.config import RemediationConfig
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.host.documented_hook import documented_hook
-from simulator.host.programs import Immediate, carp_log
+from simulator.host.programs import ImmediateProgram, carp_log
 from simulator.layout import PairLayout, ResourceLayout, VhidLayout
 from simulator.pair import Pair
 
@@ -84,7 +84,7 @@ def healthy_pair(layout: PairLayout, hooked: bool) -> Pair:
     """
     pair = Pair(layout)
     for node in pair.nodes.values():
-        node.install(layout.devd_hook, Immediate(carp_log))
+        node.install(layout.devd_hook, ImmediateProgram(carp_log))
     pair.bring_up()
     if hooked:
         pair.on_carp_event(documented_hook)

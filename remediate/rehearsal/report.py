@@ -19,29 +19,29 @@ from remediate.rehearsal.story import (
     TypedCommand,
 )
 from remediate.terminal import BLUE, BOLD, CYAN, FAINT, GREEN, MAGENTA, RED, YELLOW, Paint
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 
 GOOD, BAD, FAULT, DEED = (f"{colour};{BOLD}" for colour in (GREEN, RED, MAGENTA, BLUE))
 PROMPT = CYAN
 STATES = {"OK": GREEN, "WARNING": YELLOW, "CRITICAL": BAD, "UNKNOWN": MAGENTA}
 
 WHOSE = {
-    Cause.UFS_DELAY: "UFS: acknowledged by NFS, not yet on the device",
-    Cause.REPLICATION: "HAST: on one disk and not on the other",
-    Cause.STEPS: "the steps: the role was given up under the mount",
-    Cause.ONE_HISTORY: "given up instead of a split-brain: the other node had the service",
-    Cause.OVERWRITTEN: "the recovery: overwritten from the copy that was kept",
-    Cause.DISK: "a disk that failed or was replaced",
-    Cause.DAMAGE: "a copy on which a write failed: it is read as it was before",
+    LossCause.UFS_DELAY: "UFS: acknowledged by NFS, not yet on the device",
+    LossCause.REPLICATION: "HAST: on one disk and not on the other",
+    LossCause.STEPS: "the steps: the role was given up under the mount",
+    LossCause.ONE_HISTORY: "given up instead of a split-brain: the other node had the service",
+    LossCause.OVERWRITTEN: "the recovery: overwritten from the copy that was kept",
+    LossCause.DISK: "a disk that failed or was replaced",
+    LossCause.DAMAGE: "a copy on which a write failed: it is read as it was before",
 }
 SHORT = {
-    Cause.UFS_DELAY: "UFS",
-    Cause.REPLICATION: "HAST",
-    Cause.STEPS: "the steps",
-    Cause.ONE_HISTORY: "one history",
-    Cause.OVERWRITTEN: "the recovery",
-    Cause.DISK: "the disk",
-    Cause.DAMAGE: "the damage",
+    LossCause.UFS_DELAY: "UFS",
+    LossCause.REPLICATION: "HAST",
+    LossCause.STEPS: "the steps",
+    LossCause.ONE_HISTORY: "one history",
+    LossCause.OVERWRITTEN: "the recovery",
+    LossCause.DISK: "the disk",
+    LossCause.DAMAGE: "the damage",
 }
 """Whose doing a loss is, in a sentence and in a word."""
 

@@ -33,8 +33,8 @@ from remediate.rehearsal.story import (
     NodeReaction,
     TypedCommand,
 )
-from simulator.account.accounting import Event, at_risk
-from simulator.account.writes import Cause
+from simulator.account.accounting import PossibleFailure, at_risk
+from simulator.account.writes import LossCause
 from simulator.faults.faults import inflict
 from simulator.shell.output import Output
 
@@ -118,8 +118,8 @@ class Stage:
         self._deeds = Deeds(installed.state, pair.nodes) if installed is not None else None
         if self._deeds is not None:
             self._deeds.until(self.began)
-        self._must: frozenset[Cause] = frozenset()
-        self._may: frozenset[Cause] = frozenset()
+        self._must: frozenset[LossCause] = frozenset()
+        self._may: frozenset[LossCause] = frozenset()
 
     @property
     def now(self) -> float:
@@ -181,7 +181,7 @@ class Stage:
         """All checks are asked. `expected` are the reasons that must be named; without any, all must be well."""
         self._looked(moment, expected, None if expected else frozenset())
 
-    def expects_loss(self, *causes: Cause, besides: tuple[Cause, ...] = ()) -> None:
+    def expects_loss(self, *causes: LossCause, besides: tuple[LossCause, ...] = ()) -> None:
         """Acknowledged writes get lost: by the doing of each of `causes`, perhaps `besides`, and of nothing else."""
         self._must = frozenset(causes)
         self._may = self._must.union(besides)
@@ -189,7 +189,7 @@ class Stage:
     def says_at_risk(self) -> None:
         """The account of the data: what a power cut of the serving node would lose now."""
         for resource in self.resources:
-            risks = at_risk(self.pair, resource.name, Event.POWER_CUT)
+            risks = at_risk(self.pair, resource.name, PossibleFailure.POWER_CUT)
             if risks:
                 numbers = ranges(tuple(sorted(risk.write.number for risk in risks)))
                 self.tells(f"a power cut now would lose {len(risks)} acknowledged writes of {resource.name}: {numbers}")

@@ -11,7 +11,7 @@ from remediate.rehearsal import procedures as steps
 from remediate.rehearsal.automatic import AUTOMATIC
 from remediate.rehearsal.scenario import Scenario, Stage
 from remediate.rehearsal.upgrade import UPGRADES
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.node import Node
 
 BIG = 4 << 20
@@ -42,7 +42,7 @@ def switchover_documented(stage: Stage) -> None:
     stage.says_at_risk()
     steps.hold_back(stage, old)
     steps.stop_serving(stage, old)
-    stage.expects_loss(Cause.STEPS)
+    stage.expects_loss(LossCause.STEPS)
     steps.role(stage, old, "secondary")
     stage.tells("the device has gone under the mount: the kernel unmounted by force, and umount has nothing left to do")
     for resource in stage.resources:
@@ -58,7 +58,7 @@ def power_loss(stage: Stage) -> None:
     old, new = stage.active, stage.standby
     stage.looks("before")
     stage.says_at_risk()
-    stage.expects_loss(Cause.UFS_DELAY)
+    stage.expects_loss(LossCause.UFS_DELAY)
     stage.waits(0.5, "a moment at which no client waits for an answer: one that does may wait for minutes")
     stage.breaks("power-off", old.name)
     stage.waits(5, "CARP notices")
@@ -96,7 +96,7 @@ def link_cut(stage: Stage) -> None:
     stage.waits(15, "the nodes meet, and each refuses the other")
     stage.looks("link healed", "hast-both-primary", "splitbrain")
     stage.tells(f"the copy of {first.name} is given up: clients have written to {second.name} since the cut")
-    stage.expects_loss(Cause.OVERWRITTEN)
+    stage.expects_loss(LossCause.OVERWRITTEN)
     steps.hold_back(stage, first)
     steps.stop_serving(stage, first)
     steps.unmount(stage, first)
@@ -114,7 +114,7 @@ def hastd_dies_on_primary(stage: Stage) -> None:
     """The device goes away under the mount; hastd, role, mount and export are brought back by hand."""
     node = stage.active
     stage.looks("before")
-    stage.expects_loss(Cause.UFS_DELAY)
+    stage.expects_loss(LossCause.UFS_DELAY)
     stage.breaks("kill", node.name, "hastd")
     stage.waits(ALARM, "clients get errors, the operator reads the alarm")
     stage.looks("the alarm", "hastd-down", "carp-master-hastd-down", "hast-no-primary")
@@ -147,7 +147,7 @@ def devd_dies(stage: Stage) -> None:
     stage.looks("before")
     stage.breaks("kill", new.name, "devd")
     stage.looks("devd is dead", "devd-not-running")
-    stage.expects_loss(Cause.STEPS)
+    stage.expects_loss(LossCause.STEPS)
     steps.hold_back(stage, old)
     stage.waits(5, f"on {old.name} the hook gives the data up")
     stage.looks("address moved", "failover-in-progress", "devd-not-running")
@@ -171,7 +171,7 @@ def boot_flap(stage: Stage) -> None:
     stage.breaks("power-on", booting.name)
     stage.waits(35, f"{booting.name} boots, hears no advertisement at first, and its hook promotes")
     stage.looks("two primaries", "hast-both-primary")
-    stage.expects_loss(besides=(Cause.STEPS, Cause.OVERWRITTEN))
+    stage.expects_loss(besides=(LossCause.STEPS, LossCause.OVERWRITTEN))
     stage.waits(60, "it hears the real master; the hook is told BACKUP when it is done with MASTER")
     stage.looks("BACKUP again", "splitbrain")
     stage.tells(f"the copy of {booting.name} is given up")
@@ -234,7 +234,7 @@ def stale_standby(stage: Stage) -> None:
     stage.looks(f"{old.name} is back", "splitbrain-predicted")
     steps.hold_back(stage, old)
     stage.tells(f"the writes that only {old.name} has are given up (recovery A); a backup of its disk would keep them")
-    stage.expects_loss(Cause.OVERWRITTEN, Cause.UFS_DELAY)
+    stage.expects_loss(LossCause.OVERWRITTEN, LossCause.UFS_DELAY)
     for resource in stage.resources:
         stage.types(old, f"hastctl create {resource.name}")
     steps.follow(stage, old, new)
@@ -257,7 +257,7 @@ def disk_fails_writes(stage: Stage) -> None:
     stage.tells("complete, nothing dirty, no error counted: what failed before was not copied")
     steps.stop_serving(stage, old)
     steps.unmount(stage, old)
-    stage.expects_loss(Cause.DAMAGE)
+    stage.expects_loss(LossCause.DAMAGE)
     steps.role(stage, old, "secondary")
     steps.hold_back(stage, old)
     steps.promote(stage, new)

@@ -25,7 +25,7 @@ from typing import Any
 from remediate.exits import USAGE
 from remediate.rehearsal.exec_client import SOCKET
 from remediate.rehearsal.state import at_a_glance, snapshot
-from simulator.clock import Completion, Process, Steps, finished
+from simulator.clock import Completion, Coroutine, Steps, finished
 from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import inflict
 from simulator.node import Node
@@ -79,7 +79,7 @@ class ClientConnection:
         self.complete = False
         self.pending = b""
         self.answered = False
-        self.process: Process[int] | None = None
+        self.process: Coroutine[int] | None = None
 
     def frame(self, kind: bytes, payload: bytes) -> None:
         """Queue a frame."""

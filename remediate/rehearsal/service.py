@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.account.accounting import places
-from simulator.account.writes import Cause, Fate
-from simulator.nfs.client import Answer, Client
+from simulator.account.writes import LossCause, WriteFate
+from simulator.nfs.client import Client, OperationResult
 
 if TYPE_CHECKING:
     from simulator.clock import Steps
@@ -31,8 +31,8 @@ class LostWrites(NamedTuple):
     """Acknowledged writes of one resource that clients do not see, by their numbers, and whose doing that is."""
 
     resource: str
-    fate: Fate
-    cause: Cause
+    fate: WriteFate
+    cause: LossCause
     numbers: tuple[int, ...]
 
 
@@ -100,16 +100,16 @@ class Clients:
     def account(self) -> Account:
         """What the clients got, and what has become of it, now."""
         known = [each for name in self.clients for each in places(self.pair, name)]
-        grouped: dict[tuple[str, Fate, Cause], list[int]] = {}
+        grouped: dict[tuple[str, WriteFate, LossCause], list[int]] = {}
         for each in known:
-            if each.fate is not Fate.SERVED:
-                key = each.write.resource, each.fate, each.cause or Cause.REPLICATION
+            if each.fate is not WriteFate.SERVED:
+                key = each.write.resource, each.fate, each.cause or LossCause.REPLICATION
                 grouped.setdefault(key, []).append(each.write.number)
         wrong = Counter(
             operation.answer.value
             for client in self.clients.values()
             for operation in client.operations
-            if operation.answer is not Answer.OK
+            if operation.answer is not OperationResult.OK
         )
         losses = tuple(LostWrites(*key, tuple(sorted(numbers))) for key, numbers in grouped.items())
         missing = sum(len(loss.numbers) for loss in losses)
@@ -118,4 +118,4 @@ class Clients:
 
 def _good(began: float, client: Client) -> list[float]:
     """When there was an acknowledgement, with the beginning."""
-    return [began, *(operation.ended for operation in client.operations if operation.answer is Answer.OK)]
+    return [began, *(operation.ended for operation in client.operations if operation.answer is OperationResult.OK)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from simulator.account.accounting import Event, at_risk, places
-from simulator.account.writes import Fate
+from simulator.account.accounting import PossibleFailure, at_risk, places
+from simulator.account.writes import WriteFate
 from simulator.commands.hast import status_of
 from simulator.hastd.replication import PrimaryWorker
 
@@ -60,8 +60,8 @@ def _node(node: Node) -> dict[str, Any]:
 
 def _writes(pair: Pair, resource: str) -> dict[str, int]:
     known = places(pair, resource)
-    counts = {fate.name.lower(): sum(each.fate is fate for each in known) for fate in Fate}
-    counts["would be lost by a power cut now"] = len(at_risk(pair, resource, Event.POWER_CUT))
+    counts = {fate.name.lower(): sum(each.fate is fate for each in known) for fate in WriteFate}
+    counts["would be lost by a power cut now"] = len(at_risk(pair, resource, PossibleFailure.POWER_CUT))
     return {"acknowledged": len(known), **counts}
 
 

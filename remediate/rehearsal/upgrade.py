@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from remediate.rehearsal import procedures as steps
 from remediate.rehearsal.scenario import Scenario, Stage
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.node import Node
 
 OLD, NEW = "14.5", "15.1"
@@ -33,7 +33,7 @@ def by_hand(stage: Stage) -> None:
     steps.follow(stage, new, old)
     stage.looks("upgraded", CANNOT)
     stage.tells("hastd, CARP, NFS and the copy are as they were before: the documented procedure goes on")
-    stage.expects_loss(Cause.STEPS)
+    stage.expects_loss(LossCause.STEPS)
     steps.hold_back(stage, old)
     stage.waits(25, f"the hook makes {new.name} primary, and waits for a device that never comes")
     stage.looks("the address has moved", "failover-in-progress", "hast-degraded")

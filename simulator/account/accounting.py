@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from simulator.account.blame import of_the_steps
-from simulator.account.writes import Cause, Fate, Piece, Write
+from simulator.account.writes import LossCause, Write, WriteFate, WritePiece
 from simulator.hastd.daemon import replicates_both_ways
 from simulator.hastd.disk import Disk
 from simulator.hastd.replication import PrimaryWorker
@@ -27,8 +27,8 @@ class Places:
     """Where one write is at this moment."""
 
     write: Write
-    fate: Fate
-    cause: Cause | None
+    fate: WriteFate
+    cause: LossCause | None
     """Why clients don't see it, None when they do."""
     buffered_on: tuple[str, ...]
     """Nodes that hold a piece of it in the buffers of a mount and not on their disk."""
@@ -38,7 +38,7 @@ class Places:
     """Nodes whose disk has only its content (fsck will free it) or only its name (an empty file)."""
 
 
-class Event(Enum):
+class PossibleFailure(Enum):
     """What could happen next, for `at_risk`."""
 
     POWER_CUT = "the serving node loses power and the other takes over"
@@ -51,7 +51,7 @@ class Risk:
     """A write that clients would miss after an event, and why."""
 
     write: Write
-    cause: Cause
+    cause: LossCause
 
 
 def serving_mount(pair: Pair, resource: str) -> tuple[Node, Mount] | None:
@@ -83,23 +83,23 @@ def _place(
     write: Write,
     serving: tuple[Node, Mount] | None,
     mounts: list[tuple[Node, Mount]],
-    on_disk: dict[str, set[Piece]],
+    on_disk: dict[str, set[WritePiece]],
 ) -> Places:
     wanted = set(write.pieces)
     complete = tuple(name for name, pieces in on_disk.items() if wanted <= pieces)
     partly = tuple(name for name, pieces in on_disk.items() if wanted & pieces and not wanted <= pieces)
     buffered = tuple(node.name for node, mount in mounts if wanted & mount.buffered.keys())
     if serving is not None and serving[1].shows(write):
-        return Places(write, Fate.SERVED, None, buffered, complete, partly)
+        return Places(write, WriteFate.SERVED, None, buffered, complete, partly)
     damaged = [name for name, node in pair.nodes.items() if disk_of(node, write.resource).lacks(write.pieces)]
     if complete or any(mount.shows(write) for _, mount in mounts):
         served_old = serving is not None and serving[0].name in damaged
-        cause = Cause.DAMAGE if served_old else Cause.REPLICATION
-        return Places(write, Fate.STRANDED, cause, buffered, complete, partly)
+        cause = LossCause.DAMAGE if served_old else LossCause.REPLICATION
+        return Places(write, WriteFate.STRANDED, cause, buffered, complete, partly)
     if damaged:
-        return Places(write, Fate.LOST, Cause.DAMAGE, buffered, complete, partly)
+        return Places(write, WriteFate.LOST, LossCause.DAMAGE, buffered, complete, partly)
     loss = pair.ledger.discarded.get(write.number)
-    return Places(write, Fate.LOST, loss.cause if loss else Cause.DISK, buffered, complete, partly)
+    return Places(write, WriteFate.LOST, loss.cause if loss else LossCause.DISK, buffered, complete, partly)
 
 
 def served_old(pair: Pair, node: Node, resource: str) -> list[Write]:
@@ -111,10 +111,10 @@ def served_old(pair: Pair, node: Node, resource: str) -> list[Write]:
 
 def lost(pair: Pair, resource: str) -> list[Places]:
     """The acknowledged writes that exist nowhere any more."""
-    return [each for each in places(pair, resource) if each.fate is Fate.LOST]
+    return [each for each in places(pair, resource) if each.fate is WriteFate.LOST]
 
 
-def at_risk(pair: Pair, resource: str, event: Event) -> list[Risk]:
+def at_risk(pair: Pair, resource: str, event: PossibleFailure) -> list[Risk]:
     """The acknowledged writes that clients would miss after `event`, with the reason for each.
 
     Without a serving mount nothing more can be lost, and the list is empty.
@@ -133,16 +133,16 @@ def at_risk(pair: Pair, resource: str, event: Event) -> list[Risk]:
             continue
         buffered = not set(write.pieces) <= here
         missed = disk_of(peer, resource).lacks(write.pieces)
-        if event is Event.CLEAN_HANDOVER and linked and not missed:
+        if event is PossibleFailure.CLEAN_HANDOVER and linked and not missed:
             continue
         if missed:
-            cause = Cause.DAMAGE
-        elif not buffered or event is Event.CLEAN_HANDOVER:
-            cause = Cause.REPLICATION
-        elif event is Event.ROLE_FIRST:
+            cause = LossCause.DAMAGE
+        elif not buffered or event is PossibleFailure.CLEAN_HANDOVER:
+            cause = LossCause.REPLICATION
+        elif event is PossibleFailure.ROLE_FIRST:
             cause = of_the_steps(node, primary_worker(node, resource), linked)
         else:
-            cause = Cause.UFS_DELAY
+            cause = LossCause.UFS_DELAY
         risks.append(Risk(write, cause))
     return risks
 

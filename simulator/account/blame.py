@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.hastd.metadata import Role
-from simulator.network.carp import State
+from simulator.network.carp import CarpState
 
 if TYPE_CHECKING:
     from simulator.hastd.daemon import HastdHost
@@ -26,13 +26,13 @@ LOOKED = 0.5
 """The same for what hastctl(8) and CARP say on this node, which are looked at last."""
 
 
-def of_the_steps(node: HastdHost, worker: Primary | None, linked: bool) -> Cause:
+def of_the_steps(node: HastdHost, worker: Primary | None, linked: bool) -> LossCause:
     """The cause of a loss by a role that was given up, or a hastd that was stopped, under a mount."""
     if worker is None:  # it was killed, and hastd starts another one, for which an unmount would have waited
-        return Cause.STEPS
+        return LossCause.STEPS
     if worker.stopped or not worker.started:
-        return Cause.UFS_DELAY  # no unmount gets anything to such a device
-    return Cause.ONE_HISTORY if not linked and saves_a_split_brain(node, worker) else Cause.STEPS
+        return LossCause.UFS_DELAY  # no unmount gets anything to such a device
+    return LossCause.ONE_HISTORY if not linked and saves_a_split_brain(node, worker) else LossCause.STEPS
 
 
 def saves_a_split_brain(node: HastdHost, worker: Primary) -> bool:
@@ -49,7 +49,7 @@ def saves_a_split_brain(node: HastdHost, worker: Primary) -> bool:
         return False
     primary = theirs is not None and theirs.role is Role.PRIMARY
     return primary or not any(
-        vhid.state is State.MASTER and vhid.master_since <= looked for vhid in node.network.vhids()
+        vhid.state is CarpState.MASTER and vhid.master_since <= looked for vhid in node.network.vhids()
     )
 
 

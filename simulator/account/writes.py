@@ -24,7 +24,7 @@ class Part(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class WritePiece:
     """One piece of a write, as it lies in a buffer or on a disk. NAME pieces bear the number of the file's creation."""
 
     number: int
@@ -49,15 +49,15 @@ class Write:
     at: float
     append: bool = True
     """False: the file was truncated first, what it had before is meant to be gone."""
-    pieces: tuple[Piece, Piece] = field(init=False, compare=False, repr=False)
+    pieces: tuple[WritePiece, WritePiece] = field(init=False, compare=False, repr=False)
     """What must be on a disk for this write to survive a crash."""
 
     def __post_init__(self) -> None:
-        pieces = Piece(self.number, Part.CONTENT), Piece(self.creation, Part.NAME)
+        pieces = WritePiece(self.number, Part.CONTENT), WritePiece(self.creation, Part.NAME)
         object.__setattr__(self, "pieces", pieces)
 
 
-class Cause(Enum):
+class LossCause(Enum):
     """Whose doing it is that an acknowledged write is missing."""
 
     UFS_DELAY = "delayed writes of the file system: acknowledged, and not yet on the device"
@@ -69,7 +69,7 @@ class Cause(Enum):
     DAMAGE = "a copy on which a write failed, or bits have flipped: what was acknowledged is not read from it"
 
 
-class Fate(Enum):
+class WriteFate(Enum):
     """Where an acknowledged write is now."""
 
     SERVED = "clients see it"
@@ -78,23 +78,23 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class CopyLoss:
     """A node lost its complete copy of a write: which write, why, when, and on which node."""
 
     number: int
-    cause: Cause
+    cause: LossCause
     at: float
     node: str
 
 
 @dataclass(slots=True)
-class Ledger:
+class WriteLedger:
     """All writes of all clients and nodes, in order, what was acknowledged, and what was discarded where."""
 
     writes: list[Write] = field(default_factory=list)
     acknowledged: dict[int, float] = field(default_factory=dict)
     """Number of the write: when the client got its acknowledgement."""
-    discarded: dict[int, Loss] = field(default_factory=dict)
+    discarded: dict[int, CopyLoss] = field(default_factory=dict)
     """Number of the write: the last time that a node lost a complete copy of it."""
     ordered: dict[tuple[str, float], float] = field(default_factory=dict)
     """Where and when a primary has ended by an order for another role: when that order came."""
@@ -128,7 +128,7 @@ class Ledger:
         """The client was told that the write is safe."""
         self.acknowledged[write.number] = at
 
-    def discard(self, pieces: set[Piece], held: set[Piece], cause: Cause, at: float, node: str) -> None:
+    def discard(self, pieces: set[WritePiece], held: set[WritePiece], cause: LossCause, at: float, node: str) -> None:
         """These pieces, out of what `node` held, were thrown away: noted for every write of which it had all, also for
         one whose acknowledgement is still underway to the client.
 
@@ -137,7 +137,7 @@ class Ledger:
         """
         for write in self.writes:
             if not pieces.isdisjoint(write.pieces) and held.issuperset(write.pieces):
-                self.discarded[write.number] = Loss(write.number, cause, at, node)
+                self.discarded[write.number] = CopyLoss(write.number, cause, at, node)
 
     def of(self, resource: str) -> list[Write]:
         """The acknowledged writes of one resource."""

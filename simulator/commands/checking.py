@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulator.account.writes import Part, Piece
+from simulator.account.writes import Part, WritePiece
 from simulator.clock import Steps
 from simulator.commands.devices import resource_of, served, superblock_of
 from simulator.hastd.component import DeviceWrite
@@ -92,8 +92,8 @@ def _freed(node: Node, resource: ResourceLayout) -> int:
         write.creation
         for write in node.pair.ledger.writes
         if write.resource == resource.name
-        and Piece(write.number, Part.CONTENT) in pieces
-        and Piece(write.creation, Part.NAME) not in pieces
+        and WritePiece(write.number, Part.CONTENT) in pieces
+        and WritePiece(write.creation, Part.NAME) not in pieces
     }
     return len(numbers)
 

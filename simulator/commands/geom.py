@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.clock import Steps
 from simulator.shell.calls import Call, command
 from simulator.storage import layers
@@ -57,5 +57,5 @@ def ggatel(call: Call) -> int:
     if layers.is_open(node, name) and "-f" not in words:
         call.out("error: ggatel: ioctl(/dev/ggctl): Device busy.\nerror: Exiting.\n")
         return 1
-    node.hastd.destroy_device(name, Cause.UFS_DELAY)
+    node.hastd.destroy_device(name, LossCause.UFS_DELAY)
     return 0

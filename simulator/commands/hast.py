@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simulator.clock import Steps
-from simulator.hastd.daemon import CONF, Resource
+from simulator.hastd.daemon import CONF, RunningResource
 from simulator.hastd.hastconf import CONTROL, HastConf, HastConfError
 from simulator.hastd.metadata import EXTENTSIZE, KEEPDIRTY, Role, humanize
 from simulator.hastd.replication import PrimaryWorker
@@ -127,7 +127,7 @@ def hastctl(call: Call) -> Steps[int]:
     return _list(call, arguments) if arguments.verb == "list" else _status(call, arguments)
 
 
-def _wanted(call: Call, names: list[str]) -> list[tuple[str, Resource | None]]:
+def _wanted(call: Call, names: list[str]) -> list[tuple[str, RunningResource | None]]:
     known = call.node.hastd.resources
     if not names or names == ["all"]:
         return [(name, resource) for name, resource in known.items()]
@@ -163,7 +163,7 @@ def _status(call: Call, arguments: Arguments) -> int:
     return status
 
 
-def status_of(resource: Resource) -> str:
+def status_of(resource: RunningResource) -> str:
     """complete or degraded when there is a worker, else a dash (control.c)."""
     if resource.worker is None:
         return "-"
@@ -183,7 +183,7 @@ def _list(call: Call, arguments: Arguments) -> int:
     return status
 
 
-def _details(resource: Resource) -> list[str]:
+def _details(resource: RunningResource) -> list[str]:
     conf, worker = resource.conf, resource.worker
     metadata = worker.disk.metadata if worker is not None else None
     extentsize = metadata.extentsize if metadata is not None else 0

@@ -10,26 +10,26 @@ from simulator.host.log import stamp
 from simulator.shell.calls import Call, command
 
 
-class Entry(NamedTuple):
+class DirectoryEntry(NamedTuple):
     """One line of ls."""
 
     name: str
     file: File
 
 
-def _directory(call: Call, path: str) -> list[Entry] | None:
+def _directory(call: Call, path: str) -> list[DirectoryEntry] | None:
     """What is in a directory, None when the path isn't one."""
     node, found = call.node, call.node.filesystems.under(posixpath.normpath(path))
     if found is None:
         if not node.files.exists(path) or node.files.find(path).kind != "d":
             return None
-        return [Entry(name, node.files.find(posixpath.join(path, name))) for name in node.files.names(path)]
+        return [DirectoryEntry(name, node.files.find(posixpath.join(path, name))) for name in node.files.names(path)]
     mount, below = found
     if below:
         return None
-    entries = [Entry(name, file) for name, file in mount.own_files().items()]
+    entries = [DirectoryEntry(name, file) for name, file in mount.own_files().items()]
     for name, file in mount.files.items():
-        entries.append(Entry(name, File("x" * file.size, changed=file.changed)))
+        entries.append(DirectoryEntry(name, File("x" * file.size, changed=file.changed)))
     return sorted(entries, key=lambda entry: entry.name)
 
 
@@ -52,15 +52,15 @@ def ls(call: Call) -> int:
     options = "".join(word[1:] for word in call.argv[1:] if word.startswith("-"))
     paths = [word for word in call.argv[1:] if not word.startswith("-")] or ["/root"]
     status = 0
-    files: list[Entry] = []
-    directories: list[tuple[str, list[Entry]]] = []
+    files: list[DirectoryEntry] = []
+    directories: list[tuple[str, list[DirectoryEntry]]] = []
     for path in paths:
         entries = None if "d" in options else _directory(call, path)
         if entries is not None:
             shown = [each for each in entries if not each.name.startswith(".") or "a" in options or "A" in options]
             directories.append((path, shown if call.user != "root" else entries))
         elif (file := single(call, path)) is not None:
-            files.append(Entry(path, file))
+            files.append(DirectoryEntry(path, file))
         else:
             call.err(f"ls: {path}: No such file or directory\n")
             status = 1
@@ -80,7 +80,7 @@ def _blocks(file: File) -> int:
     return -(-file.size // 4096) * 4 + (32 if file.size > 12 * 32768 else 0)
 
 
-def _listing(entries: list[Entry], options: str) -> str:
+def _listing(entries: list[DirectoryEntry], options: str) -> str:
     if "l" not in options:
         return "".join(f"{entry.name}\n" for entry in entries)
     if not entries:

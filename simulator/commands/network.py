@@ -9,7 +9,7 @@ from itertools import count
 from simulator.clock import Steps
 from simulator.host.kernel import MODULES
 from simulator.layout import VhidLayout
-from simulator.network.carp import State, Vhid
+from simulator.network.carp import CarpState, Vhid
 from simulator.network.network import Interface, describe, describe_loopback
 from simulator.shell.calls import Call, command
 from simulator.storage import layers
@@ -121,7 +121,7 @@ def _change(call: Call, vhid: Vhid, settings: dict[str, str]) -> int:
         if settings["state"] not in ("init", "backup", "master"):
             call.err(f"ifconfig: unknown state {settings['state']}\n")
             return 1
-        vhid.force(State(settings["state"].upper()))
+        vhid.force(CarpState(settings["state"].upper()))
     return 0
 
 

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 
 from simulator.clock import Steps
-from simulator.host.devd import Refuses
-from simulator.host.processes import SIGNALS, SIGTERM, Running
+from simulator.host.devd import DevdRefusal
+from simulator.host.processes import SIGNALS, SIGTERM, RunningProcess
 from simulator.rc.services import REFUSAL, SCRIPTS, instances, service, start_daemon
 from simulator.shell.calls import Call, command
 
 command("service")(service)
 
-COLUMNS: dict[str, tuple[str, bool, Callable[[Call, Running], str]]] = {
+COLUMNS: dict[str, tuple[str, bool, Callable[[Call, RunningProcess], str]]] = {
     "pid": ("PID", True, lambda call, process: str(process.pid)),
     "ppid": ("PPID", True, lambda call, process: str(process.ppid)),
     "jid": ("JID", True, lambda call, process: str(process.jid)),
@@ -38,7 +38,7 @@ COLUMNS: dict[str, tuple[str, bool, Callable[[Call, Running], str]]] = {
 """Keyword of ps -o: header, right-aligned or not, value."""
 
 
-def _started(call: Call, process: Running) -> str:
+def _started(call: Call, process: RunningProcess) -> str:
     """strftime(3)'s %c; the kernel adds it to the time of the boot, which a step of the clock moves."""
     return time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(process.started + call.node.now - call.node.clock.now))
 
@@ -79,7 +79,7 @@ def ps(call: Call) -> int:
     return 0 if rows else 1
 
 
-def _matching(call: Call, options: str, pattern: str) -> list[Running]:
+def _matching(call: Call, options: str, pattern: str) -> list[RunningProcess]:
     found = []
     for process in sorted(call.node.processes.by_pid.values(), key=lambda process: process.pid):
         text = process.title if "f" in options else process.comm
@@ -157,7 +157,7 @@ def _daemon(name: str) -> None:
             return 1
         try:
             start_daemon(call.node, name, title=" ".join(call.argv))
-        except Refuses as error:
+        except DevdRefusal as error:
             call.err(f"{error}\n")
             return 1
         return 0

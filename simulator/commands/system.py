@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import replace
 
-from simulator.clock import Completion, Process, Steps, finished
+from simulator.clock import Completion, Coroutine, Steps, finished
 from simulator.host.log import MESSAGES
 from simulator.rc.variables import rc_variable
 from simulator.shell.calls import COMMANDS, SCRIPTS, Call, command
@@ -125,7 +125,7 @@ def sh(call: Call) -> Steps[int]:
 def timeout(call: Call) -> Steps[int]:
     """timeout(1): 124 when it had to end the command."""
     seconds, words = float(call.argv[1]), call.argv[2:]
-    process: Process[int] = call.node.clock.start(run_words(call.environment, words))
+    process: Coroutine[int] = call.node.clock.start(run_words(call.environment, words))
     waited = 0.0
     while not process.done and waited < seconds:
         step = min(0.25, seconds - waited)

@@ -8,7 +8,7 @@ requests.
 
 from __future__ import annotations
 
-from simulator.host.processes import Running
+from simulator.host.processes import RunningProcess
 from simulator.shell.calls import Call, command
 
 HEADER = "USER     CMD          PID   FD MOUNT      INUM MODE         SZ|DV R/W\n"
@@ -42,7 +42,7 @@ def _is_there(call: Call, path: str) -> bool:
     return call.node.filesystems.under(path) is not None or call.node.files.exists(path)
 
 
-def _users(call: Call, path: str) -> tuple[str, list[Running]]:
+def _users(call: Call, path: str) -> tuple[str, list[RunningProcess]]:
     """Where the file system of a path is mounted, and who has something open on it."""
     found = call.node.filesystems.under(path)
     if found is not None:
@@ -50,7 +50,7 @@ def _users(call: Call, path: str) -> tuple[str, list[Running]]:
     return "/", sorted(call.node.processes.by_pid.values(), key=lambda process: process.pid)
 
 
-def _open_files(point: str, process: Running) -> str:
+def _open_files(point: str, process: RunningProcess) -> str:
     """fstat.c, print_file_info() and print_vnode_info(): the working directory and one file open for writing, of the
     root file system the root directory. The name of the command is printed as it is."""
     who = f"{process.user:<8.8} {process.comm:<10} {process.pid:>5}"

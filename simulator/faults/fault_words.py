@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.host.processes import Running
+from simulator.host.processes import RunningProcess
 
 if TYPE_CHECKING:
     from simulator.node import Node
@@ -50,7 +50,7 @@ def number(least: float, text: str) -> float:
     return given
 
 
-def processes_of(pair: Pair, node: str, process: str) -> list[Running]:
+def processes_of(pair: Pair, node: str, process: str) -> list[RunningProcess]:
     """The system's, by program name, or `worker` for the HAST workers, `worker:NAME` for one. Raises FaultError."""
     table = node_named(pair, node).processes.by_pid.values()
     if process.split(":")[0] == "worker":

@@ -13,7 +13,7 @@ import simulator.faults.outside_faults
 import simulator.faults.pretenders
 import simulator.faults.refusals
 import simulator.faults.release_faults  # noqa: F401  (registers the faults of single steps)
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.faults.fault_registry import FAULTS, Fault, fault, inflict, listing, usage
 from simulator.faults.fault_words import (
     FARTHEST,
@@ -227,7 +227,7 @@ def new_disk(pair: Pair, node: str, resource: str = "") -> None:
     if here.on and here.hastd.running:
         raise FaultError(f"hastd runs on {node}: the disk is in use")
     disk = here.disks[pair.resource_named(resource).local]
-    here.discard(disk, disk.pieces(), Cause.DISK)
+    here.discard(disk, disk.pieces(), LossCause.DISK)
     disk.replace()
 
 

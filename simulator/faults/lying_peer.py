@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simulator.faults.trouble import Lie
-from simulator.shell.output import Result
+from simulator.shell.output import CommandResult
 
 if TYPE_CHECKING:
     from simulator.node import Node
@@ -29,7 +29,7 @@ ROLE = r"(?m)^(\s*(?:prev)?role: )primary$"
 WRONG_WAYS = frozenset({Lie.ONESELF, Lie.STRANGER})
 """Where a way leads is in the configuration, which a process reads once, and ssh(1) knows hosts by their keys: a way
 that a process has leads to the same host as long as the process lives."""
-Ask = Callable[[], Result]
+Ask = Callable[[], CommandResult]
 
 
 class Endless(Exception):
@@ -41,7 +41,7 @@ def transport_of(asking: Node) -> Lie | None:
     return asking.trouble.peer_lies if asking.trouble.peer_lies in WRONG_WAYS else None
 
 
-def answered(asking: Node, asked: Node, way: Lie | None, shown: str, ask: Ask) -> Result:
+def answered(asking: Node, asked: Node, way: Lie | None, shown: str, ask: Ask) -> CommandResult:
     """The answer to a question that one node has for the other, or what it gets instead, by the way of its process.
     Raises what `ask` raises, and Endless."""
     trouble = asking.trouble
@@ -54,13 +54,13 @@ def answered(asking: Node, asked: Node, way: Lie | None, shown: str, ask: Ask) -
     return found if lie is None else _instead(lie, found, asked)
 
 
-def _instead(lie: Lie, found: Result, asked: Node) -> Result:
+def _instead(lie: Lie, found: CommandResult, asked: Node) -> CommandResult:
     if lie is Lie.ENDLESS:
         raise Endless
     if lie is Lie.NONSENSE:
-        return Result(0, NOISE, "")
+        return CommandResult(0, NOISE, "")
     if lie is Lie.EMPTY:
-        return Result(0, "", "")
+        return CommandResult(0, "", "")
     return found._replace(out=_of_a_stranger(found.out, asked.name)) if lie is Lie.STRANGER else found
 
 

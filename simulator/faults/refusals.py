@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simulator.faults.fault_registry import fault
 from simulator.faults.fault_words import FaultError, mounts_of, node_named, number
-from simulator.faults.trouble import ENDLESS, Trouble
+from simulator.faults.trouble import ENDLESS, InjectedTrouble
 from simulator.host.local_users import STUBBORN, USER, WILLING, begin_to_use
 from simulator.rc.services import SCRIPTS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simulator.storage.mounts import Mount
 
 
-def _trouble(pair: Pair, node: str, resource: str) -> tuple[Trouble, str]:
+def _trouble(pair: Pair, node: str, resource: str) -> tuple[InjectedTrouble, str]:
     """Of a node, and the name of the resource. Raises FaultError, ValueError."""
     return node_named(pair, node).trouble, pair.resource_named(resource).name
 

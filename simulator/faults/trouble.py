@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.shell.output import Result
+    from simulator.shell.output import CommandResult
 
 ENDLESS = math.inf
 """A preen that fails until a full check has repaired the file system."""
@@ -30,7 +30,7 @@ class Lie(Enum):
 
 
 @dataclass(slots=True)
-class Trouble:
+class InjectedTrouble:
     """By name of a resource, or of a service as service(8) knows it."""
 
     absent_devices: set[str] = field(default_factory=set)
@@ -49,7 +49,7 @@ class Trouble:
     """What writing into the state directory of hastwatch fails with (EROFS, ENOSPC), 0 where it works."""
     peer_lies: Lie | None = None
     """What this node gets instead of the other one's answers."""
-    heard: dict[str, Result] = field(default_factory=dict)
+    heard: dict[str, CommandResult] = field(default_factory=dict)
     """What the other node has last answered to each question, for the lie that repeats it."""
 
     def preen_fails(self, resource: str) -> bool:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from simulator.clock import Completion, Steps
 from simulator.hastd.daemon import replicates
-from simulator.host.log import Level
+from simulator.host.log import LogLevel
 
 if TYPE_CHECKING:
     from simulator.hastd.daemon import Daemon
@@ -57,17 +57,17 @@ def _accept(hastd: Daemon, worker: Primary) -> Steps[None]:
         return
     reading = hastd.reading = Completion()
     port = hastd.node.pair.random.randint(10000, 65000)
-    hastd.log(Level.INFO, f"Connection from tcp://{source}:{port} to tcp://{hastd.node.layout.address}:8457.")
+    hastd.log(LogLevel.INFO, f"Connection from tcp://{source}:{port} to tcp://{hastd.node.layout.address}:8457.")
     known = f"tcp4://{source}:8457" in [each.conf.remote for each in hastd.resources.values()]
     ends = hastd.clock.now + HEADER_TIMEOUT
     if not known:
-        hastd.log(Level.ERROR, f"Client tcp://{source}:{port} isn't known.")
+        hastd.log(LogLevel.ERROR, f"Client tcp://{source}:{port} isn't known.")
         ends = hastd.clock.now
     while hastd.process is process and hastd.clock.now < ends and not _closed(hastd, worker):
         yield min(STEP, ends - hastd.clock.now)
     if hastd.process is process and known:
         why = "Operation timed out" if hastd.clock.now >= ends else "Socket is not connected"
-        hastd.log(Level.ERROR, f"Unable to receive header from tcp://{source}:{port}: {why}.")
+        hastd.log(LogLevel.ERROR, f"Unable to receive header from tcp://{source}:{port}: {why}.")
     reading.finish()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from simulator.account.writes import Piece
+from simulator.account.writes import WritePiece
 
 if TYPE_CHECKING:
     from simulator.hastd.disk import Disk, OnDisk
@@ -32,7 +32,7 @@ class DeviceWrite:
     or a flush, which concerns no extent."""
 
     extent: int
-    pieces: frozenset[Piece] = frozenset()
+    pieces: frozenset[WritePiece] = frozenset()
     superblock: OnDisk | None = None
     command: Command = Command.WRITE
 

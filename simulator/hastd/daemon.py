@@ -16,15 +16,15 @@ from simulator.hastd.listening import ControlSocket, ListenQueue
 from simulator.hastd.metadata import Role
 from simulator.hastd.statistics import Statistics
 from simulator.host.host import HostPair
-from simulator.host.log import DAEMON_LOG, MESSAGES, Level
-from simulator.host.processes import Running
+from simulator.host.log import DAEMON_LOG, MESSAGES, LogLevel
+from simulator.host.processes import RunningProcess
 from simulator.network.link import Traffic
 from simulator.network.network import NetworkHost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from simulator.account.writes import Cause, Piece
+    from simulator.account.writes import LossCause, WritePiece
     from simulator.hastd.component import DeviceWrite
     from simulator.hastd.disk import Disk
     from simulator.hastd.left_device import LeftDevice
@@ -77,7 +77,7 @@ class HastdHost(NetworkHost, Protocol):
         """Start a program and don't wait for it."""
         ...
 
-    def discard(self, disk: Disk, pieces: set[Piece], cause: Cause) -> None:
+    def discard(self, disk: Disk, pieces: set[WritePiece], cause: LossCause) -> None:
         """Note in the account that pieces on one of its disks were thrown away."""
         ...
 
@@ -111,7 +111,7 @@ class Worker(ABC):
     deaf = False
     """It sees no signal."""
 
-    def __init__(self, hastd: Daemon, resource: Resource, process: Running) -> None:
+    def __init__(self, hastd: Daemon, resource: RunningResource, process: RunningProcess) -> None:
         self.hastd, self.resource, self.process = hastd, resource, process
         self.disk = hastd.node.disks[resource.conf.local]
         self.statistics = Statistics()
@@ -127,7 +127,7 @@ class Worker(ABC):
         """Killed, or told to go."""
 
 
-class Resource:
+class RunningResource:
     """One resource as the running daemon knows it."""
 
     def __init__(self, conf: ResourceConf) -> None:
@@ -141,8 +141,8 @@ class Daemon(ABC):
 
     def __init__(self, node: HastdHost) -> None:
         self.node = node
-        self.process: Running | None = None
-        self.resources: dict[str, Resource] = {}
+        self.process: RunningProcess | None = None
+        self.resources: dict[str, RunningResource] = {}
         self.conf = HastConf()
         self.program: Release = node.installed
         """The release that its program is of: the one that was installed when it was started."""
@@ -212,24 +212,24 @@ class Daemon(ABC):
         name = self.node.kernel.values["kern.hostname"]
         return parse(self.node.files.read(path), name, layout.hostuuid, layout.hostid)
 
-    def log(self, level: Level, text: str, pid: int | None = None) -> None:
+    def log(self, level: LogLevel, text: str, pid: int | None = None) -> None:
         """What the parent says, or a worker that has not jailed itself yet."""
         number = pid if pid is not None else self.process.pid if self.process is not None else 0
         line = f"hastd[{number}]: {text}"
         self.node.syslog(DAEMON_LOG, line)
-        if level is Level.ERROR:
+        if level is LogLevel.ERROR:
             self.node.syslog(MESSAGES, line)
 
-    def event(self, resource: Resource, event: str, *words: str) -> None:
+    def event(self, resource: RunningResource, event: str, *words: str) -> None:
         """Run the hook of hast.conf, if there is one, and go on at once."""
         self.node.pair.note(self.node.name, f"hast {event} {' '.join((resource.conf.name, *words))}")
         if resource.conf.exec and self.running and not self.stopped:
             self.node.run_program(resource.conf.exec, [event, resource.conf.name, *words])
 
-    def worker_ended(self, resource: Resource, pid: int, role: Role, code: int) -> None:
+    def worker_ended(self, resource: RunningResource, pid: int, role: Role, code: int) -> None:
         """A worker exited by itself with an error."""
         text = f"[{resource.conf.name}] ({role}) Worker process exited ungracefully (pid={pid}, exitcode={code})."
-        self.log(Level.ERROR, text)
+        self.log(LogLevel.ERROR, text)
 
     def new_resuid(self) -> int:
         """A random number, from the pair's seed."""
@@ -237,7 +237,7 @@ class Daemon(ABC):
 
     # --- workers and their devices --------------------------------------------------------------------------------
 
-    def spawn_worker(self, resource: Resource, role: Role) -> Running:
+    def spawn_worker(self, resource: RunningResource, role: Role) -> RunningProcess:
         """Fork: the new process, not yet known to work."""
         assert self.process is not None
         return self.node.processes.spawn(
@@ -252,19 +252,19 @@ class Daemon(ABC):
         )
 
     @abstractmethod
-    def worker_signal(self, resource: Resource, number: int) -> None:
+    def worker_signal(self, resource: RunningResource, number: int) -> None:
         """A worker has got a signal."""
 
     @abstractmethod
-    def provider_created(self, resource: Resource, worker: Worker) -> None:
+    def provider_created(self, resource: RunningResource, worker: Worker) -> None:
         """The worker has asked ggate(4) for its provider (primary.c, init_ggate()): it says so, and GEOM tastes it."""
 
     @abstractmethod
-    def never_tasted(self, resource: Resource) -> None:
+    def never_tasted(self, resource: RunningResource) -> None:
         """Nobody answers GEOM's reads from a new provider: it gets no file, and whoever asks GEOM waits."""
 
     @abstractmethod
-    def device_created(self, resource: Resource) -> None:
+    def device_created(self, resource: RunningResource) -> None:
         """GEOM has tasted the provider: there is /dev/hast/NAME, if the one that was left is not there still."""
 
     @abstractmethod

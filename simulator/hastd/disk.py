@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from simulator.account.writes import Piece
+from simulator.account.writes import WritePiece
 from simulator.hastd.metadata import EXTENTSIZE, LOCALOFF, Metadata
 
 SECTORS = EXTENTSIZE // 512
@@ -74,12 +74,12 @@ class Disk:
     """It knows BIO_DELETE and BIO_FLUSH; otherwise each of them is answered with EOPNOTSUPP."""
     superblock: OnDisk | None = None
     """Of the file system, or the label of the pool, that was made on it last."""
-    extents: dict[int, set[Piece]] = field(default_factory=dict)
+    extents: dict[int, set[WritePiece]] = field(default_factory=dict)
     active: set[int] = field(default_factory=set)
     """The activemap on disk: extents that may differ from the peer's (activemap.c)."""
     half_synchronised: bool = False
     """A synchronisation of it has begun, and none has been completed since: nothing on it tells what it lacks."""
-    missed: dict[int, set[Piece]] = field(default_factory=dict)
+    missed: dict[int, set[WritePiece]] = field(default_factory=dict)
     """Extents of which a write failed here or was forgotten (`synchronisation._forget`), or bits have flipped, and that
     was not made good since: with the pieces that are not read from them. It is for the account alone."""
     flips: dict[int, int] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Disk:
         """What HAST offers of it, in bytes."""
         return self.size - LOCALOFF
 
-    def pieces(self) -> set[Piece]:
+    def pieces(self) -> set[WritePiece]:
         """Everything of any write that is on this disk."""
         return set().union(*self.extents.values())
 
@@ -101,7 +101,7 @@ class Disk:
         """Something was written to the extent, ever."""
         return extent in self.extents
 
-    def put(self, extent: int, pieces: set[Piece]) -> None:
+    def put(self, extent: int, pieces: set[WritePiece]) -> None:
         """Store pieces in an extent, beside what is there."""
         self.extents.setdefault(extent, set()).update(pieces)
         left = self.missed.get(extent, set()) - pieces
@@ -110,7 +110,7 @@ class Disk:
         else:
             self.missed.pop(extent, None)
 
-    def miss(self, extent: int, pieces: set[Piece]) -> None:
+    def miss(self, extent: int, pieces: set[WritePiece]) -> None:
         """A write of these pieces has failed: what was there before is there still."""
         lacks = pieces - self.extents.get(extent, set())
         self.missed.setdefault(extent, set()).update(lacks)
@@ -121,7 +121,7 @@ class Disk:
         self.missed.setdefault(extent, set()).update(self.extents.pop(extent, set()))
 
     @property
-    def flipped(self) -> set[Piece]:
+    def flipped(self) -> set[WritePiece]:
         """What is not read from it because bits have flipped there."""
         return set().union(*(self.missed.get(extent, set()) for extent in self.flips))
 
@@ -130,7 +130,7 @@ class Disk:
         """The extents that hold something else than what was written to them."""
         return self.missed.keys() | self.flips.keys()
 
-    def lacks(self, pieces: Iterable[Piece]) -> bool:
+    def lacks(self, pieces: Iterable[WritePiece]) -> bool:
         """Some of these pieces were written to it, and are not read from it."""
         return any(not lacking.isdisjoint(pieces) for lacking in self.missed.values())
 
@@ -142,7 +142,7 @@ class Disk:
             return True
         return self.extents.get(extent, set()) != other.extents.get(extent, set())
 
-    def copy_extent(self, source: Disk, extent: int) -> set[Piece]:
+    def copy_extent(self, source: Disk, extent: int) -> set[WritePiece]:
         """Make one extent equal to that of `source`; give back the pieces that this overwrote."""
         gone = self.extents.get(extent, set()) - source.extents.get(extent, set())
         self.extents[extent] = set(source.extents.get(extent, set()))

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulator.hastd.metadata import Role, Verdict, decide
+from simulator.hastd.metadata import HandshakeVerdict, Role, decide
 from simulator.hastd.secondary import EX_CONFIG, EX_NOINPUT, SecondaryWorker
-from simulator.host.log import Level
+from simulator.host.log import LogLevel
 from simulator.network.link import Traffic
 
 if TYPE_CHECKING:
-    from simulator.hastd.daemon import Daemon, Resource
+    from simulator.hastd.daemon import Daemon, RunningResource
     from simulator.hastd.primary import Primary
 
 
@@ -50,15 +50,15 @@ def _accept(hastd: Daemon, primary: Primary) -> Role | None:
     port = hastd.node.pair.random.randint(10000, 65000)
     _log_connection(hastd, source, port)
     if resource is None:
-        hastd.log(Level.ERROR, f"Unable to find resource {name}, requested by tcp://{source}:{port}.")
+        hastd.log(LogLevel.ERROR, f"Unable to find resource {name}, requested by tcp://{source}:{port}.")
         return None
     where = f"[{name}] ({resource.role})"
     if resource.conf.remote != f"tcp4://{source}:8457":
-        hastd.log(Level.ERROR, f"{where} Client tcp://{source}:{port} has no access to the resource.")
+        hastd.log(LogLevel.ERROR, f"{where} Client tcp://{source}:{port} has no access to the resource.")
         return None
     if resource.role is not Role.SECONDARY:
         wanted = f"We act as {resource.role} for the resource and not as secondary as requested by"
-        hastd.log(Level.ERROR, f"{where} {wanted} tcp://{source}:{port}.")
+        hastd.log(LogLevel.ERROR, f"{where} {wanted} tcp://{source}:{port}.")
         return resource.role
     if isinstance(resource.worker, SecondaryWorker):
         if resource.worker.stopped:
@@ -71,10 +71,10 @@ def _accept(hastd: Daemon, primary: Primary) -> Role | None:
 
 def _log_connection(hastd: Daemon, source: str, port: int) -> None:
     to = f"tcp://{hastd.node.layout.address}:8457"
-    hastd.log(Level.INFO, f"Connection from tcp://{source}:{port} to {to}.")
+    hastd.log(LogLevel.INFO, f"Connection from tcp://{source}:{port} to {to}.")
 
 
-def _start_secondary(hastd: Daemon, resource: Resource, primary: Primary) -> None:
+def _start_secondary(hastd: Daemon, resource: RunningResource, primary: Primary) -> None:
     """secondary.c, hastd_secondary() and init_remote()."""
     process = hastd.spawn_worker(resource, Role.SECONDARY)
     disk = hastd.node.disks.get(resource.conf.local)
@@ -90,12 +90,12 @@ def _start_secondary(hastd: Daemon, resource: Resource, primary: Primary) -> Non
     verdict = decide(ours, mine, virgin)
     if verdict.refused:
         hastd.node.processes.end(process)
-        if verdict is Verdict.SPLIT_BRAIN:
+        if verdict is HandshakeVerdict.SPLIT_BRAIN:
             hastd.event(resource, "split-brain")
             primary.hastd.event(primary.resource, "split-brain")
         hastd.worker_ended(resource, process.pid, Role.SECONDARY, EX_CONFIG)
         return
-    everything = verdict in (Verdict.FULL_SYNC, Verdict.SHOULD_NEVER_HAPPEN)
+    everything = verdict in (HandshakeVerdict.FULL_SYNC, HandshakeVerdict.SHOULD_NEVER_HAPPEN)
     dirty = set(range(ours.extents)) if everything else set(disk.active)
     if mine.resuid == 0:
         disk.metadata = replace(mine, resuid=ours.resuid, localcnt=0, remotecnt=0, prevrole=Role.SECONDARY)
@@ -103,4 +103,4 @@ def _start_secondary(hastd: Daemon, resource: Resource, primary: Primary) -> Non
     worker = SecondaryWorker(hastd, resource, process, primary)
     resource.worker = worker
     hastd.event(resource, "connect")
-    primary.connect_to(worker, dirty, verdict is Verdict.FROM_SECONDARY)
+    primary.connect_to(worker, dirty, verdict is HandshakeVerdict.FROM_SECONDARY)

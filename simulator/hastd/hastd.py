@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from simulator.account.writes import Cause
-from simulator.hastd.daemon import CONF, Resource
+from simulator.account.writes import LossCause
+from simulator.hastd.daemon import CONF, RunningResource
 from simulator.hastd.reloading import reload
 from simulator.hastd.roles import Roles
 from simulator.host.files import File
-from simulator.host.log import Level
+from simulator.host.log import LogLevel
 from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM
 
 PIDFILE = "/var/run/hastd.pid"
@@ -23,13 +23,13 @@ class Hastd(Roles):
         self.process = self.node.processes.spawn(
             "/sbin/hastd", "hastd", self.clock.now, on_signal=self._on_signal, pid=pid
         )
-        self.resources = {name: Resource(conf) for name, conf in self.conf.resources.items()}
+        self.resources = {name: RunningResource(conf) for name, conf in self.conf.resources.items()}
         self.node.kernel.load("geom_gate")
         self.node.files.write(PIDFILE, str(self.process.pid), self.clock.now, mode="rw-------")
         self.node.files.place("/var/run/hastctl", File(kind="s", mode="rwxr-xr-x", changed=self.clock.now))
-        self.log(Level.INFO, "Started successfully, running protocol version 2.")
+        self.log(LogLevel.INFO, "Started successfully, running protocol version 2.")
         for address in self.conf.listen:
-            self.log(Level.INFO, f"Listening on address {address}.")
+            self.log(LogLevel.INFO, f"Listening on address {address}.")
 
     def _on_signal(self, number: int) -> None:
         if number == SIGHUP:
@@ -38,7 +38,7 @@ class Hastd(Roles):
         elif number in (SIGTERM, SIGINT):
             self.terminate()
         elif number == SIGKILL:
-            self.die(Cause.UFS_DELAY)
+            self.die(LossCause.UFS_DELAY)
         elif number == SIGCONT:
             self.node.pair.retransmit()
 
@@ -55,13 +55,13 @@ class Hastd(Roles):
         if self.reading is not None and not self.reading.done:
             self.reading.then(self.terminate)
             return
-        self.log(Level.INFO, "Termination signal received, exiting.")
+        self.log(LogLevel.INFO, "Termination signal received, exiting.")
         for name, resource in self.resources.items():
             if resource.worker is not None:
                 pid, role = resource.worker.process.pid, resource.role
                 text = f"Terminating worker process (resource={name}, role={role}, pid={pid})."
-                self.log(Level.INFO, text)
-        self.die(Cause.STEPS)
+                self.log(LogLevel.INFO, text)
+        self.die(LossCause.STEPS)
 
     def power_lost(self) -> None:
         """Nothing of it runs any more, and nothing that it had planned happens."""
@@ -70,7 +70,7 @@ class Hastd(Roles):
         self._control.emptied()
         self._port.emptied()
 
-    def die(self, cause: Cause) -> None:
+    def die(self, cause: LossCause) -> None:
         """The daemon is gone, and its workers and devices with it (freebsd-facts: device-goes-with-hastd)."""
         if self.process is None:
             return

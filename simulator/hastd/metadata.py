@@ -49,7 +49,7 @@ class Metadata:
         return -(-self.datasize // self.extentsize)
 
 
-class Verdict(Enum):
+class HandshakeVerdict(Enum):
     """What comes of a connection of a primary P to a secondary S."""
 
     FULL_SYNC = "full synchronisation from the primary"
@@ -64,27 +64,27 @@ class Verdict(Enum):
     @property
     def refused(self) -> bool:
         """No connection comes of it: the secondary's worker exits with 78 (EX_CONFIG)."""
-        return self in (Verdict.RESUID_MISMATCH, Verdict.SPLIT_BRAIN)
+        return self in (HandshakeVerdict.RESUID_MISMATCH, HandshakeVerdict.SPLIT_BRAIN)
 
 
-def decide(primary: Metadata, secondary: Metadata, virgin: bool = False) -> Verdict:
+def decide(primary: Metadata, secondary: Metadata, virgin: bool = False) -> HandshakeVerdict:
     """What a connection of `primary` to `secondary` leads to (secondary.c, init_remote()).
 
     `virgin`: nothing was ever written on the primary either.
     """
     if secondary.resuid == 0:
-        return Verdict.NOTHING if virgin else Verdict.FULL_SYNC
+        return HandshakeVerdict.NOTHING if virgin else HandshakeVerdict.FULL_SYNC
     if primary.resuid != secondary.resuid:
-        return Verdict.RESUID_MISMATCH
+        return HandshakeVerdict.RESUID_MISMATCH
     if secondary.localcnt > primary.remotecnt and secondary.remotecnt == primary.localcnt:
-        return Verdict.FROM_SECONDARY
+        return HandshakeVerdict.FROM_SECONDARY
     if secondary.localcnt == primary.remotecnt and secondary.remotecnt == primary.localcnt:
-        return Verdict.IN_SYNC
+        return HandshakeVerdict.IN_SYNC
     if secondary.localcnt == primary.remotecnt and secondary.remotecnt < primary.localcnt:
-        return Verdict.FROM_PRIMARY
+        return HandshakeVerdict.FROM_PRIMARY
     if secondary.localcnt > primary.remotecnt and primary.localcnt > secondary.remotecnt:
-        return Verdict.SPLIT_BRAIN
-    return Verdict.SHOULD_NEVER_HAPPEN
+        return HandshakeVerdict.SPLIT_BRAIN
+    return HandshakeVerdict.SHOULD_NEVER_HAPPEN
 
 
 def humanize(number: int) -> str:

@@ -16,9 +16,9 @@ from simulator.hastd.daemon import HastdHost, Worker, node_at, replicates_both_w
 from simulator.hastd.metadata import Role
 
 if TYPE_CHECKING:
-    from simulator.hastd.daemon import Daemon, Resource
+    from simulator.hastd.daemon import Daemon, RunningResource
     from simulator.hastd.secondary import SecondaryWorker
-    from simulator.host.processes import Running
+    from simulator.host.processes import RunningProcess
 
 
 class Primary(Worker):
@@ -26,7 +26,7 @@ class Primary(Worker):
 
     role = Role.PRIMARY
 
-    def __init__(self, hastd: Daemon, resource: Resource, process: Running) -> None:
+    def __init__(self, hastd: Daemon, resource: RunningResource, process: RunningProcess) -> None:
         super().__init__(hastd, resource, process)
         assert self.disk.metadata is not None, "checked by hastd before it forks"
         self.metadata = self.disk.metadata

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from simulator.clock import FOREVER, Completion, Process, Timer
+from simulator.clock import FOREVER, Completion, Coroutine, Timer
 from simulator.costs import ASYNC_LAG, IDLE_LOSS, KEEPALIVE, MEMSYNC_LAG, PEER_WAIT_STEP, SYN_AGAIN
 from simulator.hastd import bug_292322
 from simulator.hastd.component import Command, DeviceWrite, count, count_error, perform, read_fails
@@ -23,13 +23,13 @@ from simulator.hastd.secondary import EX_TEMPFAIL, SecondaryWorker
 from simulator.hastd.synchronisation import synchronise
 
 if TYPE_CHECKING:
-    from simulator.account.writes import Piece
+    from simulator.account.writes import WritePiece
     from simulator.clock import Steps
-    from simulator.hastd.daemon import Daemon, Resource
-    from simulator.host.processes import Running
+    from simulator.hastd.daemon import Daemon, RunningResource
+    from simulator.host.processes import RunningProcess
 
 
-class Request(NamedTuple):
+class ReplicationRequest(NamedTuple):
     """A request that the peer has not answered: what the own disk said to it, and who waits."""
 
     write: DeviceWrite
@@ -40,18 +40,18 @@ class Request(NamedTuple):
 class PrimaryWorker(Primary):
     """`hastd: NAME (primary)`: serves the device, replicates, and remembers what the peer misses."""
 
-    def __init__(self, hastd: Daemon, resource: Resource, process: Running) -> None:
+    def __init__(self, hastd: Daemon, resource: RunningResource, process: RunningProcess) -> None:
         super().__init__(hastd, resource, process)
         self._waiting: list[Callable[[], None]] = []
         """Writes that began while the worker was stopped or not yet started."""
-        self._sent: dict[int, Request] = {}
+        self._sent: dict[int, ReplicationRequest] = {}
         """By id(): what was sent and is not answered yet (hio_recv_list), for memsync not finally."""
-        self._unanswered: list[Request] = []
+        self._unanswered: list[ReplicationRequest] = []
         """Those of them for whose answer `timeout` runs."""
         self._silence: Timer | None = None
         """When TCP gives up keepalives that nobody acknowledges."""
         self._reset_seen = False
-        self._sync: Process[None] | None = None
+        self._sync: Coroutine[None] | None = None
         self._guard = hastd.clock.start(self._guarding())
 
     @property
@@ -243,7 +243,7 @@ class PrimaryWorker(Primary):
         if changes and self.metadata.resuid == 0:
             self.update(resuid=self.hastd.new_resuid(), localcnt=1)
         count(self.statistics, write.command)
-        request = Request(write, perform(self.hastd.node, self.disk, write), outcome)
+        request = ReplicationRequest(write, perform(self.hastd.node, self.disk, write), outcome)
         if changes and self.disk.touch(write.extent, self.metadata.keepdirty):
             self.statistics.activemap_updates += 1
         self.settle_map()
@@ -257,7 +257,7 @@ class PrimaryWorker(Primary):
             self.dirty.add(write.extent)
         self._complete(request, there=False)
 
-    def _complete(self, request: Request, there: bool) -> None:
+    def _complete(self, request: ReplicationRequest, there: bool) -> None:
         """Both sides have answered, or there is one only (ggate_send_thread()): one that succeeded is enough. Errors
         of the own disk are counted; those of the other one are the other one's."""
         good = request.good or there
@@ -272,7 +272,7 @@ class PrimaryWorker(Primary):
         here, there = self.hastd.node, secondary.hastd.node
         return not secondary.alive and replicates_both_ways(here, there)
 
-    def _replicate(self, secondary: SecondaryWorker, request: Request) -> None:
+    def _replicate(self, secondary: SecondaryWorker, request: ReplicationRequest) -> None:
         """An asynchronous write is good as soon as it is on the own disk; where that fails, when the peer has it."""
         write, changes = request.write, request.write.command is Command.WRITE
         if changes:
@@ -284,7 +284,7 @@ class PrimaryWorker(Primary):
         else:
             self._send(secondary, request)
 
-    def _answered(self, request: Request, there: bool) -> None:
+    def _answered(self, request: ReplicationRequest, there: bool) -> None:
         self._sent.pop(id(request), None)
         if request.write.command is Command.WRITE:
             self._underway_no_more(request.write.extent)
@@ -297,7 +297,7 @@ class PrimaryWorker(Primary):
         else:
             self.inflight.pop(extent, None)
 
-    def _send(self, secondary: SecondaryWorker, request: Request) -> None:
+    def _send(self, secondary: SecondaryWorker, request: ReplicationRequest) -> None:
         """Send to the peer; the answer comes at once, or never, and then `timeout` ends the connection."""
         if not self.alive or self.secondary is not secondary:
             return
@@ -316,12 +316,12 @@ class PrimaryWorker(Primary):
         else:
             self._waits(request)
 
-    def _waits(self, request: Request) -> None:
+    def _waits(self, request: ReplicationRequest) -> None:
         self._unanswered.append(request)
         if len(self._unanswered) == 1:
             self.no_answer()
 
-    def _in_memory(self, secondary: SecondaryWorker, request: Request) -> None:
+    def _in_memory(self, secondary: SecondaryWorker, request: ReplicationRequest) -> None:
         """memsync: good as soon as the peer has it in memory; it counts as dirty until it is on the peer's disk. The
         client is told so also where the own disk has failed (local_send_thread() calls write_complete() whatever its
         own result was, when it is the second to come), and then again where the peer's disk fails too."""
@@ -359,11 +359,11 @@ class PrimaryWorker(Primary):
         self.statistics.read_errors += 1
         return self.secondary is None or self.secondary.reads_fail(extent)
 
-    def read(self) -> set[Piece]:
+    def read(self) -> set[WritePiece]:
         """All that is read from the device: of the own disk, and what that cannot read of the peer's."""
         if not self.disk.failing:
             return self.disk.pieces()
-        found: set[Piece] = set()
+        found: set[WritePiece] = set()
         for extent, pieces in self.disk.extents.items():
             if self.disk.read_error(extent) is None:
                 found |= pieces

@@ -11,18 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.clock import Completion, Steps
 from simulator.costs import WORKER_RESTART
 from simulator.hastd import bug_292322
 from simulator.hastd.component import DeviceWrite
-from simulator.hastd.daemon import Daemon, HastdHost, Resource, Worker, replicates_both_ways
+from simulator.hastd.daemon import Daemon, HastdHost, RunningResource, Worker, replicates_both_ways
 from simulator.hastd.left_device import LeftDevice
 from simulator.hastd.metadata import Metadata, Role
 from simulator.hastd.replication import PrimaryWorker
 from simulator.hastd.secondary import EX_NOINPUT
 from simulator.host.files import File
-from simulator.host.log import Level
+from simulator.host.log import LogLevel
 from simulator.host.processes import SIGCONT, SIGINT, SIGKILL, SIGTERM
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class DeviceEvents:
     appears: Callable[[str], None]
     goes: Callable[[str], None]
     """It is about to go: what lies on it in GEOM goes first."""
-    gone: Callable[[str, Cause], None]
+    gone: Callable[[str, LossCause], None]
     """It is gone, and whose doing it is if something is lost by it."""
-    cause: Callable[[Primary | None, bool], Cause]
+    cause: Callable[[Primary | None, bool], LossCause]
     """Whose doing it is that a device goes by an order. Told the worker, and whether its peer answers it."""
 
 
@@ -57,11 +57,11 @@ class Roles(Daemon):
 
     def add_resource(self, conf: ResourceConf) -> None:
         """A resource begins in role init."""
-        self.resources[conf.name] = Resource(conf)
+        self.resources[conf.name] = RunningResource(conf)
 
     # --- roles ----------------------------------------------------------------------------------------------------
 
-    def set_role(self, resource: Resource, role: Role) -> Steps[None]:
+    def set_role(self, resource: RunningResource, role: Role) -> Steps[None]:
         """`hastctl role`: does nothing when the role is that already."""
         if resource.role is role:
             return
@@ -75,7 +75,7 @@ class Roles(Daemon):
         if self.running and resource.role is not role:
             self.change(resource, role)
 
-    def _bury(self, resource: Resource, role: Role) -> Steps[None]:
+    def _bury(self, resource: RunningResource, role: Role) -> Steps[None]:
         """Another role for a worker that no SIGTERM ends (`bug_292322.py`): hastd waits for it, whoever asked and
         whether he still does."""
         worker, process = resource.worker, self.process
@@ -86,17 +86,17 @@ class Roles(Daemon):
             self.change(resource, role)
         self.awaited = None
 
-    def change(self, resource: Resource, role: Role) -> None:
+    def change(self, resource: RunningResource, role: Role) -> None:
         """End what the old role had, and begin the new one."""
         old, name = resource.role, resource.conf.name
-        self.log(Level.INFO, f"[{name}] ({old}) Role changed to {role}.")
-        self.end_worker(resource, Cause.STEPS)
+        self.log(LogLevel.INFO, f"[{name}] ({old}) Role changed to {role}.")
+        self.end_worker(resource, LossCause.STEPS)
         resource.role = role
         self.event(resource, "role", name_of(old), name_of(role))
         if role is Role.PRIMARY:
             self._start_primary(resource)
 
-    def _start_primary(self, resource: Resource) -> None:
+    def _start_primary(self, resource: RunningResource) -> None:
         name, path = resource.conf.name, resource.conf.local
         process = self.spawn_worker(resource, Role.PRIMARY)
         disk = self.node.disks.get(path)
@@ -106,10 +106,10 @@ class Roles(Daemon):
         elif disk.metadata is None:
             trouble = f"Unable to read metadata from {path}: No such file or directory."
         if trouble:
-            self.log(Level.ERROR, f"[{name}] (primary) {trouble}", process.pid)
+            self.log(LogLevel.ERROR, f"[{name}] (primary) {trouble}", process.pid)
             self.node.processes.end(process)
             self.worker_ended(resource, process.pid, Role.PRIMARY, EX_NOINPUT)
-            self.log(Level.INFO, f"[{name}] (primary) Changing resource role back to init.")
+            self.log(LogLevel.INFO, f"[{name}] (primary) Changing resource role back to init.")
             resource.role = Role.INIT
             return
         worker = PrimaryWorker(self, resource, process)
@@ -119,9 +119,9 @@ class Roles(Daemon):
             worker.reads_directly = left.reads_directly
             for write, outcome in left.waiting:
                 worker.write(write, outcome)
-            self.log(Level.INFO, f"[{name}] (primary) Device hast/{name} recovered.", process.pid)
+            self.log(LogLevel.INFO, f"[{name}] (primary) Device hast/{name} recovered.", process.pid)
 
-    def worker_signal(self, resource: Resource, number: int) -> None:
+    def worker_signal(self, resource: RunningResource, number: int) -> None:
         worker = resource.worker
         if worker is None:
             return
@@ -136,25 +136,25 @@ class Roles(Daemon):
             worker.end()
             if self.awaited is worker:  # reaped by waitpid(2), which is all that becomes of it (control.c)
                 return
-            self.log(Level.ERROR, f"[{name}] ({role}) Worker process killed (pid={pid}, signal={number}).")
+            self.log(LogLevel.ERROR, f"[{name}] ({role}) Worker process killed (pid={pid}, signal={number}).")
             if role is Role.PRIMARY:
                 self.clock.after(WORKER_RESTART, lambda: self._restart_primary(resource))
 
-    def _restart_primary(self, resource: Resource) -> None:
+    def _restart_primary(self, resource: RunningResource) -> None:
         """A primary worker ended by a signal comes back after a second, and the mount survives (freebsd-facts:
         killed-worker-comes-back)."""
         if self.running and resource.role is Role.PRIMARY and resource.worker is None:
-            self.log(Level.INFO, f"[{resource.conf.name}] (primary) Restarting worker process.")
+            self.log(LogLevel.INFO, f"[{resource.conf.name}] (primary) Restarting worker process.")
             self._start_primary(resource)
 
-    def end_worker(self, resource: Resource, cause: Cause) -> None:
+    def end_worker(self, resource: RunningResource, cause: LossCause) -> None:
         """End a worker and what hangs on it: the device, and the file system that is mounted on it (freebsd-facts:
         ufs-unmounts-itself). All of it stays
         where the worker was killed, and hastd waited for just that, or is killed before it has started another one."""
-        was_killed = resource.worker is None and (self.awaited is not None or cause is Cause.UFS_DELAY)
+        was_killed = resource.worker is None and (self.awaited is not None or cause is LossCause.UFS_DELAY)
         worker, resource.worker = resource.worker, None
         primary = worker if worker is not None and is_primary(worker) else None
-        if cause is Cause.STEPS:  # also for one that was killed, and is not back yet
+        if cause is LossCause.STEPS:  # also for one that was killed, and is not back yet
             linked = primary is not None and primary.connected and self._peer_answers(primary)
             cause = self.devices.cause(primary, linked)
         if primary is not None and primary.told_to_end_at < math.inf:
@@ -167,7 +167,7 @@ class Roles(Daemon):
                 return
             self.destroy_device(resource.conf.name, cause)
 
-    def destroy_device(self, name: str, cause: Cause) -> None:
+    def destroy_device(self, name: str, cause: LossCause) -> None:
         """The device goes, with what lies on it (g_gate_destroy(), by force)."""
         files = self.node.files
         left = self.node.left.pop(name, None)
@@ -183,7 +183,7 @@ class Roles(Daemon):
         there = worker.secondary.hastd.node if worker.secondary is not None else None
         return there is not None and there.hastd.running and replicates_both_ways(self.node, there)
 
-    def device_created(self, resource: Resource) -> None:
+    def device_created(self, resource: RunningResource) -> None:
         """GEOM has tasted the provider: there is /dev/hast/NAME, if the one that was left is not there still."""
         path = f"/dev/hast/{resource.conf.name}"
         if not self.node.files.exists(path):
@@ -193,13 +193,13 @@ class Roles(Daemon):
             self.node.tasting.discard(resource.conf.name)
             self.devices.appears(resource.conf.name)
 
-    def provider_created(self, resource: Resource, worker: Worker) -> None:
+    def provider_created(self, resource: RunningResource, worker: Worker) -> None:
         """The worker has asked ggate(4) for its provider (primary.c, init_ggate()): it says so, and GEOM tastes it."""
         name = resource.conf.name
         if not self.node.files.exists(f"/dev/hast/{name}"):
-            self.log(Level.INFO, f"[{name}] (primary) Device hast/{name} created.", worker.process.pid)
+            self.log(LogLevel.INFO, f"[{name}] (primary) Device hast/{name} created.", worker.process.pid)
 
-    def never_tasted(self, resource: Resource) -> None:
+    def never_tasted(self, resource: RunningResource) -> None:
         """Nobody answers GEOM's reads from a new provider: it gets no file, and whoever asks GEOM waits."""
         if not self.node.files.exists(f"/dev/hast/{resource.conf.name}"):
             self.node.tasting.add(resource.conf.name)

@@ -13,7 +13,7 @@ from simulator.clock import Steps
 from simulator.hastd.hastconf import HastConf, ResourceConf
 from simulator.hastd.metadata import Role
 from simulator.host.files import File
-from simulator.host.processes import SIGKILL, SIGTERM, Running
+from simulator.host.processes import SIGKILL, SIGTERM, RunningProcess
 
 if TYPE_CHECKING:
     from simulator.hastd.daemon import HastdHost
@@ -29,8 +29,8 @@ class ScratchHastd:
 
     def __init__(self, node: HastdHost) -> None:
         self.node = node
-        self.process: Running | None = None
-        self.worker: Running | None = None
+        self.process: RunningProcess | None = None
+        self.worker: RunningProcess | None = None
         self.role = Role.INIT
         self.resource: ResourceConf | None = None
         self.pidfile = ""
@@ -90,7 +90,7 @@ class ScratchHastd:
         worker = self.worker
         self.node.clock.after(UNANSWERED, lambda: self._serve(resource, worker))
 
-    def _serve(self, resource: ResourceConf, worker: Running) -> None:
+    def _serve(self, resource: ResourceConf, worker: RunningProcess) -> None:
         if self.worker is not worker or resource.name in self.node.trouble.absent_devices:
             return
         self.node.tasting.discard(resource.name)

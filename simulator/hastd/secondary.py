@@ -11,8 +11,8 @@ from simulator.hastd.daemon import Worker
 from simulator.hastd.metadata import Role
 
 if TYPE_CHECKING:
-    from simulator.hastd.daemon import Daemon, Resource
-    from simulator.host.processes import Running
+    from simulator.hastd.daemon import Daemon, RunningResource
+    from simulator.host.processes import RunningProcess
 
 EX_NOINPUT, EX_TEMPFAIL, EX_CONFIG = 66, 75, 78
 """sysexits(3): no metadata, lost connection, split-brain or resuid mismatch."""
@@ -23,7 +23,7 @@ class SecondaryWorker(Worker):
 
     role = Role.SECONDARY
 
-    def __init__(self, hastd: Daemon, resource: Resource, process: Running, primary: Worker) -> None:
+    def __init__(self, hastd: Daemon, resource: RunningResource, process: RunningProcess, primary: Worker) -> None:
         super().__init__(hastd, resource, process)
         self.primary = primary
         self._map_cleared = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.hastd.component import read_fails, write_fails
 from simulator.hastd.daemon import replicates_both_ways
 
@@ -80,7 +80,7 @@ def _copy(primary: Primary, secondary: SecondaryWorker, extent: int, from_second
         target.disk.miss(extent, source.disk.extents.get(extent, set()))
         return
     gone = target.disk.copy_extent(source.disk, extent)
-    target.hastd.node.discard(target.disk, gone, Cause.OVERWRITTEN)
+    target.hastd.node.discard(target.disk, gone, LossCause.OVERWRITTEN)
 
 
 def _working(primary: Primary, secondary: SecondaryWorker) -> bool:

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.host.devd_rules import Configuration, Unparsable
+from simulator.host.devd_rules import DevdConfiguration, Unparsable
 from simulator.host.host import Host
 from simulator.host.log import MESSAGES
-from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, Running
+from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, RunningProcess
 
 if TYPE_CHECKING:
     from simulator.clock import Completion
@@ -29,16 +29,16 @@ ENDS = (SIGHUP, SIGINT, SIGTERM)
 """What ends it; it never reads its files again (devd.cc gensighand())."""
 
 
-class Refuses(OSError):
+class DevdRefusal(OSError):
     """devd does not start with the files it has; the text is what it says."""
 
 
 def main_file(command: str) -> str:
-    """The file that a devd with this command line reads. Raises Refuses."""
+    """The file that a devd with this command line reads. Raises DevdRefusal."""
     try:
         options, _ = getopt.getopt(command.split()[1:], OPTIONS)
     except getopt.GetoptError as error:
-        raise Refuses(f"devd: {error}") from None
+        raise DevdRefusal(f"devd: {error}") from None
     return dict(options).get("-f", MAIN_FILE)
 
 
@@ -59,7 +59,7 @@ class Devd:
 
     def __init__(self, node: DevdHost) -> None:
         self.node = node
-        self.process: Running | None = None
+        self.process: RunningProcess | None = None
         self.queue: deque[str] = deque(maxlen=QUEUE)
         self.drop_next = 0
         """Events that get lost before devd sees them (a fault)."""
@@ -67,24 +67,24 @@ class Devd:
         """Readers of the event stream."""
         self._gone = 0
         """Readers that have gone since devd last wrote to them."""
-        self._configuration = Configuration()
+        self._configuration = DevdConfiguration()
         self._busy = False
         self._ending = False
         """The signal to end came while it was stopped."""
 
     def start(self, pid: int | None = None, title: str = "/sbin/devd") -> None:
-        """Read the rules and take what is queued. Raises Refuses."""
+        """Read the rules and take what is queued. Raises DevdRefusal."""
         self._configuration = self._read(main_file(title))
         self.process = self.node.processes.spawn(title, "devd", self.node.clock.now, on_signal=self._on_signal, pid=pid)
         self.node.files.write(PIDFILE, str(self.process.pid), self.node.clock.now, mode="rw-------")
         self.node.place_sockets(PIPES)
         self._pump()
 
-    def _read(self, file: str) -> Configuration:
+    def _read(self, file: str) -> DevdConfiguration:
         """config::parse(). The simulated directories are sorted."""
-        files, made = self.node.files, Configuration()
+        files, made = self.node.files, DevdConfiguration()
         if not files.exists(file):
-            raise Refuses(f"devd: Cannot open config file {file}: No such file or directory")
+            raise DevdRefusal(f"devd: Cannot open config file {file}: No such file or directory")
         try:
             made.read(files.read(file), file)
             for directory in tuple(made.directories):
@@ -92,7 +92,7 @@ class Devd:
                     if name.endswith(".conf"):
                         made.read(files.read(f"{directory}/{name}"), f"{directory}/{name}")
         except Unparsable as error:
-            raise Refuses(f"devd: Cannot parse {error}") from None
+            raise DevdRefusal(f"devd: Cannot parse {error}") from None
         return made
 
     def stop(self) -> None:
@@ -156,7 +156,7 @@ class Devd:
         if actions := self._configuration.actions(values):
             self._run(actions, self.process)
 
-    def _run(self, actions: list[str], daemon: Running | None) -> None:
+    def _run(self, actions: list[str], daemon: RunningProcess | None) -> None:
         """One after the other, as my_system() waits for each."""
         if actions and daemon is self.process:
             self._busy = True
@@ -164,7 +164,7 @@ class Devd:
         else:
             self._acted(daemon)
 
-    def _acted(self, daemon: Running | None) -> None:
+    def _acted(self, daemon: RunningProcess | None) -> None:
         if daemon is self.process:
             self._busy = False
             self._pump()

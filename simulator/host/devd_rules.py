@@ -31,7 +31,7 @@ class Unparsable(Exception):
 
 
 @dataclass(slots=True)
-class Rule:
+class DevdRule:
     """A `notify` section."""
 
     priority: int
@@ -48,13 +48,13 @@ class Rule:
         )
 
 
-class Configuration:
+class DevdConfiguration:
     """What devd knows once it has read its files, in their order."""
 
     def __init__(self) -> None:
         self.variables: dict[str, str] = {}
         self.directories: list[str] = []
-        self.rules: list[Rule] = []
+        self.rules: list[DevdRule] = []
 
     def read(self, text: str, file: str) -> None:
         """Add a file. Raises Unparsable."""
@@ -219,7 +219,7 @@ def _string(text: str) -> str:
 class _Parser:
     """parse.y."""
 
-    def __init__(self, configuration: Configuration, text: str, name: str) -> None:
+    def __init__(self, configuration: DevdConfiguration, text: str, name: str) -> None:
         self.configuration, self.name = configuration, name
         self.tokens = _tokens(text)
 
@@ -265,7 +265,7 @@ class _Parser:
 
     def rule(self, event: str) -> None:
         """`notify` is kept; of the others only the grammar matters here."""
-        rule = Rule(int(self.take("number")))
+        rule = DevdRule(int(self.take("number")))
         self.take("mark", "{")
         while ((token := next(self.tokens)).kind, token.text) != ("mark", "}"):
             if token.kind != "keyword" or token.text not in ("match", "media-type", "action", *SHORT):
@@ -283,7 +283,7 @@ class _Parser:
         if event == "notify" and (rule.matches or rule.actions or rule.impossible):
             self.configuration.rules.append(rule)
 
-    def match(self, rule: Rule, name: str, value: str) -> None:
+    def match(self, rule: DevdRule, name: str, value: str) -> None:
         """match::match(): the variables are those set so far."""
         inverted = value.startswith("!")
         known = self.configuration.variables

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import random
 
-    from simulator.account.writes import Ledger
+    from simulator.account.writes import WriteLedger
     from simulator.clock import Clock
-    from simulator.faults.trouble import Trouble
+    from simulator.faults.trouble import InjectedTrouble
     from simulator.host.files import FileTree
     from simulator.host.processes import ProcessTable
     from simulator.host.processor import Processor
     from simulator.layout import NodeLayout, PairLayout
-    from simulator.network.link import Link
+    from simulator.network.link import NetworkLink
     from simulator.release import Release
 
 
@@ -27,8 +27,8 @@ class HostPair(Protocol):
 
     layout: PairLayout
     random: random.Random
-    link: Link
-    ledger: Ledger
+    link: NetworkLink
+    ledger: WriteLedger
 
     def note(self, node: str, text: str) -> None:
         """Add to the story."""
@@ -53,7 +53,7 @@ class Host(Protocol):
     processor: Processor
     installed: Release
     """What is on its root file system; the kernel may be another one."""
-    trouble: Trouble
+    trouble: InjectedTrouble
 
     @property
     def pair(self) -> HostPair:

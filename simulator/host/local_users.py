@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from simulator.host.processes import SIGINT, SIGKILL, SIGTERM
 
 if TYPE_CHECKING:
-    from simulator.host.processes import Running
+    from simulator.host.processes import RunningProcess
     from simulator.storage.mounts import Mount
 
 TITLE, COMM = "sleep 1000", "sleep"
@@ -29,7 +29,7 @@ def begin_to_use(
     seconds: float | None = None,
     command: str = TITLE,
     user: str = "root",
-) -> Running:
+) -> RunningProcess:
     """A new process that uses the file system until a signal of `ended_by` comes, or so many seconds have passed; with
     a `command` and a `user` of one's own choice."""
     node = mount.node

@@ -9,7 +9,7 @@ MESSAGES = "/var/log/messages"
 DAEMON_LOG = "/var/log/daemon.log"
 
 
-class Level(Enum):
+class LogLevel(Enum):
     """Where a daemon's message goes: INFO to daemon.log only, ERROR to messages as well."""
 
     INFO = "info"

@@ -20,7 +20,7 @@ MAXCOMLEN = 19
 
 
 @dataclass(slots=True)
-class Running:
+class RunningProcess:
     """One process. `title` is what pgrep shows; ps adds `(comm)` to a title that the process set itself. `user` is the
     effective one, `login` the real one where that is another (a set-user-ID program); `jid` 0 is no jail."""
 
@@ -67,7 +67,7 @@ class ProcessTable:
     next_jid: int = 1
     reuses_pids: bool = False
     freed: list[int] = field(default_factory=list)
-    by_pid: dict[int, Running] = field(default_factory=dict)
+    by_pid: dict[int, RunningProcess] = field(default_factory=dict)
 
     def spawn(
         self,
@@ -84,11 +84,11 @@ class ProcessTable:
         kernel: bool = False,
         jid: int = 0,
         login: str = "",
-    ) -> Running:
+    ) -> RunningProcess:
         """A new process; a given `pid` is that of the recordings for what the boot starts."""
         number = self._new_pid() if pid is None else pid
         self.next_pid = max(self.next_pid, number) + 1
-        process = Running(
+        process = RunningProcess(
             number, ppid, title, comm[:MAXCOMLEN], now, user, own_title, False, on_signal, terminal, kernel, jid, login
         )
         self.by_pid[number] = process
@@ -103,7 +103,7 @@ class ProcessTable:
         self.next_jid += 1
         return self.next_jid - 1
 
-    def end(self, process: Running) -> None:
+    def end(self, process: RunningProcess) -> None:
         """It is gone from the table; its children are init's."""
         if self.by_pid.get(process.pid) is process:
             del self.by_pid[process.pid]
@@ -116,7 +116,7 @@ class ProcessTable:
         """Short-lived processes use up pids without being seen."""
         self.next_pid += count
 
-    def signal(self, process: Running, number: int) -> None:
+    def signal(self, process: RunningProcess, number: int) -> None:
         """Deliver a signal: stopping and continuing are the table's, the rest is its owner's business."""
         if number == SIGSTOP:
             process.stopped = True
@@ -127,7 +127,7 @@ class ProcessTable:
         elif number in (SIGKILL, SIGTERM, SIGINT):
             self.end(process)
 
-    def named(self, comm: str) -> list[Running]:
+    def named(self, comm: str) -> list[RunningProcess]:
         """Those of the system by program name, and hastd's workers; lowest pid first."""
         return [
             process
@@ -135,7 +135,7 @@ class ProcessTable:
             if process.comm == comm and (process.of_the_system or process.user == "hast")
         ]
 
-    def listed(self) -> list[Running]:
+    def listed(self) -> list[RunningProcess]:
         """As ps lists them: those with a terminal last, each by pid."""
         return sorted(self.by_pid.values(), key=lambda process: (process.terminal, process.pid))
 

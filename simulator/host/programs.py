@@ -82,7 +82,7 @@ class PythonHook(Generic[AnyHost]):
         return outcome
 
 
-class Immediate(Generic[AnyHost]):
+class ImmediateProgram(Generic[AnyHost]):
     """A small program that takes no time."""
 
     def __init__(self, action: Callable[[AnyHost, list[str]], None]) -> None:
@@ -111,6 +111,6 @@ def hast_hook(node: HookHost, argv: list[str]) -> None:
 
 
 RECORDED: dict[str, Program[HookHost]] = {
-    "/usr/local/sbin/carp-log": Immediate(carp_log),
-    "/usr/local/sbin/hast-hook": Immediate(hast_hook),
+    "/usr/local/sbin/carp-log": ImmediateProgram(carp_log),
+    "/usr/local/sbin/hast-hook": ImmediateProgram(hast_hook),
 }

@@ -27,7 +27,7 @@ PHASE = 0.001
 (callout(9)). Two that ran at the same instant would become MASTER and BACKUP together for ever."""
 
 
-class State(Enum):
+class CarpState(Enum):
     """ifconfig(8), carp."""
 
     INIT = "INIT"
@@ -85,7 +85,7 @@ class Vhid:
         self.node, self.layout = node, layout
         self.advskew = advskew
         self.password = layout.password
-        self.state = State.INIT
+        self.state = CarpState.INIT
         self.deaf_until = 0.0
         """A boot with the flap: nothing is heard for the first seconds (freebsd-facts: master-first-at-boot)."""
         self.master_since = 0.0
@@ -102,13 +102,13 @@ class Vhid:
     def update(self) -> None:
         """Interface or net.inet.carp.allow changed: stop in INIT, or begin as BACKUP (carp_sc_state())."""
         usable = self.node.network.usable(self.layout.interface) and self.node.kernel.integer("net.inet.carp.allow")
-        if not usable and self.state is not State.INIT:
+        if not usable and self.state is not CarpState.INIT:
             self._demoted = True
-            self._change(State.INIT, "hardware interface down")
+            self._change(CarpState.INIT, "hardware interface down")
             self.node.network.demote(self.node.kernel.integer("net.inet.carp.ifdown_demotion_factor"), "interface down")
-        elif usable and self.state is State.INIT:
+        elif usable and self.state is CarpState.INIT:
             demoted, self._demoted = self._demoted, False
-            self._change(State.BACKUP, "initialization complete")
+            self._change(CarpState.BACKUP, "initialization complete")
             if demoted:
                 factor = self.node.kernel.integer("net.inet.carp.ifdown_demotion_factor")
                 self.node.network.demote(-factor, "interface up")
@@ -116,54 +116,54 @@ class Vhid:
     def begin(self) -> None:
         """The address was configured."""
         if self.node.network.usable(self.layout.interface) and self.node.kernel.integer("net.inet.carp.allow"):
-            self._change(State.BACKUP, "initialization complete")
+            self._change(CarpState.BACKUP, "initialization complete")
 
     def remove(self) -> None:
         """The alias was removed: INIT, without a demotion."""
-        if self.state is not State.INIT:
-            self._change(State.INIT, "hardware interface up")
+        if self.state is not CarpState.INIT:
+            self._change(CarpState.INIT, "hardware interface up")
         self._stop_timer()
 
     def power_lost(self) -> None:
         """Silence, without a change of state."""
         self._stop_timer()
 
-    def force(self, state: State) -> None:
+    def force(self, state: CarpState) -> None:
         """`ifconfig IFACE vhid N state …`; init does nothing (freebsd-facts: carp-events-by-cause)."""
-        if state is State.INIT or self.state is State.INIT or state is self.state:
+        if state is CarpState.INIT or self.state is CarpState.INIT or state is self.state:
             return
         self._change(state, "user requested via ifconfig")
 
     def announce(self) -> None:
         """A master tells its interval at once, after a demotion (carp_send_ad_all())."""
-        if self.state is State.MASTER:
+        if self.state is CarpState.MASTER:
             self._advertise()
 
     def hear(self, advertisement: Advertisement) -> None:
         """carp_proto_input_c()."""
         if advertisement.password != self.password or self.node.clock.now < self.deaf_until:
             return
-        if self.state is State.MASTER:
+        if self.state is CarpState.MASTER:
             if advertisement.interval <= self.interval:  # of two equal ones the first that hears the other gives way
-                self._change(State.BACKUP, "more frequent advertisement received")
-        elif self.state is State.BACKUP:
+                self._change(CarpState.BACKUP, "more frequent advertisement received")
+        elif self.state is CarpState.BACKUP:
             if self.node.kernel.integer("net.inet.carp.preempt") and self.interval < advertisement.interval:
-                self._change(State.MASTER, "preempting a slower master")
+                self._change(CarpState.MASTER, "preempting a slower master")
             elif 3 * self.layout.advbase < advertisement.interval:
-                self._change(State.MASTER, "master will time out")
+                self._change(CarpState.MASTER, "master will time out")
             else:
                 self._expect_master()
 
-    def _change(self, state: State, reason: str) -> None:
+    def _change(self, state: CarpState, reason: str) -> None:
         old, self.state = self.state, state
         name = f"{self.layout.vhid}@{self.layout.interface}"
         self.node.kernel_log(f"carp: {name}: {old.value} -> {state.value} ({reason})")
         self.node.devd.carp_event(name, state.value)
         self._stop_timer()
-        if state is State.MASTER:
+        if state is CarpState.MASTER:
             self.master_since = self.node.clock.now
             self._advertise()
-        elif state is State.BACKUP:
+        elif state is CarpState.BACKUP:
             self._expect_master()
 
     def _stop_timer(self) -> None:
@@ -174,7 +174,7 @@ class Vhid:
     def _expect_master(self) -> None:
         self._stop_timer()
         silence = 3 * self.layout.advbase + self.advskew / 256 + self.node.layout.number * PHASE
-        self._timer = self.node.clock.after(silence, lambda: self._change(State.MASTER, "master timed out"))
+        self._timer = self.node.clock.after(silence, lambda: self._change(CarpState.MASTER, "master timed out"))
 
     def _advertise(self) -> None:
         self._stop_timer()

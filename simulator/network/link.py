@@ -25,7 +25,7 @@ SERVICE_NETWORK = EVERYTHING - {Traffic.MANAGEMENT}
 """What goes over the link that carries replication, CARP and NFS."""
 
 
-class Link:
+class NetworkLink:
     """Which frames get lost, by sender, receiver and kind of traffic."""
 
     def __init__(self) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.host.kernel import CARP
-from simulator.network.carp import Advertisement, CarpHost, State, Vhid
+from simulator.network.carp import Advertisement, CarpHost, CarpState, Vhid
 from simulator.network.link import Traffic
 from simulator.network.routes import HostRoute
 
 if TYPE_CHECKING:
     from simulator.layout import VhidLayout
-    from simulator.release import Ifconfig
+    from simulator.release import IfconfigBehaviour
 
 LOWER_UP = 0x1000000
 MULTICAST = "peer 224.0.0.18 peer6 ff02::12"
@@ -113,7 +113,7 @@ class Network:
     def masters(self, address: str) -> Vhid | None:
         """The vhid in state MASTER that holds a service address here."""
         for vhid in self.vhids():
-            if vhid.layout.address == address and vhid.state is State.MASTER:
+            if vhid.layout.address == address and vhid.state is CarpState.MASTER:
                 return vhid
         return None
 
@@ -187,7 +187,7 @@ def reachable(one: NetworkHost, other: NetworkHost, traffic: Traffic) -> bool:
     return up and not rejected and one.pair.link.both_ways(one.name, other.name, traffic)
 
 
-def describe(interface: Interface, of: Ifconfig) -> str:
+def describe(interface: Interface, of: IfconfigBehaviour) -> str:
     """What `ifconfig IFACE` prints on a release."""
     vhids = interface.vhids
     names = ["UP"] * interface.up + ["BROADCAST"] + ["RUNNING"] * interface.up + ["PROMISC"] * bool(vhids)
@@ -217,7 +217,7 @@ def describe(interface: Interface, of: Ifconfig) -> str:
     return "\n".join(lines) + "\n"
 
 
-def describe_loopback(name: str, of: Ifconfig) -> str:
+def describe_loopback(name: str, of: IfconfigBehaviour) -> str:
     """What `ifconfig loN` prints: lo0 as recorded, a new one has no address and is down."""
     if name != "lo0":
         return NEW_LOOPBACK.format(name=name)

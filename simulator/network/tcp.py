@@ -44,7 +44,7 @@ class Arrival(Enum):
 class NfsPort(Protocol):
     """The port of nfsd on a node (`nfs.py`)."""
 
-    connections: list[Connection]
+    connections: list[TcpConnection]
 
     @property
     def listens(self) -> bool:
@@ -73,7 +73,7 @@ class TcpPair(HostPair, Protocol):
 
 
 @dataclass(eq=False, slots=True)
-class Connection:
+class TcpConnection:
     """One connection to nfsd: the service address, the client's address and port, and the node that accepted it."""
 
     service: str
@@ -99,7 +99,7 @@ class ClientSockets:
 
     def __init__(self, pair: TcpPair) -> None:
         self.pair = pair
-        self.open: list[Connection] = []
+        self.open: list[TcpConnection] = []
         self._port = FIRST_PORT
 
     def holder(self, service: str) -> TcpHost | None:
@@ -111,7 +111,7 @@ class ClientSockets:
                 found.append((vhid.master_since, node.name, node))
         return max(found)[2] if found else None
 
-    def connect(self, service: str) -> Connection | Arrival:
+    def connect(self, service: str) -> TcpConnection | Arrival:
         """One SYN: a connection, or what happened instead."""
         node = self.holder(service)
         if node is None:
@@ -119,12 +119,12 @@ class ClientSockets:
         if not node.nfs.listens:
             silent = node.kernel.integer(BLACKHOLE) >= SYN_ONLY
             return Arrival.SILENT if silent else Arrival.RESET
-        connection = Connection(service, self.pair.layout.client_address, self._new_port(), node)
+        connection = TcpConnection(service, self.pair.layout.client_address, self._new_port(), node)
         node.nfs.connections.append(connection)
         self.open.append(connection)
         return connection
 
-    def send(self, connection: Connection) -> Arrival:
+    def send(self, connection: TcpConnection) -> Arrival:
         """One segment of an established connection."""
         node = self.holder(connection.service)
         if node is None:
@@ -136,17 +136,17 @@ class ClientSockets:
         self._end(connection)
         return Arrival.RESET
 
-    def give_up(self, connection: Connection) -> None:
+    def give_up(self, connection: TcpConnection) -> None:
         """The client closes its end; the node, where it is reached, does too."""
         self._end(connection)
         if connection.known_there:
             connection.node.nfs.connections.remove(connection)
 
-    def hang_up(self, connection: Connection) -> None:
+    def hang_up(self, connection: TcpConnection) -> None:
         """The node closes its end: a FIN, repeated until it arrives or the node is gone."""
         self.pair.clock.start(self._hanging_up(connection, connection.node.nfs))
 
-    def _hanging_up(self, connection: Connection, boot: object) -> Steps[None]:
+    def _hanging_up(self, connection: TcpConnection, boot: object) -> Steps[None]:
         for pause in retransmissions():
             if connection.ended.done or connection.node.nfs is not boot:
                 return
@@ -177,7 +177,7 @@ class ClientSockets:
         port, self._port = self._port, self._port - 1 if self._port > LAST_PORT else FIRST_PORT
         return port
 
-    def _end(self, connection: Connection) -> None:
+    def _end(self, connection: TcpConnection) -> None:
         if connection in self.open:
             self.open.remove(connection)
         connection.ended.finish()

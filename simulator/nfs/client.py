@@ -14,8 +14,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from simulator.account.writes import Write
-from simulator.clock import FOREVER, Completion, Process, Steps, first_of
-from simulator.network.tcp import Arrival, Connection, retransmissions
+from simulator.clock import FOREVER, Completion, Coroutine, Steps, first_of
+from simulator.network.tcp import Arrival, TcpConnection, retransmissions
 from simulator.nfs import nfs_ports
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ LOOK_AGAIN = 0.25
 """Seconds between two looks of the simulation whether a stopped nfsd goes on; no figure of FreeBSD."""
 
 
-class Answer(Enum):
+class OperationResult(Enum):
     """What an operation got."""
 
     OK = "ok"
@@ -53,7 +53,7 @@ class Operation:
     file: str
     began: float
     ended: float
-    answer: Answer
+    answer: OperationResult
     write: Write | None
 
 
@@ -65,7 +65,7 @@ class Client:
         self.privileged = True
         """It calls from a port below 1024, as clients do by default (mount_nfs(8) resvport, nfs(5))."""
         self.operations: list[Operation] = []
-        self.connection: Connection | None = None
+        self.connection: TcpConnection | None = None
 
     def server(self) -> NfsHost | None:
         """The node that answers under the service address; with two masters the one that took it last."""
@@ -92,21 +92,23 @@ class Client:
 
     # --- one call ------------------------------------------------------------------------------------------------
 
-    def attempt(self, file: str, text: str, append: bool, until: float = FOREVER) -> Steps[tuple[Answer, Write | None]]:
+    def attempt(
+        self, file: str, text: str, append: bool, until: float = FOREVER
+    ) -> Steps[tuple[OperationResult, Write | None]]:
         """One try of a committed write; NONE where the connection ended, or the instant `until` has come."""
         sockets = self.pair.sockets
         connection = self.connection
         if connection is None or connection.ended.done:
             connection = self.connection = yield from self._connecting(until)
         if connection is None or not (yield from self._sending(connection, until)):
-            return Answer.NONE, None
-        answered: Completion[tuple[Answer, Write | None]] = Completion()
+            return OperationResult.NONE, None
+        answered: Completion[tuple[OperationResult, Write | None]] = Completion()
         self.pair.clock.start(self._handling(connection, file, text, append, answered))
         yield from self._waiting(CALL_TIMEOUT, until, answered, connection.ended)
         if answered.value is not None:
             return answered.value
         sockets.give_up(connection)
-        return Answer.NONE, None
+        return OperationResult.NONE, None
 
     def _waiting(self, seconds: float, until: float, *events: Completion[Any]) -> Steps[None]:
         """Until one of the events, so long at most, and no longer than the instant `until`."""
@@ -116,14 +118,14 @@ class Client:
         yield either
         timer.cancel()
 
-    def _connecting(self, until: float) -> Steps[Connection | None]:
+    def _connecting(self, until: float) -> Steps[TcpConnection | None]:
         """A new connection; None where there is none at the instant `until`."""
         clock, refused = self.pair.clock, 0
         while True:
-            arrival: Connection | Arrival = Arrival.SILENT
+            arrival: TcpConnection | Arrival = Arrival.SILENT
             for pause in SYN_RETRANSMISSIONS:
                 arrival = self.pair.sockets.connect(self.address)
-                if isinstance(arrival, Connection):
+                if isinstance(arrival, TcpConnection):
                     return arrival
                 if arrival is Arrival.RESET or clock.now >= until:
                     break
@@ -133,7 +135,7 @@ class Client:
             if clock.now >= until:
                 return None
 
-    def _sending(self, connection: Connection, until: float) -> Steps[bool]:
+    def _sending(self, connection: TcpConnection, until: float) -> Steps[bool]:
         """Send the call until it is acknowledged; False where the connection ended, or the instant `until` has come."""
         for pause in retransmissions():
             arrival = self.pair.sockets.send(connection)
@@ -149,11 +151,11 @@ class Client:
 
     def _handling(
         self,
-        connection: Connection,
+        connection: TcpConnection,
         file: str,
         text: str,
         append: bool,
-        answered: Completion[tuple[Answer, Write | None]],
+        answered: Completion[tuple[OperationResult, Write | None]],
     ) -> Steps[None]:
         """What nfsd does with a call that has arrived, up to the arrival of the answer."""
         if not (yield from self._nfsd_goes_on(connection)):
@@ -168,34 +170,36 @@ class Client:
             yield pause
         else:
             return
-        if answer is Answer.OK and write is not None:
+        if answer is OperationResult.OK and write is not None:
             self.pair.ledger.acknowledge(write, self.pair.clock.now)
         answered.finish((answer, write))
 
-    def _nfsd_goes_on(self, connection: Connection) -> Steps[bool]:
+    def _nfsd_goes_on(self, connection: TcpConnection) -> Steps[bool]:
         """Wait as long as nfsd is stopped; False where the connection is not known there any more."""
         while connection.known_there and not self.pair.nodes[connection.node.name].nfs.answers("nfsd"):
             yield LOOK_AGAIN
         return connection.known_there
 
-    def _performing(self, node: NfsHost, file: str, text: str, append: bool) -> Steps[tuple[Answer, Write | None]]:
+    def _performing(
+        self, node: NfsHost, file: str, text: str, append: bool
+    ) -> Steps[tuple[OperationResult, Write | None]]:
         """The write itself, by the file system that the client's handle means there."""
         if not self.privileged and node.kernel.integer(nfs_ports.SYSCTL):
-            return Answer.REFUSED, None
+            return OperationResult.REFUSED, None
         verdict = node.nfs.serves(self.resource)
         if verdict != "ok":
-            return (Answer.STALE if verdict == "stale" else Answer.EIO), None
+            return (OperationResult.STALE if verdict == "stale" else OperationResult.EIO), None
         mount = node.filesystems.mounts[self.pair.layout.resource(self.resource).mountpoint]
         try:
             write, written = mount.write(file, text, append=append, commit=True)
         except OSError as error:
-            return Answer(error.strerror), None
+            return OperationResult(error.strerror), None
         good = yield written
-        return (Answer.OK if good else Answer.EIO), write
+        return (OperationResult.OK if good else OperationResult.EIO), write
 
     # --- writing -------------------------------------------------------------------------------------------------
 
-    def write(self, file: str, text: str = "", *, append: bool = True, patience: float = 300.0) -> Process[Operation]:
+    def write(self, file: str, text: str = "", *, append: bool = True, patience: float = 300.0) -> Coroutine[Operation]:
         """Write, repeating while nothing answers, for `patience` seconds at most."""
         return self.pair.clock.start(self._writing(file, text or f"{file}\n", append, patience))
 
@@ -203,7 +207,7 @@ class Client:
         began = self.pair.clock.now
         while True:
             answer, write = yield from self.attempt(file, text, append, began + patience)
-            if answer is not Answer.NONE or self.pair.clock.now - began >= patience:
+            if answer is not OperationResult.NONE or self.pair.clock.now - began >= patience:
                 break
         operation = Operation(file, began, self.pair.clock.now, answer, write)
         self.operations.append(operation)

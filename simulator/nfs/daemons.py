@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.host.processes import Running
+    from simulator.host.processes import RunningProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Registration:
 
 
 @dataclass(slots=True)
-class Daemon:
+class NfsDaemon:
     """One of the five: what it registers with rpcbind, as (program, service, versions by netid order)."""
 
     name: str
@@ -38,20 +38,20 @@ class Daemon:
     netids: tuple[str, ...]
     by_version: bool
     """rpcinfo's order: versions outside and netids inside, or the other way round."""
-    process: Running | None = None
+    process: RunningProcess | None = None
     command: str = ""
     """The command line that it was started with last."""
 
 
-def daemons() -> dict[str, Daemon]:
+def daemons() -> dict[str, NfsDaemon]:
     """The five, not running, in the order of rc(8)."""
     usual = ("udp6", "tcp6", "udp", "tcp")
     return {
-        "rpcbind": Daemon("rpcbind", "/usr/sbin/rpcbind", "rpcbind", 100000, (4, 3, 2), (), False),
-        "statd": Daemon("status", "/usr/sbin/rpc.statd", "rpc.statd", 100024, (1,), usual, True),
-        "lockd": Daemon("nlockmgr", "/usr/sbin/rpc.lockd", "rpc.lockd", 100021, (0, 1, 3, 4), usual, True),
-        "mountd": Daemon("mountd", "/usr/sbin/mountd -r", "mountd", 100005, (1, 3), usual, False),
-        "nfsd": Daemon("nfs", "nfsd: master", "nfsd", 100003, (3,), ("udp", "udp6", "tcp", "tcp6"), False),
+        "rpcbind": NfsDaemon("rpcbind", "/usr/sbin/rpcbind", "rpcbind", 100000, (4, 3, 2), (), False),
+        "statd": NfsDaemon("status", "/usr/sbin/rpc.statd", "rpc.statd", 100024, (1,), usual, True),
+        "lockd": NfsDaemon("nlockmgr", "/usr/sbin/rpc.lockd", "rpc.lockd", 100021, (0, 1, 3, 4), usual, True),
+        "mountd": NfsDaemon("mountd", "/usr/sbin/mountd -r", "mountd", 100005, (1, 3), usual, False),
+        "nfsd": NfsDaemon("nfs", "nfsd: master", "nfsd", 100003, (3,), ("udp", "udp6", "tcp", "tcp6"), False),
     }
 
 

@@ -29,7 +29,7 @@ VIS = {b"s": b" ", b"t": b"\t"}
 """Escapes of strunvis(3) that stand for a character which a name of a directory may have."""
 
 
-class Bad(Exception):
+class RejectedLine(Exception):
     """mountd refuses the line. `option`: the one that it does not know."""
 
     def __init__(self, option: str = "") -> None:
@@ -71,7 +71,7 @@ def read(text: str) -> Iterator[ExportLine]:
         reader = _Line(joined)
         try:
             reader.read(words, complete)
-        except Bad as error:
+        except RejectedLine as error:
             reader.line.refused, reader.line.bad_option = True, error.option
             if not any(word.lstrip("\"'").startswith("/") for word in words):
                 continue
@@ -108,20 +108,20 @@ class _Line:
         self.network = self.mask = ""
 
     def read(self, words: list[str], complete: bool) -> None:
-        """All fields in order. Raises Bad."""
+        """All fields in order. Raises RejectedLine."""
         if not complete:
-            raise Bad
+            raise RejectedLine
         left, others = list(words), False
         while left:
             word = left.pop(0)
             if len(word.encode(errors="surrogateescape")) > LONGEST_FIELD:
-                raise Bad
+                raise RejectedLine
             if word.startswith("/"):
                 self._directory(word, others)
                 continue
             others = True
             if not self.line.paths:
-                raise Bad
+                raise RejectedLine
             if word.startswith("-"):
                 self._options(word[1:].split(","), left)
             else:
@@ -131,7 +131,7 @@ class _Line:
     def _directory(self, word: str, others: bool) -> None:
         unescaped = re.sub(r"\\.", "", word)
         if others or re.search(r"['\"\r]", unescaped) or _unvis(word) is None:
-            raise Bad
+            raise RejectedLine
         self.line.paths.append(word)
 
     def _options(self, options: list[str], left: list[str]) -> None:
@@ -143,13 +143,13 @@ class _Line:
             if name in MAPS or name in NETS or name == "sec":
                 if not given:
                     if number < len(options) or not left or left[0].startswith("-"):
-                        raise Bad
+                        raise RejectedLine
                     value = left.pop(0)
             elif name == "index":
                 if not given and (number < len(options) or not left or left[0].startswith("-")):
-                    raise Bad
+                    raise RejectedLine
             elif name not in WITHOUT_VALUE:
-                raise Bad(name)
+                raise RejectedLine(name)
             self._option(name, value)
 
     def _option(self, name: str, value: str) -> None:
@@ -159,33 +159,33 @@ class _Line:
         if name in MAPS or name == "webnfs":
             self.maps.add(MAPS.get(name, "all"))
         elif name == "sec" and not FLAVORS.issuperset(value.split(":")):
-            raise Bad
+            raise RejectedLine
         elif NETS.get(name) == "mask":
             if not PLAIN.fullmatch(value) or not _is_mask(value):
-                raise Bad
+                raise RejectedLine
             self.mask = value
         elif NETS.get(name) == "network":
             address, slash, length = value.partition("/")
             number = _number(address)
             bits = number.max_prefixlen if number is not None else 32
             if self.network or line.hosts or not PLAIN.fullmatch(address) or (slash and not _within(length, bits)):
-                raise Bad
+                raise RejectedLine
             self.network = value
 
     def _check(self) -> None:
-        """check_options() and the end of get_exportlist_one(). Raises Bad."""
+        """check_options() and the end of get_exportlist_one(). Raises RejectedLine."""
         line, (address, slash, _) = self.line, self.network.partition("/")
         if self.maps == {"root", "all"} or (line.alldirs and len(line.paths) > 1):
-            raise Bad
+            raise RejectedLine
         if self.mask and (slash or not self.network):
-            raise Bad
+            raise RejectedLine
         if self.network:
             if line.hosts or (":" in address and not slash and not self.mask):
-                raise Bad
+                raise RejectedLine
             line.network = self.network if slash else f"{address}/{self.mask or _class_of(_number(address))}"
         meant = next((at for at, host in enumerate(line.hosts) if host.startswith("#")), len(line.hosts))
         if line.hosts and not any(PLAIN.fullmatch(host) for host in line.hosts[:meant]):
-            raise Bad
+            raise RejectedLine
 
 
 def _within(length: str, bits: int) -> bool:

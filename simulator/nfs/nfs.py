@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from simulator.hastd.daemon import HastdPair
 from simulator.host.log import DAEMON_LOG, MESSAGES
-from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, Running
-from simulator.network.tcp import Connection, TcpHost, TcpPair
+from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1, RunningProcess
+from simulator.network.tcp import TcpConnection, TcpHost, TcpPair
 from simulator.nfs import exports_file, nfs_ports
-from simulator.nfs.daemons import RPCBIND, Daemon, Registration, daemons
+from simulator.nfs.daemons import RPCBIND, NfsDaemon, Registration, daemons
 from simulator.nfs.exports import Export, ExportsHost, read_exports, warnings
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ class Nfs:
     def __init__(self, node: NfsHost) -> None:
         self.node = node
         self.daemons = daemons()
-        self.server: Running | None = None
+        self.server: RunningProcess | None = None
         """`nfsd: server`, the child of the master."""
-        self.connections: list[Connection] = []
+        self.connections: list[TcpConnection] = []
         """nfsd's end of the clients' TCP connections."""
         self.registrations: list[Registration] = []
         self.ports: dict[tuple[str, str], str] = {}
@@ -194,7 +194,7 @@ class Nfs:
         elif (name == "mountd" and number == SIGHUP) or (name == "mountd" and number == SIGCONT and self._hangup_waits):
             self.mountd_hangup()
 
-    def _end_soon(self, daemon: Daemon, name: str) -> None:
+    def _end_soon(self, daemon: NfsDaemon, name: str) -> None:
         """A daemon takes its time to end; a stopped one ends when it is continued."""
         process = daemon.process
         if process is not None and process.stopped:
@@ -213,7 +213,7 @@ class Nfs:
         if number in (SIGKILL, SIGUSR1):
             self._server_ends()
 
-    def _later(self, daemon: Daemon, action: Callable[[], None]) -> None:
+    def _later(self, daemon: NfsDaemon, action: Callable[[], None]) -> None:
         """What a daemon does when it has already gone into the background (recorded: within a second)."""
         process = daemon.process
 
@@ -236,12 +236,12 @@ class Nfs:
         texts = [self.node.files.read(name) for name in self._exports_files() if self.node.files.exists(name)]
         return VERSION_4 in self.versions and any(re.search(r"(?m)^V4:", text) for text in texts)
 
-    def _serve_mounts(self, daemon: Daemon) -> None:
+    def _serve_mounts(self, daemon: NfsDaemon) -> None:
         if "-R" not in daemon.command.split():  # mountd(8): without the protocol MOUNT, for NFSv4 alone
             self._register(daemon, daemon.netids)
         self.load_exports(fresh=True)
 
-    def _listen(self, daemon: Daemon) -> None:
+    def _listen(self, daemon: NfsDaemon) -> None:
         ports = {netid: self.node.pair.random.randint(600, 1020) for netid in daemon.netids}
         if daemon.name in ("mountd", "status"):
             ports = dict.fromkeys(ports, next(iter(ports.values())))
@@ -249,7 +249,7 @@ class Nfs:
             ports = dict.fromkeys(ports, 2049)
         self.ports |= {(daemon.name, netid): str(port) for netid, port in ports.items()}
 
-    def _register(self, daemon: Daemon, netids: tuple[str, ...]) -> None:
+    def _register(self, daemon: NfsDaemon, netids: tuple[str, ...]) -> None:
         if not self.running("rpcbind"):
             return
         pairs = [(version, netid) for netid in netids for version in daemon.versions]

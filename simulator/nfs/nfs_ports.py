@@ -13,7 +13,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simulator.host.processes import Running
+    from simulator.host.processes import RunningProcess
     from simulator.network.network import NetworkHost
 
 SYSCTL = "vfs.nfsd.nfs_privport"
@@ -37,7 +37,7 @@ def mountd_starts(node: NetworkHost, command: str) -> None:
         node.kernel.set(SYSCTL, "0")
 
 
-def refuses(node: NetworkHost, mountd: Running | None, address: str, privileged: bool) -> str:
+def refuses(node: NetworkHost, mountd: RunningProcess | None, address: str, privileged: bool) -> str:
     """Which daemon of a node with this mountd refuses a mount and a look at it from such a port: `mountd`, `nfsd`, or
     none."""
     if privileged:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.clock import Completion, Steps, finished, first_of
 from simulator.hastd.hastconf import HastConfError
 from simulator.host.boot_messages import boot_messages
@@ -73,7 +73,7 @@ def shutting_down(node: Node) -> Steps[None]:
     scripts = node.clock.start(_rc_shutdown(node))
     yield first_of(scripts, node.clock.timeout(RC_SHUTDOWN))
     scripts.kill()
-    node.hastd.die(Cause.STEPS)
+    node.hastd.die(LossCause.STEPS)
 
 
 def _rc_shutdown(node: Node) -> Steps[None]:

@@ -21,7 +21,7 @@ FLAGS |= {"rpcbind": "rpcbind_flags", "statd": "rpc_statd_flags", "lockd": "rpc_
 PROGRAMS = {"statd": "/usr/sbin/rpc.statd", "lockd": "/usr/sbin/rpc.lockd"}
 
 
-class Prepared(NamedTuple):
+class PreparedScript(NamedTuple):
     """What a script starts, after its precmd has set what it sets."""
 
     command: str
@@ -48,10 +48,10 @@ class RcConf:
         return name == self._own or says_yes(self.text(name))
 
 
-def prepared(node: Node, script: str, own: str = "") -> Prepared:
+def prepared(node: Node, script: str, own: str = "") -> PreparedScript:
     """Do what the precmd of a script does. `own`: its variable, where that counts as YES."""
     if script not in FLAGS:
-        return Prepared("")
+        return PreparedScript("")
     conf = RcConf(node, script, own)
     flags = _words(conf.text(FLAGS[script]))
     program = conf.text(f"{script}_program") or PROGRAMS.get(script, f"/usr/sbin/{script}")
@@ -63,7 +63,7 @@ def prepared(node: Node, script: str, own: str = "") -> Prepared:
         flags, depends = _nfsd(node, conf, flags, says)
     elif script == "nfsuserd" and conf.yes("nfs_server_managegids"):
         flags = f"-manage-gids {flags}".strip()
-    return Prepared(f"{program} {flags}".strip(), tuple(says), depends)
+    return PreparedScript(f"{program} {flags}".strip(), tuple(says), depends)
 
 
 def _mountd(node: Node, conf: RcConf, flags: str, says: list[str]) -> tuple[str, tuple[str, ...]]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from simulator.clock import Steps
 from simulator.hastd.hastconf import HastConfError
 from simulator.hastd.metadata import Role
-from simulator.host.devd import Refuses
+from simulator.host.devd import DevdRefusal
 from simulator.host.log import MESSAGES
-from simulator.host.processes import SIGTERM, Running
+from simulator.host.processes import SIGTERM, RunningProcess
 from simulator.rc.base_packages import lacks_script
 from simulator.rc.rc_nfs import prepared
 from simulator.rc.variables import rc_variable, says_yes
@@ -81,7 +81,7 @@ def _local_enabled(node: Node, path: str) -> bool:
     return says_yes(rc_variable(node, name, f"{name}_enable"))
 
 
-def instances(node: Node, script: Script) -> list[Running]:
+def instances(node: Node, script: Script) -> list[RunningProcess]:
     """The daemons of the system that a script is for, in its service jail where it has one."""
     jail = node.service_jails.get(script.name)
     if jail is not None:
@@ -89,7 +89,7 @@ def instances(node: Node, script: Script) -> list[Running]:
     return [process for process in node.processes.named(script.comm) if process.user != "hast"]
 
 
-def processes_of(node: Node, script: Script) -> list[Running]:
+def processes_of(node: Node, script: Script) -> list[RunningProcess]:
     """What `service X status` finds: no workers of hastd, but nfsd's master and server.
 
     Without a pid file rc.subr(8) believes the first word of a command, whoever's it is (check_process(),
@@ -245,7 +245,7 @@ def _start(call: Call, script: Script, own: str, looks: bool = True) -> Steps[in
     except HastConfError as error:
         call.err(f"[ERROR] {error}\n")
         return 1
-    except Refuses as error:
+    except DevdRefusal as error:
         call.err(f"{error}\n/etc/rc.d/{script.name}: WARNING: failed to start {script.name}\n")
         return 1
     return 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 
-class Result(NamedTuple):
+class CommandResult(NamedTuple):
     """What a command line gave. 124: it was killed at its deadline, as by timeout(1)."""
 
     status: int

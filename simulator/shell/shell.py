@@ -12,7 +12,7 @@ from simulator.clock import FOREVER, Steps
 from simulator.rc.base_packages import lacks_program
 from simulator.shell.calls import COMMANDS, Call, Command, Environment
 from simulator.shell.output import Output
-from simulator.shell.shell_syntax import Chain, If, Loop, Pipeline, Simple, Subshell, Syntax, parse
+from simulator.shell.shell_syntax import CommandList, If, Loop, Pipeline, Simple, Subshell, Syntax, parse
 from simulator.shell.words import Segment, Word
 
 BUILT_IN = frozenset(
@@ -48,7 +48,7 @@ def execute(environment: Environment, line: str) -> Steps[int]:
 
 
 def _run(environment: Environment, syntax: Syntax) -> Steps[int]:
-    if isinstance(syntax, Chain):
+    if isinstance(syntax, CommandList):
         status = 0
         for operator, part in syntax.parts:
             if (operator == "&&" and status != 0) or (operator == "||" and status == 0):

@@ -62,13 +62,13 @@ class Pipeline:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class CommandList:
     """Pipelines and the operator before each: ; && ||"""
 
     parts: tuple[tuple[str, Syntax], ...]
 
 
-Syntax = Simple | Subshell | Loop | If | Pipeline | Chain
+Syntax = Simple | Subshell | Loop | If | Pipeline | CommandList
 
 
 class _Parser:
@@ -90,7 +90,7 @@ class _Parser:
         self.at += 1
         return token
 
-    def chain(self, ends: tuple[str, ...] = ()) -> Chain:
+    def chain(self, ends: tuple[str, ...] = ()) -> CommandList:
         parts: list[tuple[str, Syntax]] = []
         operator = ";"
         while (token := self.peek()) is not None and token != ")" and not any(self.keyword(end) for end in ends):
@@ -100,7 +100,7 @@ class _Parser:
                 continue
             parts.append((operator, self.pipeline()))
             operator = ";"
-        return Chain(tuple(parts))
+        return CommandList(tuple(parts))
 
     def pipeline(self) -> Syntax:
         parts = [self.command()]
@@ -152,7 +152,7 @@ class _Parser:
 
     def branches(self) -> If:
         branches: list[tuple[Syntax, Syntax]] = []
-        otherwise: Syntax = Chain(())
+        otherwise: Syntax = CommandList(())
         while self.keyword("if") or self.keyword("elif"):
             self.next()
             condition = self.chain(("then",))
@@ -178,7 +178,7 @@ class _Parser:
 
 
 @lru_cache(maxsize=4096)
-def parse(line: str) -> Chain:
+def parse(line: str) -> CommandList:
     """Read a whole command line, the same one only once: a campaign runs a few hundred different ones, each of them
     thousands of times. Raises ValueError with sh's words."""
     if "<<" in line:

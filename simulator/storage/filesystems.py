@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.clock import Completion, Steps
 from simulator.hastd.component import DeviceWrite
 from simulator.hastd.disk import Superblock
@@ -68,7 +68,7 @@ class FileSystems:
         self.mounts[mount.resource.mountpoint] = mount
         self._on_mount()
 
-    def device_gone(self, resource: str, cause: Cause) -> None:
+    def device_gone(self, resource: str, cause: LossCause) -> None:
         """The device of a resource went away."""
         for pool in list(self.pools.values()):
             if pool.resource.name == resource:
@@ -80,7 +80,7 @@ class FileSystems:
     def power_lost(self) -> None:
         """All buffers of the node are gone."""
         for mount in self.mounts.values():
-            mount.discard(Cause.UFS_DELAY)
+            mount.discard(LossCause.UFS_DELAY)
         self.mounts.clear()
         self.pools.clear()
         self.others.clear()

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
-from simulator.account.writes import Cause, Part, Piece, Write
+from simulator.account.writes import LossCause, Part, Write, WritePiece
 from simulator.clock import Completion, Steps, finished
 from simulator.hastd.component import DeviceWrite
 from simulator.hastd.daemon import HastdHost
@@ -21,7 +21,7 @@ from simulator.hastd.replication import PrimaryWorker
 from simulator.host.files import File
 
 if TYPE_CHECKING:
-    from simulator.host.processes import Running
+    from simulator.host.processes import RunningProcess
     from simulator.layout import ResourceLayout
 
 SUPERBLOCK_EXTENT, NAMES_EXTENT, FIRST_DATA_EXTENT = 0, 1, 2
@@ -84,9 +84,9 @@ class Mount(ABC):
         self.node, self.resource, self.disk = node, resource, disk
         self.exported = False
         self.full = False
-        self.users: list[Running] = []
+        self.users: list[RunningProcess] = []
         """Local processes that have something open on it (`local_users.py`)."""
-        self.buffered: dict[Piece, tuple[int, ...]] = {}
+        self.buffered: dict[WritePiece, tuple[int, ...]] = {}
         """Pieces that are not on the device yet, and the extents they belong to."""
         self.files: dict[str, StoredFile] = {}
         self._read_files()
@@ -150,14 +150,14 @@ class Mount(ABC):
         """What is found on the disk: files whose name is there, with the contents that are there."""
         on_disk = self._read_device()
         for write in self.node.pair.ledger.writes:
-            if write.resource != self.replicated or Piece(write.creation, Part.NAME) not in on_disk:
+            if write.resource != self.replicated or WritePiece(write.creation, Part.NAME) not in on_disk:
                 continue
             if write.creation in self.node.pair.ledger.removed:
                 continue
             file = self.files.setdefault(write.file, StoredFile(write.creation, changed=write.at))
             if file.creation != write.creation:
                 file = self.files[write.file] = StoredFile(write.creation, changed=write.at)
-            if Piece(write.number, Part.CONTENT) in on_disk:
+            if WritePiece(write.number, Part.CONTENT) in on_disk:
                 if not write.append:
                     file.writes.clear()
                     file.size = 0
@@ -165,7 +165,7 @@ class Mount(ABC):
                 file.size += write.size
                 file.changed = write.at
 
-    def _read_device(self) -> set[Piece]:
+    def _read_device(self) -> set[WritePiece]:
         """What is read, through HAST where it is mounted from there."""
         known = self.node.hastd.resources.get(self.resource.name)
         worker = known.worker if known is not None else None
@@ -257,7 +257,7 @@ class Mount(ABC):
         chosen = [
             piece for piece in self.buffered if names is None or piece.number in numbers or piece.part is Part.NAME
         ]
-        by_extent: dict[int, set[Piece]] = {}
+        by_extent: dict[int, set[WritePiece]] = {}
         for piece in chosen:
             for extent in self.buffered.pop(piece):
                 by_extent.setdefault(extent, set()).add(piece)
@@ -289,10 +289,10 @@ class Mount(ABC):
         """umount -f, while nobody serves the device."""
 
     @abstractmethod
-    def device_gone(self, cause: Cause) -> None:
+    def device_gone(self, cause: LossCause) -> None:
         """The device went away under the mount; `cause` is whose doing it is if something is lost by it."""
 
-    def discard(self, cause: Cause) -> None:
+    def discard(self, cause: LossCause) -> None:
         """What was in the buffers is gone."""
         pieces = set(self.buffered)
         self.node.discard(self.disk, pieces, cause)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simulator.account.writes import Cause, Piece, Write
+from simulator.account.writes import LossCause, Write, WritePiece
 from simulator.clock import Completion, Steps, finished
 from simulator.hastd.component import DeviceWrite
 from simulator.hastd.disk import Superblock
@@ -79,15 +79,15 @@ class UfsMount(Mount):
         kernel = self.node.kernel
         return max(kernel.number(f"kern.{name}delay") for name in ("file", "dir", "meta"))
 
-    def _buffer(self, piece: Piece, extents: tuple[int, ...], delay: float) -> None:
+    def _buffer(self, piece: WritePiece, extents: tuple[int, ...], delay: float) -> None:
         self.buffered[piece] = extents
         self.node.clock.after(delay, lambda: self._flush_piece(piece))
 
-    def _flush_piece(self, piece: Piece) -> None:
+    def _flush_piece(self, piece: WritePiece) -> None:
         if piece in self.buffered and self.attached:
             self._to_device({piece}, self.buffered.pop(piece))
 
-    def _to_device(self, pieces: set[Piece], extents: tuple[int, ...]) -> Completion[bool]:
+    def _to_device(self, pieces: set[WritePiece], extents: tuple[int, ...]) -> Completion[bool]:
         """One device write per extent; the completion is that of all of them."""
         writes = [DeviceWrite(extent, frozenset(pieces)) for extent in extents]
         return write_device(self.node, self.resource.name, self._journal() + writes)
@@ -127,7 +127,7 @@ class UfsMount(Mount):
             return False
         self.detach()
         if self.buffered:
-            self.discard(Cause.UFS_DELAY)
+            self.discard(LossCause.UFS_DELAY)
         return bool(good)
 
     def mark(self, clean: bool) -> Completion[bool]:
@@ -142,7 +142,7 @@ class UfsMount(Mount):
         yield from ()
         return True
 
-    def device_gone(self, cause: Cause) -> None:
+    def device_gone(self, cause: LossCause) -> None:
         """The kernel unmounts what was on the device (13 and later, 4)."""
         self.node.kernel_log(f"UFS: forcibly unmounting {self.source} from {self.resource.mountpoint}")
         self.discard(cause)

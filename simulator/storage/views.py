@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.clock import Completion, Steps, finished
 from simulator.hastd.component import DeviceWrite
 from simulator.hastd.disk import Disk, OnDisk, PoolLabel
@@ -90,7 +90,7 @@ class UfsView(UfsMount):
         """Nothing is lost by it."""
         return (yield from self.unmount())
 
-    def device_gone(self, cause: Cause) -> None:
+    def device_gone(self, cause: LossCause) -> None:
         """Its device is the disk itself, which no change of a role takes away."""
 
 

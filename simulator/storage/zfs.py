@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from simulator.account.writes import Cause, Write
+from simulator.account.writes import LossCause, Write
 from simulator.clock import FOREVER, Completion, Steps, Timer, finished
 from simulator.hastd.component import DeviceWrite
 from simulator.hastd.disk import Disk, PoolLabel
@@ -311,7 +311,7 @@ class ZfsMount(Mount):
         """Force ends no wait for a device."""
         return (yield from self.unmount())
 
-    def device_gone(self, cause: Cause) -> None:
+    def device_gone(self, cause: LossCause) -> None:
         """Nothing but the suspension of the pool: it stays mounted, and its buffers stay until the next boot."""
         self.pool.suspend()
 

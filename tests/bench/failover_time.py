@@ -39,7 +39,7 @@ from remediate.state.journal import NAME, JournalEntry
 from remediate.state.journal_reading import read
 from simulator.clock import Steps
 from simulator.costs import Costs
-from simulator.nfs.client import Answer, Client
+from simulator.nfs.client import Client, OperationResult
 from simulator.pair import Pair
 from tests.bench.by_hand import Floor, Marks, RecordedHook, stop_what_a_standby_has_stopped
 from tests.bench.recorded_runs import RUNS, Run
@@ -295,7 +295,7 @@ def _gap(pair: Pair, client: Client, began: float, new: str) -> tuple[float, flo
     """The last answer of the old node, and the first one of the new one."""
     ends = began + LONGEST
     while pair.clock.now < ends:
-        good = [each for each in client.operations if each.answer is Answer.OK and each.write]
+        good = [each for each in client.operations if each.answer is OperationResult.OK and each.write]
         for before, after in pairwise(good):
             assert after.write is not None
             if after.ended > began and after.write.node == new:

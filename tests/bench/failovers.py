@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 from simulator.account.accounting import places
-from simulator.account.writes import Fate
+from simulator.account.writes import WriteFate
 from simulator.layout import PairLayout
 from simulator.node import Node
 from simulator.pair import Pair
@@ -74,7 +74,7 @@ def failover(seed: int) -> tuple[str, int, int, float]:
     after = client.write_now("after")
     outage = after.ended - began
     known = places(pair, "home")
-    missing = sum(each.fate is not Fate.SERVED for each in known)
+    missing = sum(each.fate is not WriteFate.SERVED for each in known)
     return kind, len(known), missing, outage
 
 

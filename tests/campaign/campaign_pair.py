@@ -31,12 +31,12 @@ from remediate.state.journal_reading import read
 from remediate.state.store import Store
 from simulator.account.accounting import Places, disk_of, places
 from simulator.account.blame import LOOKED
-from simulator.account.writes import Cause, Fate
+from simulator.account.writes import LossCause, WriteFate
 from simulator.clock import Clock, Completion, Steps
 from simulator.hastd.replication import PrimaryWorker
 from simulator.host.documented_hook import documented_hook
 from simulator.host.kernel import Kernel
-from simulator.host.programs import Immediate, carp_log
+from simulator.host.programs import ImmediateProgram, carp_log
 from simulator.node import Node
 from simulator.pair import Pair
 from tests.campaign.intruder import Intruder
@@ -50,7 +50,7 @@ EVERY = 5.0
 """Seconds between two looks whether anybody serves."""
 WARM_UP = 35.0
 """Seconds that clients write before the first round: longer than UFS delays any name."""
-GIVEN_UP = (Cause.UFS_DELAY, Cause.REPLICATION, Cause.OVERWRITTEN, Cause.ONE_HISTORY, Cause.DAMAGE)
+GIVEN_UP = (LossCause.UFS_DELAY, LossCause.REPLICATION, LossCause.OVERWRITTEN, LossCause.ONE_HISTORY, LossCause.DAMAGE)
 """Whose doing a loss may be when more than a planned handover happens: the file system's delay, the replication's mode,
 a synchronisation that makes both copies the same after one of them was cut off, a role that was given up first, where
 the clean unmount would have made a split-brain, and a disk that failed a write, under a node that serves on because the
@@ -74,8 +74,8 @@ class Missing(NamedTuple):
     """An acknowledged write that clients do not see."""
 
     number: int
-    fate: Fate
-    cause: Cause
+    fate: WriteFate
+    cause: LossCause
 
 
 class CampaignPair:
@@ -88,7 +88,7 @@ class CampaignPair:
         self.clock = WatchedClock()
         self.pair = Pair(layout_of(self.config, seed), self.clock)
         for node in self.pair.nodes.values():
-            node.install(self.pair.layout.devd_hook, Immediate(carp_log))
+            node.install(self.pair.layout.devd_hook, ImmediateProgram(carp_log))
         self.pair.bring_up()
         self.clock.advance(SETTLE)
         self.by_hand: dict[str, Kernel] = {}
@@ -172,20 +172,20 @@ class CampaignPair:
             Missing(each.write.number, each.fate, self._cause(each))
             for resource in self.pair.layout.resources
             for each in places(self.pair, resource.name)
-            if each.fate is not Fate.SERVED
+            if each.fate is not WriteFate.SERVED
         }
 
-    def _cause(self, place: Places) -> Cause:
+    def _cause(self, place: Places) -> LossCause:
         """As the account has it, but for two cases. A delayed write that was underway when its device went is in no
         account; no disk fails here. And where the nodes had come together a moment before it was ordered to give up the
         role, the proof that it saves a split-brain was of the moment before."""
         known = self.pair.ledger.discarded.get(place.write.number)
-        if place.cause is Cause.DISK and known is None:
-            return Cause.UFS_DELAY
-        if place.cause is Cause.STEPS and known:
+        if place.cause is LossCause.DISK and known is None:
+            return LossCause.UFS_DELAY
+        if place.cause is LossCause.STEPS and known:
             ordered = self.pair.ledger.ordered.get((known.node, known.at), known.at)
-            return Cause.ONE_HISTORY if self._had_just_met(ordered) else Cause.STEPS
-        return place.cause or Cause.REPLICATION
+            return LossCause.ONE_HISTORY if self._had_just_met(ordered) else LossCause.STEPS
+        return place.cause or LossCause.REPLICATION
 
     def _had_just_met(self, at: float) -> bool:
         """Whether something had come back after the last look at the other node, or hastd had connected after the last

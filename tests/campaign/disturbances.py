@@ -13,7 +13,7 @@ from collections.abc import Callable
 from remediate.failover.converge import silent
 from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
-from simulator.dying import Fate
+from simulator.dying import KillPoint
 from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import inflict
 from simulator.node import Node
@@ -147,7 +147,11 @@ def _killed_worker(campaign: CampaignPair, node: Node, chance: random.Random) ->
     """kill -9 of the next convergence, at any of its steps."""
     if campaign.installed is not None:
         moment = chance.randrange(1, 60)
-        fates = (Fate(before_command=moment), Fate(during_command=moment), Fate(before_write=moment % 12 + 1))
+        fates = (
+            KillPoint(before_command=moment),
+            KillPoint(during_command=moment),
+            KillPoint(before_write=moment % 12 + 1),
+        )
         campaign.installed.fates[node.name] = chance.choice(fates)
         campaign.misled.add(node.name)
 

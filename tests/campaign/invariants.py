@@ -27,12 +27,12 @@ from remediate.state.store import Store
 from simulator.account.accounting import disk_of, served_old
 from simulator.hastd.metadata import Role
 from simulator.hastd.replication import PrimaryWorker
-from simulator.network.carp import State
+from simulator.network.carp import CarpState
 from simulator.network.link import Traffic
 
 if TYPE_CHECKING:
     from simulator.host.kernel import Kernel
-    from simulator.host.processes import Running
+    from simulator.host.processes import RunningProcess
     from simulator.node import Node
     from simulator.storage.mounts import Mount
     from tests.campaign.campaign_pair import CampaignPair
@@ -164,7 +164,7 @@ class Watch:
         if all(serves(node) for node in answering):
             raise Violation("two nodes serve")
 
-    def _at_a_kill(self, node: Node, process: Running) -> None:
+    def _at_a_kill(self, node: Node, process: RunningProcess) -> None:
         busy = any(process in mount.users for mount in node.filesystems.mounts.values())
         if not busy and not (process.of_the_system and process.comm in MAY_END):
             self._victim = f"{process.title!r} of {process.user}, pid {process.pid}, jail {process.jid} of {node.name}"
@@ -226,7 +226,7 @@ def holds_address(node: Node) -> bool:
     """A client that asks for the service address can reach this node."""
     client = node.pair.layout.client
     return any(
-        vhid.state is State.MASTER and node.pair.link.both_ways(client, node.name, Traffic.CLIENT)
+        vhid.state is CarpState.MASTER and node.pair.link.both_ways(client, node.name, Traffic.CLIENT)
         for vhid in node.network.vhids()
     )
 

@@ -14,7 +14,7 @@ from remediate.failover.errors import StepFailed
 from remediate.state import failures, ledger, marker, unproven
 from remediate.state.store import Store
 from simulator.hastd.metadata import Role
-from simulator.network.carp import State
+from simulator.network.carp import CarpState
 from simulator.node import Node
 from tests.campaign.campaign_pair import CampaignPair
 from tests.campaign.disturbances import HELD_BACK, broken, resume
@@ -76,7 +76,7 @@ def _promote(campaign: CampaignPair, keeping: Node) -> None:
     if campaign.installed is None or serves(keeping):
         return
     for vhid in keeping.network.vhids():
-        if vhid.state is not State.MASTER:
+        if vhid.state is not CarpState.MASTER:
             keeping.run(f"ifconfig {vhid.layout.interface} vhid {vhid.layout.vhid} state master")
     campaign.installed.start_worker(keeping, ConvergeRequest("human campaign", accept_loss=True))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from remediate.events.repair import Ending
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 
 HELPED, NO_HELP = Ending.HELPED.value, Ending.NO_HELP.value
 
@@ -62,7 +62,7 @@ def report(played: Played, documented_hook: Played, seed: int, seconds: float, k
     )
     total = sum(played.missing.values())
     yield f"{played.acknowledged} writes acknowledged, {total} missing, by the order of the steps: " + str(
-        sum(number for (_, cause), number in played.missing.items() if cause == Cause.STEPS.name)
+        sum(number for (_, cause), number in played.missing.items() if cause == LossCause.STEPS.name)
     )
     yield "clients were told: " + (
         ", ".join(f"{n} x {what}" for what, n in sorted(played.errors.items())) or "no error"

@@ -9,7 +9,7 @@ import pytest
 
 from remediate.events.repair_request import REQUESTS, EngineHold, Remedy, RepairRequest
 from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
-from simulator.account.writes import Cause, Fate, Part, Piece
+from simulator.account.writes import LossCause, Part, WriteFate, WritePiece
 from simulator.clock import Completion
 from simulator.faults.faults import inflict
 from simulator.hastd.component import DeviceWrite
@@ -56,7 +56,7 @@ def test_the_documented_hook_loses_acknowledged_writes_in_a_planned_handover_and
     made = PLANNED._replace(kind=BY_NAME["demotion by hand"])
     play(campaign, made)
     lost = campaign.missing()
-    assert {each.cause for each in lost} == {Cause.STEPS}
+    assert {each.cause for each in lost} == {LossCause.STEPS}
     with pytest.raises(Violation, match="the order of the steps"):
         refuse(made, lost)
     assert sum(documented(seed=1, count=2).missing.values()) > 20
@@ -80,15 +80,15 @@ def test_a_last_node_whose_device_is_taken_away_under_its_mount_is_blamed_for_wh
     put_right(campaign, random.Random(1))
     campaign.clock.advance(60)
     lost = campaign.missing()
-    assert Cause.STEPS in {each.cause for each in lost}
+    assert LossCause.STEPS in {each.cause for each in lost}
     with pytest.raises(Violation, match="the order of the steps"):
-        refuse(made, {each for each in lost if each.cause is Cause.STEPS})
+        refuse(made, {each for each in lost if each.cause is LossCause.STEPS})
     campaign.close()
 
 
-@pytest.mark.parametrize(("seconds", "cause"), [(1.2, Cause.ONE_HISTORY), (2.0, Cause.STEPS)])
+@pytest.mark.parametrize(("seconds", "cause"), [(1.2, LossCause.ONE_HISTORY), (2.0, LossCause.STEPS)])
 def test_a_cable_that_was_back_too_late_to_be_known_is_measured_by_the_order_for_the_role(
-    seconds: float, cause: Cause
+    seconds: float, cause: LossCause
 ) -> None:
     """Not by the end of the worker, which takes longer on a busy node."""
     campaign = CampaignPair(1, None)
@@ -102,7 +102,7 @@ def test_a_cable_that_was_back_too_late_to_be_known_is_measured_by_the_order_for
     campaign.clock.advance(seconds)
     campaign.clock.after(0.1, lambda: is_busy(active))
     active.run("hastctl role secondary home")
-    on_one_disk = Cause.REPLICATION  # nobody serves it now, and nothing of it is lost
+    on_one_disk = LossCause.REPLICATION  # nobody serves it now, and nothing of it is lost
     assert {each.cause for each in campaign.missing()} - {on_one_disk} == {cause}
     campaign.close()
 
@@ -124,7 +124,7 @@ def test_two_nodes_that_serve_are_caught_at_the_moment_when_the_second_begins(tm
 
 
 def test_a_write_that_is_missing_after_an_undisturbed_handover_is_a_violation_whatever_its_cause() -> None:
-    lost = {Missing(7, Fate.LOST, Cause.UFS_DELAY)}
+    lost = {Missing(7, WriteFate.LOST, LossCause.UFS_DELAY)}
     with pytest.raises(Violation, match="after a planned handover"):
         refuse(PLANNED, lost)
     refuse(PLANNED, lost, given_up=True)
@@ -186,7 +186,7 @@ def test_a_human_makes_anew_a_copy_that_is_said_to_be_no_more_comparable(tmp_pat
     """Clients' writes have failed on both disks, and one was underway when the connection was lost."""
     campaign = CampaignPair(1, tmp_path)
     inflict(campaign.pair, "cut-replication")
-    underway = DeviceWrite(20, frozenset({Piece(7777, Part.CONTENT)}))
+    underway = DeviceWrite(20, frozenset({WritePiece(7777, Part.CONTENT)}))
     campaign.active.hastd.device_write("home", underway, Completion())
     campaign.clock.advance(25)
     inflict(campaign.pair, "disk-fails-writes", campaign.active.name)

@@ -6,7 +6,7 @@ from remediate.config import RemediationConfig
 from remediate.events.repair import RepairOutcome, repair
 from remediate.events.repair_request import EngineHold, Remedy, RepairRequest
 from remediate.policy import Repair
-from simulator.dying import NEVER, Fate
+from simulator.dying import NEVER, KillPoint
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair
 
@@ -16,7 +16,7 @@ ALL = tuple(Remedy)
 
 
 def repairs(
-    pair: InstalledPair, node: Node, remedy: Remedy, held: EngineHold | None = None, fate: Fate = NEVER
+    pair: InstalledPair, node: Node, remedy: Remedy, held: EngineHold | None = None, fate: KillPoint = NEVER
 ) -> RepairOutcome:
     """The command on a node, waited for. Raises what it raises."""
     return pair.does(node, lambda context: repair(context, RepairRequest(remedy, held)), fate)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from remediate.events.repair import repair
 from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.rehearsal.context import context_of
-from simulator.dying import Fate, Killed, Life
+from simulator.dying import Killed, KillPoint, Life
 from simulator.node import Node
 from tests.events.repair_command import EAGER, repairs, well
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
@@ -61,7 +61,7 @@ CASES: dict[str, tuple[tuple[str, ...], str, Remedy]] = {
 }
 
 
-def played(name: str, fate: Fate) -> tuple[Life, list[str]]:
+def played(name: str, fate: KillPoint) -> tuple[Life, list[str]]:
     """A repair whose process has this fate, and what is wrong after it was asked for again."""
     faults, where, remedy = CASES[name]
     with state_directory() as state:
@@ -88,7 +88,7 @@ def _began(pair: InstalledPair, node: Node) -> bool:
     return bool(pair.store(node).read("repairs.json"))
 
 
-def _lives(pair: InstalledPair, node: Node, remedy: Remedy, fate: Fate) -> Life:
+def _lives(pair: InstalledPair, node: Node, remedy: Remedy, fate: KillPoint) -> Life:
     life = Life(fate)
     context = context_of(node, pair.state, pair.installed.configs[node.name], life)
     task = pair.pair.clock.run_task(lambda: repair(context, RepairRequest(remedy)))
@@ -100,16 +100,16 @@ def _lives(pair: InstalledPair, node: Node, remedy: Remedy, fate: Fate) -> Life:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_repair_that_is_killed_at_any_moment_and_asked_for_again_ends_well(name: str) -> None:
-    plain, trouble = played(name, Fate())
+    plain, trouble = played(name, KillPoint())
     assert not trouble and not plain.over
     moments = list(fates(plain))
     assert len(moments) >= MOMENTS
     assert wrong(name, moments[:: len(moments) // MOMENTS]) == {}
 
 
-def wrong(name: str, moments: list[Fate]) -> dict[Fate, list[str]]:
+def wrong(name: str, moments: list[KillPoint]) -> dict[KillPoint, list[str]]:
     """What a death at these moments leads to that it must not."""
-    found: dict[Fate, list[str]] = {}
+    found: dict[KillPoint, list[str]] = {}
     for fate in moments:
         life, trouble = played(name, fate)
         trouble += [] if life.over else ["it was not killed"]
@@ -121,7 +121,7 @@ def main() -> int:
     """All moments of all cases; prints how many there are."""
     bad = 0
     for name in CASES:
-        moments = list(fates(played(name, Fate())[0]))
+        moments = list(fates(played(name, KillPoint())[0]))
         found = wrong(name, moments)
         print(f"{name}: {len(moments)} moments, {len(found)} end wrong")
         for fate, trouble in found.items():

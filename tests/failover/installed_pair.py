@@ -28,12 +28,12 @@ from remediate.state.journal import NAME, JournalEntry, one_line
 from remediate.state.journal_reading import read
 from remediate.state.store import Store
 from simulator.clock import Steps, Task
-from simulator.dying import NEVER, Fate
+from simulator.dying import NEVER, KillPoint
 from simulator.faults.faults import inflict
 from simulator.hastd.metadata import Role
 from simulator.host.log import MESSAGES
 from simulator.layout import PairLayout
-from simulator.network.carp import State
+from simulator.network.carp import CarpState
 from simulator.node import Node
 from simulator.pair import Pair
 
@@ -176,11 +176,11 @@ class InstalledPair(Watched):
             self.installed.start_worker(node, ConvergeRequest("installed"))
         super().__init__(pair)
 
-    def converges(self, node: Node, request: ConvergeRequest = TEST, fate: Fate = NEVER) -> ConvergeOutcome:
+    def converges(self, node: Node, request: ConvergeRequest = TEST, fate: KillPoint = NEVER) -> ConvergeOutcome:
         """`hastwatch converge` on a node, waited for. Raises what it raises."""
         return self.does(node, lambda context: converge(context, request), fate)
 
-    def does(self, node: Node, call: Callable[[Context], T], fate: Fate = NEVER) -> T:
+    def does(self, node: Node, call: Callable[[Context], T], fate: KillPoint = NEVER) -> T:
         """A command on a node, waited for. Raises what it raises."""
         task = self.begins(node, call, fate)
         self.pair.clock.wait(task)
@@ -188,7 +188,7 @@ class InstalledPair(Watched):
             raise task.error
         return task.value  # type: ignore[return-value]  # None only where T has it
 
-    def begins(self, node: Node, call: Callable[[Context], T], fate: Fate = NEVER) -> Task[T]:
+    def begins(self, node: Node, call: Callable[[Context], T], fate: KillPoint = NEVER) -> Task[T]:
         """A command on a node that goes on by itself."""
         context = self.installed.context(node, fate)
         return self.pair.clock.run_task(lambda: call(context))
@@ -261,7 +261,9 @@ class InstalledPair(Watched):
 
 def master(node: Node) -> bool:
     """The node has all its addresses."""
-    return node.on and all(vhid.state is State.MASTER for vhid in node.network.vhids()) and bool(node.network.vhids())
+    return (
+        node.on and all(vhid.state is CarpState.MASTER for vhid in node.network.vhids()) and bool(node.network.vhids())
+    )
 
 
 def policy(**changes: object) -> RemediationConfig:

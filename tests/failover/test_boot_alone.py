@@ -13,7 +13,7 @@ import pytest
 from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.rehearsal.observer import BOTH, Observer
 from remediate.state import ledger
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from tests.failover.installed_pair import (
     OFF,
     WROTE_ALONE,
@@ -61,7 +61,7 @@ def test_the_node_that_wrote_last_serves_as_soon_as_it_is_back(state: Path) -> N
     pair.boots(pair.active, SETTLED)
     pair.boots(pair.standby, SETTLED)
     assert pair.serves(pair.standby) and pair.rests(pair.active) and pair.sound, pair.story()
-    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}  # by the first power cut
+    assert {loss.cause for loss in pair.clients.account().losses} <= {LossCause.UFS_DELAY}  # by the first power cut
     assert pair.reasons(pair.active) == ("no failback",)
 
 
@@ -143,7 +143,7 @@ def test_two_nodes_that_boot_after_a_common_power_failure_hear_each_other_and_on
     pair.passes(2 * SETTLED)
     assert sum(pair.serves(node) for node in nodes) == 1 and pair.sound, pair.story()
     assert sum(pair.rests(node) for node in nodes) == 1
-    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
+    assert {loss.cause for loss in pair.clients.account().losses} <= {LossCause.UFS_DELAY}
 
 
 def test_a_human_may_promote_a_node_that_was_booted_alone(state: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.state import marker
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy, the_other_wrote_last
 
@@ -33,7 +33,7 @@ def test_a_copy_that_is_behind_is_not_promoted_when_the_node_that_is_ahead_has_b
     pair.passes(150)
     assert pair.serves(pair.standby), pair.story()
     assert pair.sound, pair.story()
-    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}  # by the power cut
+    assert {loss.cause for loss in pair.clients.account().losses} <= {LossCause.UFS_DELAY}  # by the power cut
     assert not pair.entries(pair.active, "promoted")
 
 
@@ -52,7 +52,7 @@ def test_a_stale_node_that_is_connected_again_leaves_the_address_alone_until_its
     complete = [entry for entry in pair.entries(pair.active, "ledger") if "this copy is complete" in entry.result]
     assert all(entry.time > complete[-1].time for entry in pair.entries(pair.active, "promoted")), pair.story()
     assert pair.sound and any(pair.serves(node) for node in pair.pair.nodes.values())
-    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
+    assert {loss.cause for loss in pair.clients.account().losses} <= {LossCause.UFS_DELAY}
 
 
 def test_a_copy_is_compared_again_when_the_primary_that_was_waited_for_has_written_alone(pair: InstalledPair) -> None:

@@ -11,7 +11,7 @@ from remediate.config import RemediationConfig
 from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
-from simulator.network.carp import State
+from simulator.network.carp import CarpState
 from simulator.network.link import SERVICE_NETWORK, Traffic
 from tests.failover.installed_pair import PERIOD, InstalledPair, installed_pair, master
 
@@ -306,6 +306,6 @@ def test_after_a_death_the_node_that_took_over_lets_go_when_the_other_is_connect
     assert pair.share(pair.standby) == 120
     pair.boots(pair.active, 150)
     assert pair.share(pair.standby) == 0 and pair.serves(pair.standby), pair.story()
-    assert all(vhid.state is State.BACKUP for vhid in pair.active.network.vhids())
+    assert all(vhid.state is CarpState.BACKUP for vhid in pair.active.network.vhids())
     changes = [n for n in pair.pair.notes if n.node == "nfs002" and "MASTER -> BACKUP" in n.text and n.at > pair.began]
     assert changes == [], pair.story()

@@ -18,7 +18,7 @@ from remediate.failover.converge import silent
 from remediate.failover.errors import StepFailed
 from remediate.state import maintenance
 from remediate.subcommands import doctor
-from simulator.dying import Fate
+from simulator.dying import KillPoint
 from simulator.hastd.hastconf import parse
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
@@ -68,7 +68,7 @@ def test_a_device_that_does_not_come_for_another_reason_tells_nothing(state: Pat
 @pytest.mark.parametrize("change", range(1, 14))
 def test_what_a_killed_try_has_left_is_cleaned_by_the_next_one(state: Path, change: int) -> None:
     pair = pair_of(state, REPAIRED)
-    begun = pair.begins(pair.standby, lambda context: try_hast.try_hast(context, silent), Fate(change))
+    begun = pair.begins(pair.standby, lambda context: try_hast.try_hast(context, silent), KillPoint(change))
     pair.until(lambda: begun.done, 60)
     assert tried(pair).as_primary is AsPrimary.WORKS
     assert is_clean(pair.standby)

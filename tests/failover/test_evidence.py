@@ -8,7 +8,7 @@ import pytest
 
 from remediate.events.repair_request import Remedy
 from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.host.log import MESSAGES
 from simulator.node import Node
 from tests.events.repair_command import repairs
@@ -176,7 +176,7 @@ def test_a_synchronisation_that_nobody_could_tell_of_leaves_a_complete_copy_that
     assert "nfs001 reported that this copy is behind" in pair.entries(pair.standby, "refused")[-1].result
     assert pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True)).result is ConvergeResult.IN_PLACE
     assert pair.serves(pair.standby)
-    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
+    assert {loss.cause for loss in pair.clients.account().losses} <= {LossCause.UFS_DELAY}
 
 
 @pytest.mark.parametrize("seconds", ["300", "-300"])

@@ -11,7 +11,7 @@ from remediate.config import RemediationConfig
 from remediate.failover.converge import ConvergeResult
 from remediate.policy import Failover
 from remediate.state import failures
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
@@ -276,4 +276,4 @@ def test_a_promotion_that_fails_after_clients_wrote_is_taken_back_by_a_clean_unm
     pair.breaks("resume", pair.standby.name, "rpcbind")
     pair.converges(pair.standby)
     assert pair.until(lambda: pair.serves(pair.standby)) and written
-    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
+    assert {loss.cause for loss in pair.clients.account().losses} <= {LossCause.UFS_DELAY}

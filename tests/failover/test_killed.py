@@ -17,7 +17,7 @@ from remediate.failover import peer_route
 from remediate.failover.converge import ConvergeResult
 from remediate.failover.switchover import switch
 from remediate.rehearsal.context import context_of
-from simulator.dying import Fate, Life
+from simulator.dying import KillPoint, Life
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
@@ -35,7 +35,7 @@ SETTLES = 40.0
 class Transition(NamedTuple):
     """What is begun, and on which node it is that the worker is killed. `begin` gives the worker's life."""
 
-    begin: Callable[[InstalledPair, Fate], Life]
+    begin: Callable[[InstalledPair, KillPoint], Life]
     node: str
     others: int = 0
     """What others than hastwatch have added to the demotion of the first node."""
@@ -52,33 +52,33 @@ class End(NamedTuple):
     demotion: tuple[int, ...]
 
 
-def _next_worker(pair: InstalledPair, node: Node, fate: Fate) -> Life:
+def _next_worker(pair: InstalledPair, node: Node, fate: KillPoint) -> Life:
     assert pair.until(lambda: node.name not in pair.installed.fates)
     return next(life for life in pair.installed.workers if life.fate is fate)
 
 
-def promoted_after_a_power_cut(pair: InstalledPair, fate: Fate) -> Life:
+def promoted_after_a_power_cut(pair: InstalledPair, fate: KillPoint) -> Life:
     """The standby's promotion is killed."""
     pair.installed.fates[pair.standby.name] = fate
     pair.active.power_off()
     return _next_worker(pair, pair.standby, fate)
 
 
-def demoted_in_a_planned_move(pair: InstalledPair, fate: Fate) -> Life:
+def demoted_in_a_planned_move(pair: InstalledPair, fate: KillPoint) -> Life:
     """The demotion of the node that is moved away from is killed."""
     pair.installed.fates[pair.active.name] = fate
     pair.active.run(f"sysctl net.inet.carp.demotion={HUMAN}")
     return _next_worker(pair, pair.active, fate)
 
 
-def promoted_in_a_planned_move(pair: InstalledPair, fate: Fate) -> Life:
+def promoted_in_a_planned_move(pair: InstalledPair, fate: KillPoint) -> Life:
     """The promotion of the other one is killed."""
     pair.installed.fates[pair.standby.name] = fate
     pair.active.run(f"sysctl net.inet.carp.demotion={HUMAN}")
     return _next_worker(pair, pair.standby, fate)
 
 
-def switched_over(pair: InstalledPair, fate: Fate) -> Life:
+def switched_over(pair: InstalledPair, fate: KillPoint) -> Life:
     """`hastwatch switchover` is killed, on the node that gives its service away."""
     life = Life(fate)
     context = context_of(pair.active, pair.state, pair.installed.configs[pair.active.name], life)
@@ -86,10 +86,10 @@ def switched_over(pair: InstalledPair, fate: Fate) -> Life:
     return life
 
 
-def taken_over(pair: InstalledPair, fate: Fate) -> Life:
+def taken_over(pair: InstalledPair, fate: KillPoint) -> Life:
     """`hastwatch take-over` is killed, on the node that the service is handed to."""
     pair.installed.fates[pair.standby.name] = fate
-    switched_over(pair, Fate())
+    switched_over(pair, KillPoint())
     return _next_worker(pair, pair.standby, fate)
 
 
@@ -112,7 +112,7 @@ class Played(NamedTuple):
     trouble: tuple[str, ...]
 
 
-def played(transition: Transition, fate: Fate) -> Played:
+def played(transition: Transition, fate: KillPoint) -> Played:
     """A transition whose worker has this fate; then converge on that node."""
     with state_directory() as state:
         pair = installed_pair(state)
@@ -153,16 +153,16 @@ def _trouble(pair: InstalledPair, transition: Transition) -> Iterator[str]:
             yield f"{node.name}: converged again: {again}"
 
 
-def fates(life: Life) -> Iterator[Fate]:
+def fates(life: Life) -> Iterator[KillPoint]:
     """Every moment at which a program that had this life can be killed."""
     for number in range(1, life.commands + 1):
-        yield Fate(before_command=number)
-        yield Fate(during_command=number)
+        yield KillPoint(before_command=number)
+        yield KillPoint(during_command=number)
     for number in range(1, life.writes + 1):
-        yield Fate(before_write=number)
+        yield KillPoint(before_write=number)
 
 
-def wrong(transition: Transition, plain: Played, fate: Fate) -> list[str]:
+def wrong(transition: Transition, plain: Played, fate: KillPoint) -> list[str]:
     """What a death at this moment leads to that it must not."""
     killed = played(transition, fate)
     found = list(killed.trouble)
@@ -180,7 +180,7 @@ def wrong(transition: Transition, plain: Played, fate: Fate) -> list[str]:
 @pytest.mark.parametrize("name", TRANSITIONS)
 def test_a_death_at_any_moment_is_made_good_by_the_next_converge(name: str, offset: int) -> None:
     transition = TRANSITIONS[name]
-    plain = played(transition, Fate())
+    plain = played(transition, KillPoint())
     assert not plain.trouble and not plain.life.over
     moments = list(fates(plain.life))[offset * ONE_IN :: 2 * ONE_IN]
     assert len(moments) >= 5
@@ -191,7 +191,7 @@ def main() -> int:
     """All moments of all transitions; prints how many there are."""
     bad = 0
     for name, transition in TRANSITIONS.items():
-        plain = played(transition, Fate())
+        plain = played(transition, KillPoint())
         moments = list(fates(plain.life))
         found = {fate: trouble for fate in moments if (trouble := wrong(transition, plain, fate))}
         commands, writes = plain.life.commands, plain.life.writes

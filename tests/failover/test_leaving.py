@@ -10,7 +10,7 @@ from remediate.failover.carp_demotion import SHUTDOWN
 from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
 from remediate.failover.facts import Leaving
 from remediate.state import failures, maintenance, marker
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.layout import ResourceLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
@@ -73,7 +73,7 @@ def test_a_cable_that_is_pulled_makes_no_split_brain_while_nothing_was_written_a
     pair.passes(60)
     assert pair.serves(pair.standby) and pair.rests(pair.active), pair.story()
     assert pair.split_brain(pair.active) is None and pair.sound
-    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.ONE_HISTORY, Cause.OVERWRITTEN}
+    assert {loss.cause for loss in pair.clients.account().losses} <= {LossCause.ONE_HISTORY, LossCause.OVERWRITTEN}
 
 
 def test_a_cable_that_is_pulled_on_the_only_node_costs_no_write(pair: InstalledPair) -> None:

@@ -15,7 +15,7 @@ from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.observer import SimulatedMemory
 from remediate.state import ledger
 from remediate.state.ledger import CopyState
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
 pytestmark = pytest.mark.slow
@@ -130,7 +130,7 @@ def test_a_human_can_accept_the_loss(state: Path) -> None:
     outcome = pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
     assert outcome.result is ConvergeResult.IN_PLACE and pair.serves(pair.standby)
     causes = {loss.cause for loss in pair.clients.account().losses}
-    assert Cause.REPLICATION in causes
+    assert LossCause.REPLICATION in causes
     kept = ledger.read(pair.store(pair.standby), "home")
     assert kept.copy is CopyState.COMPLETE and "accepted" in kept.why
     assert pair.converges(pair.standby) == (ConvergeResult.IN_PLACE, 0, ())
@@ -151,7 +151,7 @@ def test_a_stale_standby_is_followed_by_the_complete_copy_when_that_comes_back(s
     assert pair.rests(pair.standby) and pair.sound
     assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
     causes = {loss.cause for loss in pair.clients.account().losses}
-    assert causes <= {Cause.UFS_DELAY}
+    assert causes <= {LossCause.UFS_DELAY}
 
 
 def test_a_standby_whose_synchronisation_is_not_through_is_not_promoted(pair: InstalledPair) -> None:
@@ -176,7 +176,7 @@ def test_a_standby_that_was_away_for_a_moment_is_promoted(pair: InstalledPair) -
     pair.active.power_off()
     pair.passes(20)
     assert pair.serves(pair.standby)
-    assert {loss.cause for loss in pair.clients.account().losses} <= {Cause.UFS_DELAY}
+    assert {loss.cause for loss in pair.clients.account().losses} <= {LossCause.UFS_DELAY}
 
 
 # --- coming back ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from remediate.failover.converge import ConvergeResult
 from remediate.failover.errors import StepFailed
 from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import SETTLE, layout_of
-from simulator.host.programs import Immediate, carp_log
+from simulator.host.programs import ImmediateProgram, carp_log
 from simulator.pair import Pair
 from simulator.release import RELEASES
 from tests.failover.installed_pair import InstalledPair, hastd_repaired, installed_pair
@@ -88,7 +88,7 @@ def test_a_promotion_finds_what_rc_has_put_into_service_jails(state: Path) -> No
     layout = layout_of(config, 1).running("15.1+D57511")
     made = Pair(layout)
     for node in made.nodes.values():
-        node.install(layout.devd_hook, Immediate(carp_log))
+        node.install(layout.devd_hook, ImmediateProgram(carp_log))
         node.files.write("/etc/rc.conf", 'svcj_all_enable="YES"\n', 0.0, append=True)
     made.bring_up()
     made.clock.advance(SETTLE)

@@ -12,7 +12,7 @@ from remediate.config import RemediationConfig
 from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.state import noted
 from simulator.layout import VhidLayout
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
 
 pytestmark = pytest.mark.slow
@@ -62,7 +62,9 @@ def test_a_resource_that_moves_interrupts_the_others_of_the_node_for_a_moment_on
     pair.passes(30)
     assert pair.serves(pair.active, "home") and pair.serves(pair.active, "mail")
     assert pair.lost() == 0 and pair.sound
-    assert [each.answer for each in pair.clients.clients["home"].operations if each.answer is not Answer.OK] == []
+    assert [
+        each.answer for each in pair.clients.clients["home"].operations if each.answer is not OperationResult.OK
+    ] == []
     answered = [each.ended for each in pair.clients.clients["home"].operations]
     assert max(after - before for before, after in pairwise(answered)) < 9  # a SYN is sent again after 1, 2 and 4 s
 
@@ -75,8 +77,8 @@ def test_clients_of_the_resource_that_moves_get_stale_handles_only_until_nfsd_is
     pair.active.run("ifconfig vtnet1 vhid 3 advskew 1")
     pair.passes(30)
     stopped = [entry for entry in pair.entries(pair.active, "step") if entry.step.startswith("stop-serving")][-1]
-    stale = [each for each in pair.clients.clients["mail"].operations if each.answer is not Answer.OK]
-    assert all(each.answer is Answer.STALE and each.ended <= stopped.time for each in stale), stale
+    stale = [each for each in pair.clients.clients["mail"].operations if each.answer is not OperationResult.OK]
+    assert all(each.answer is OperationResult.STALE and each.ended <= stopped.time for each in stale), stale
     assert stale[-1].ended - stale[0].began < 5
 
 

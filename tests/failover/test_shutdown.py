@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from remediate.failover.boot import leave_nothing_mounted
-from simulator.dying import Fate
+from simulator.dying import KillPoint
 from simulator.layout import ResourceLayout
 from simulator.rc.boot import RC_SHUTDOWN
 from tests.failover.installed_pair import InstalledPair, installed_pair, policy
@@ -70,7 +70,7 @@ def test_a_convergence_that_is_killed_during_a_shutdown_is_taken_up(state: Path,
     pair = installed_pair(state, policy(boot_alone="serve"))
     pair.standby.power_off()
     pair.passes(ALONE)
-    pair.installed.fates[pair.active.name] = Fate(**{how: number})
+    pair.installed.fates[pair.active.name] = KillPoint(**{how: number})
     assert shuts_down(pair) < RC_SHUTDOWN
     assert not taken_away(pair), pair.story()
     pair.boots(pair.active, 120)

@@ -13,7 +13,7 @@ from remediate.failover.converge import LOCK, ConvergeRequest, ConvergeResult
 from remediate.state import maintenance
 from remediate.state.lock import Lock
 from remediate.timing import Timing
-from simulator.host.processes import Running
+from simulator.host.processes import RunningProcess
 from simulator.node import Node
 from tests.failover.installed_pair import TEST, InstalledPair
 
@@ -28,7 +28,7 @@ def seen_at_the_end_of_nfsd(pair: InstalledPair) -> list[list[int]]:
     """What the setting of the nodes is when an nfsd is told to end."""
     seen: list[list[int]] = []
 
-    def look(node: Node, process: Running) -> None:
+    def look(node: Node, process: RunningProcess) -> None:
         if process.title == "nfsd: master":
             seen.append([dropping(each) for each in pair.pair.nodes.values()])
 

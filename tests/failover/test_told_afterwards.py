@@ -15,7 +15,7 @@ from remediate.failover.peer_notice import PeerNotice
 from remediate.state import ledger, maintenance, noted
 from remediate.state.ledger import CopyState
 from remediate.state.lock import Lock
-from simulator.dying import Fate, Killed
+from simulator.dying import Killed, KillPoint
 from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow
@@ -72,7 +72,7 @@ def test_an_event_that_a_killed_convergence_left_is_taken_up_by_the_next_one(pai
     at = pair.standby.now
     noted.note(pair.store(pair.standby), ["disconnect", "home"], at)
     with pytest.raises(Killed):
-        pair.converges(pair.standby, fate=Fate(during_command=2))
+        pair.converges(pair.standby, fate=KillPoint(during_command=2))
     assert [each.words for each in noted.waiting(pair.store(pair.standby))] == [["disconnect", "home"]]
     pair.converges(pair.standby)
     assert noted.waiting(pair.store(pair.standby)) == []

@@ -18,10 +18,10 @@ from remediate.config import RemediationConfig
 from remediate.failover.converge import ConvergeResult
 from remediate.failover.switchover import switch
 from remediate.state.journal import ALERT
-from simulator.account.writes import Cause
+from simulator.account.writes import LossCause
 from simulator.costs import Costs
 from simulator.host.documented_hook import DEVICE_WAIT, STOPPED, documented_hook
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from simulator.node import Node
 from tests.failover.installed_pair import (
     PERIOD,
@@ -94,7 +94,7 @@ def test_2_nfs_does_not_answer_before_hastd_has_a_role(state: Path) -> None:
         return pair.clients.account().errors
 
     slow_boot = replace(Costs(), boot_hastd=4.0)
-    assert Answer.STALE.value in both_boot(documented_pair(nfs_at_boot=True, costs=slow_boot))
+    assert OperationResult.STALE.value in both_boot(documented_pair(nfs_at_boot=True, costs=slow_boot))
     pair = installed_pair(state, costs=slow_boot)
     assert both_boot(pair) == {}
     assert pair.serves(pair.active)
@@ -119,7 +119,7 @@ def test_3_the_losing_side_of_a_split_brain_steps_down_and_is_not_promoted(state
     documented.passes(60)
     assert documented.serves(documented.standby)  # without all that was written on the other node
     causes = {loss.cause for loss in documented.clients.account().losses}
-    assert Cause.REPLICATION in causes
+    assert LossCause.REPLICATION in causes
 
     pair = installed_pair(state)
     partition(pair)
@@ -345,7 +345,7 @@ def test_11_a_file_system_that_comes_back_is_exported_again(state: Path) -> None
     for service in reversed(STOPPED):
         documented.standby.run(f"service {service} onestart")
     there_and_back(documented)
-    assert Answer.STALE.value in documented.clients.account().errors
+    assert OperationResult.STALE.value in documented.clients.account().errors
     assert not documented.serves(documented.active)
 
     pair = installed_pair(state, policy(failback="when-complete"))

@@ -19,7 +19,7 @@ from remediate.state.ledger import CopyState
 from remediate.verification.asking import ComparisonRefused
 from remediate.verification.verify import verify
 from simulator.account.accounting import disk_of, served_old
-from simulator.account.writes import Part, Piece
+from simulator.account.writes import Part, WritePiece
 from simulator.clock import Completion
 from simulator.hastd.component import DeviceWrite
 from simulator.hastd.metadata import KEEPDIRTY
@@ -50,7 +50,7 @@ def copy(pair: InstalledPair, node: Node) -> CopyState:
 def writes(node: Node, extent: int, number: int) -> Completion[bool]:
     """A write to the device, whose answer is not awaited."""
     outcome: Completion[bool] = Completion()
-    node.hastd.device_write("home", DeviceWrite(extent, frozenset({Piece(number, Part.CONTENT)})), outcome)
+    node.hastd.device_write("home", DeviceWrite(extent, frozenset({WritePiece(number, Part.CONTENT)})), outcome)
     return outcome
 
 

@@ -19,7 +19,7 @@ from remediate.rehearsal.service import RHYTHM
 from remediate.state import clients as remembered
 from remediate.state.clients import Clients, KnownClient
 from remediate.state.store import Store
-from simulator.clock import Process
+from simulator.clock import Coroutine
 from simulator.nfs.client import Operation
 from tests.failover.installed_pair import InstalledPair, master
 
@@ -43,7 +43,7 @@ def known(pair: InstalledPair, name: str) -> Clients:
     return remembered.read(Store(str(pair.state / name)))
 
 
-def waiting_for_a_dead_node(pair: InstalledPair) -> Process[Operation]:
+def waiting_for_a_dead_node(pair: InstalledPair) -> Coroutine[Operation]:
     """A client whose call the active node has acknowledged, and will never answer: its power goes."""
     client = pair.pair.client()
     client.write_now("before")
@@ -54,7 +54,7 @@ def waiting_for_a_dead_node(pair: InstalledPair) -> Process[Operation]:
     return call
 
 
-def goes_on_late(pair: InstalledPair, call: Process[Operation]) -> float:
+def goes_on_late(pair: InstalledPair, call: Coroutine[Operation]) -> float:
     """How long after the service is back the client goes on."""
     assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
     back = pair.now

@@ -27,10 +27,10 @@ from remediate.rehearsal.context import context_of
 from remediate.rehearsal.cron import EVERY, FIRST
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from simulator.account.accounting import disk_of, places
-from simulator.account.writes import Fate as WriteFate
-from simulator.account.writes import Part, Piece, Write
+from simulator.account.writes import Part, Write, WritePiece
+from simulator.account.writes import WriteFate as WriteFate
 from simulator.clock import Steps, Task
-from simulator.dying import NEVER, Fate, Life
+from simulator.dying import NEVER, KillPoint, Life
 from simulator.host.documented_hook import documented_hook
 from simulator.host.programs import PythonHook
 from simulator.node import Node
@@ -121,7 +121,7 @@ class SplitPair(InstalledPair):
         target = str(self.salvage) if to is None else to
         return Recovery(context, HOME, Keeper(mode, target), lambda step: None)
 
-    def recovers(self, mode: Mode = Mode.SALVAGE, fate: Fate = NEVER) -> str:
+    def recovers(self, mode: Mode = Mode.SALVAGE, fate: KillPoint = NEVER) -> str:
         """`hastwatch recover` on the losing node; what was kept, or why it was refused."""
         try:
             return self.does(self.losing, lambda context: self.recovery(context, mode).run("human"), fate)
@@ -188,11 +188,11 @@ class SplitPair(InstalledPair):
         on_disk = disk_of(node, HOME).pieces()
         found: dict[str, tuple[int, bytes]] = {}
         for write in self.pair.ledger.writes:
-            if Piece(write.creation, Part.NAME) not in on_disk:
+            if WritePiece(write.creation, Part.NAME) not in on_disk:
                 continue
             creation, text = found.get(write.file, (write.creation, b""))
             text = text if creation == write.creation else b""
-            more = write.text.encode() if Piece(write.number, Part.CONTENT) in on_disk else b""
+            more = write.text.encode() if WritePiece(write.number, Part.CONTENT) in on_disk else b""
             found[write.file] = write.creation, text + more
         return {name: text for name, (_, text) in found.items()}
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from simulator.clock import Task
-from simulator.dying import Fate, Killed, Life
+from simulator.dying import Killed, KillPoint, Life
 from tests.failover.installed_pair import state_directory
 from tests.failover.test_killed import fates
 from tests.recovery.split_pair import SIDES, Split, SplitPair
@@ -55,7 +55,7 @@ EVENTS: dict[str, Callable[[SplitPair], None]] = {
 class Moment(NamedTuple):
     """When it is interrupted and by what: by a death of the process, or an event before its command of this number."""
 
-    fate: Fate = Fate()
+    fate: KillPoint = KillPoint()
     event: str = ""
     number: int = 0
     rebooted: bool = False

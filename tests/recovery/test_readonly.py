@@ -19,7 +19,7 @@ from remediate.recovery.salvage import salvage, unchanged_since, verify
 from remediate.rehearsal.context import context_of
 from remediate.rehearsal.mount_tree import MountTree
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from simulator.dying import Fate, Killed, Life
+from simulator.dying import Killed, KillPoint, Life
 from simulator.faults.faults import inflict
 from simulator.node import Node
 from simulator.pair import Pair
@@ -218,7 +218,7 @@ def test_killed_after_any_command_the_next_call_cleans_up_and_reads(losing: Losi
     killed = 0
     for number in range(1, 100):
         try:
-            losing.does(call, Life(Fate(during_command=number)))
+            losing.does(call, Life(KillPoint(during_command=number)))
         except Killed:
             killed += 1
             losing.pair.clock.advance(5)
@@ -281,7 +281,7 @@ def test_a_pool_that_was_not_exported_is_kept_as_an_image(pool: Losing) -> None:
 def test_a_pool_that_a_killed_call_left_imported_is_exported_by_the_next(pool: Losing) -> None:
     for number in range(1, 60):
         try:
-            pool.does(open_it, Life(Fate(during_command=number)))
+            pool.does(open_it, Life(KillPoint(during_command=number)))
         except Killed:
             pool.pair.clock.advance(5)
             pool.does(open_it)

@@ -16,7 +16,7 @@ from remediate.rehearsal.context import CONNECT_TIMEOUT, context_of
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.state.lock import Lock
 from simulator.clock import Task
-from simulator.dying import SIGKILLED, Fate, Killed, Life
+from simulator.dying import SIGKILLED, Killed, KillPoint, Life
 from simulator.faults.faults import inflict
 from simulator.host.programs import PythonHook
 from simulator.node import Node
@@ -182,7 +182,7 @@ def noted(node: Node) -> str:
 def test_killed_before_its_nth_command_it_has_begun_one_less(
     pair: Pair, node: Node, tmp_path: Path, number: int
 ) -> None:
-    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(before_command=number)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(KillPoint(before_command=number)))
     assert isinstance(as_task(pair, lambda: program(context)).error, Killed)
     pair.clock.advance(10)
     assert (done(node), noted(node)) == ("abcd"[: number - 1], "abcd"[: number - 1])
@@ -192,7 +192,7 @@ def test_killed_before_its_nth_command_it_has_begun_one_less(
 def test_killed_during_its_nth_command_that_goes_on_without_it(
     pair: Pair, node: Node, tmp_path: Path, number: int
 ) -> None:
-    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(during_command=number)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(KillPoint(during_command=number)))
     assert isinstance(as_task(pair, lambda: program(context)).error, Killed)
     assert done(node) == "abcd"[: number - 1]
     pair.clock.advance(10)
@@ -203,7 +203,7 @@ def test_killed_during_its_nth_command_that_goes_on_without_it(
 def test_killed_before_its_nth_note_the_command_before_it_is_done(
     pair: Pair, node: Node, tmp_path: Path, number: int
 ) -> None:
-    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(before_write=number)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(KillPoint(before_write=number)))
     assert isinstance(as_task(pair, lambda: program(context)).error, Killed)
     assert (done(node), noted(node)) == ("abcd"[:number], "abcd"[: number - 1])
 
@@ -216,7 +216,7 @@ def test_a_life_counts_so_that_every_moment_can_be_tried(pair: Pair, node: Node,
 
 
 def test_once_dead_it_does_nothing_for_good(pair: Pair, node: Node, tmp_path: Path) -> None:
-    life = Life(Fate(before_command=1))
+    life = Life(KillPoint(before_command=1))
     context = context_of(node, tmp_path, RemediationConfig(), life)
     first = as_task(pair, lambda: program(context))
     attempts: list[Callable[[], object]] = [
@@ -240,7 +240,7 @@ def test_once_dead_it_does_nothing_for_good(pair: Pair, node: Node, tmp_path: Pa
 
 
 def test_what_handles_errors_does_not_take_death_for_one(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(before_command=2)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(KillPoint(before_command=2)))
     survived: list[str] = []
 
     def careful() -> None:
@@ -255,7 +255,7 @@ def test_what_handles_errors_does_not_take_death_for_one(pair: Pair, node: Node,
 
 
 def test_death_in_one_of_several_calls_is_the_death_of_all(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(before_command=2)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(KillPoint(before_command=2)))
 
     def long() -> None:
         context.here.act(("/bin/sleep", "50"), 100)
@@ -308,7 +308,7 @@ def test_a_power_cut_of_the_peer_is_no_death_here(pair: Pair, context: Context) 
 
 
 def test_a_dead_owner_does_not_keep_a_lock(pair: Pair, node: Node, tmp_path: Path) -> None:
-    context = context_of(node, tmp_path, RemediationConfig(), Life(Fate(during_command=1)))
+    context = context_of(node, tmp_path, RemediationConfig(), Life(KillPoint(during_command=1)))
 
     def holding(mine: Context) -> bool:
         with Lock(mine.store, "converge", "a test", mine.timing):
@@ -321,7 +321,7 @@ def test_a_dead_owner_does_not_keep_a_lock(pair: Pair, node: Node, tmp_path: Pat
 
 def test_a_hook_that_is_killed_ends_like_a_killed_process(pair: Pair, node: Node, tmp_path: Path) -> None:
     def hook(here: Node, argv: list[str]) -> None:
-        program(context_of(here, tmp_path, RemediationConfig(), Life(Fate(before_command=2))))
+        program(context_of(here, tmp_path, RemediationConfig(), Life(KillPoint(before_command=2))))
 
     node.install("/usr/local/sbin/hook", PythonHook(hook))
     assert node.run("/usr/local/sbin/hook").status == SIGKILLED

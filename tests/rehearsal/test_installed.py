@@ -14,7 +14,7 @@ from remediate.failover import carp_demotion
 from remediate.failover.reach import HASTWATCH
 from remediate.state.journal import NAME
 from remediate.state.journal_reading import read
-from simulator.shell.output import Output, Result
+from simulator.shell.output import CommandResult, Output
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
 
 A_LOOK = 30.0
@@ -28,7 +28,7 @@ def pair() -> Iterator[InstalledPair]:
         yield installed_pair(state)
 
 
-def typed(pair: InstalledPair, words: str) -> Result:
+def typed(pair: InstalledPair, words: str) -> CommandResult:
     """The command on the active node."""
     return pair.active.run(f"{HASTWATCH} {words}")
 

@@ -9,7 +9,7 @@ from remediate.config import RemediationConfig
 from remediate.rehearsal.scenario import Scenario, Stage, play, ranges
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.story import JournalAction, NodeReaction, TypedCommand
-from simulator.account.writes import Cause, Fate
+from simulator.account.writes import LossCause, WriteFate
 from tests.rehearsal.play import BY_NAME, looks, played, played_as, said, spared, stage_of
 
 pytestmark = pytest.mark.slow
@@ -69,14 +69,14 @@ def test_the_same_seed_gives_the_same_story() -> None:
 def test_the_clean_switchover_loses_nothing_and_the_documented_order_what_was_buffered() -> None:
     clean, documented = played("switchover-clean").account, played("switchover-documented").account
     assert clean.losses == ()
-    assert [(loss.cause, loss.fate) for loss in documented.losses] == [(Cause.STEPS, Fate.LOST)]
+    assert [(loss.cause, loss.fate) for loss in documented.losses] == [(LossCause.STEPS, WriteFate.LOST)]
     assert documented.served + documented.missing == documented.acknowledged
 
 
 def test_a_power_loss_costs_the_last_half_minute_of_new_files_and_the_return_of_the_node_costs_service() -> None:
     outcome = played("power-loss")
     (loss,) = outcome.account.losses
-    assert loss.cause is Cause.UFS_DELAY and 28 <= len(loss.numbers) <= 30
+    assert loss.cause is LossCause.UFS_DELAY and 28 <= len(loss.numbers) <= 30
     promoted, returned = outcome.account.outages
     assert promoted > 60
     assert returned > 30
@@ -136,7 +136,7 @@ def test_by_itself_a_service_that_is_moved_by_hand_loses_nothing() -> None:
 def test_by_itself_a_power_loss_costs_a_tenth_of_what_it_costs_by_hand() -> None:
     automatic, by_hand = played("power-loss-automatic").account, played("power-loss").account
     assert automatic.without_service < by_hand.without_service / 10
-    assert [loss.cause for loss in automatic.losses] == [Cause.UFS_DELAY]
+    assert [loss.cause for loss in automatic.losses] == [LossCause.UFS_DELAY]
 
 
 def test_a_preferred_node_that_returns_takes_nothing_from_the_node_that_serves() -> None:
@@ -166,8 +166,8 @@ def test_a_stale_standby_is_known_before_it_is_promoted() -> None:
 
 def test_what_a_power_cut_had_lost_is_not_the_doing_of_the_recovery_after_it() -> None:
     found = {loss.cause: len(loss.numbers) for loss in played("stale-standby").account.losses}
-    assert found.keys() == {Cause.OVERWRITTEN, Cause.UFS_DELAY}
-    assert found[Cause.UFS_DELAY] == 29 < found[Cause.OVERWRITTEN]
+    assert found.keys() == {LossCause.OVERWRITTEN, LossCause.UFS_DELAY}
+    assert found[LossCause.UFS_DELAY] == 29 < found[LossCause.OVERWRITTEN]
 
 
 def test_a_command_that_ends_otherwise_than_expected_is_trouble_with_its_words() -> None:
@@ -233,7 +233,7 @@ def test_a_recovered_split_brain_costs_clients_only_what_was_kept_before_anythin
         index for index, text in enumerate(texts) if text.startswith(tuple(order))
     )
     (loss,) = outcome.account.losses
-    assert (loss.cause, loss.fate) == (Cause.OVERWRITTEN, Fate.LOST)
+    assert (loss.cause, loss.fate) == (LossCause.OVERWRITTEN, WriteFate.LOST)
     assert sum(outcome.account.outages) < 10
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from simulator.account.accounting import places
-from simulator.account.writes import Fate
+from simulator.account.writes import WriteFate
 from simulator.layout import PairLayout, ResourceLayout
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from simulator.node import Node
 from simulator.pair import Pair
 
@@ -24,7 +24,7 @@ def write_records(pair: Pair, count: int, file: str = "mail") -> None:
     """Acknowledged writes of a client, ten in a second."""
     client = pair.client()
     for _ in range(count):
-        assert client.write_now(file).answer is Answer.OK
+        assert client.write_now(file).answer is OperationResult.OK
         pair.clock.advance(0.1)
 
 
@@ -34,7 +34,7 @@ def become_primary(pair: Pair, node: Node) -> None:
     await_device(pair, node)
 
 
-def fates(pair: Pair) -> list[Fate]:
+def fates(pair: Pair) -> list[WriteFate]:
     """Of every acknowledged write, in order."""
     return [each.fate for each in places(pair, "home")]
 

@@ -12,7 +12,7 @@ from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.own_pair import SETTLE, healthy_pair, layout_of
 from simulator.faults.faults import inflict
 from simulator.host.log import MESSAGES
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from simulator.node import Node
 from simulator.pair import Pair
 from simulator.shell.output import Output
@@ -68,9 +68,9 @@ def test_where_the_kernel_wants_a_reserved_port_nfsd_refuses_and_the_kernel_says
     assert "NFS request from unprivileged port (10.1.101.3:" in active.run(f"tail -n 1 {MESSAGES}").out
     client = pair.client()
     client.privileged = False
-    assert client.write_now("mail").answer is Answer.REFUSED
+    assert client.write_now("mail").answer is OperationResult.REFUSED
     pair.must(active, "sysctl vfs.nfsd.nfs_privport=0")
-    assert client.write_now("mail").answer is Answer.OK
+    assert client.write_now("mail").answer is OperationResult.OK
 
 
 def test_service_jails_have_rpcbind_and_its_kin_and_not_what_says_no() -> None:

@@ -10,10 +10,10 @@ from itertools import accumulate
 
 import pytest
 
-from simulator.clock import Process
+from simulator.clock import Coroutine
 from simulator.network.link import Traffic
-from simulator.network.tcp import Connection, retransmissions
-from simulator.nfs.client import Answer, Client, Operation
+from simulator.network.tcp import TcpConnection, retransmissions
+from simulator.nfs.client import Client, Operation, OperationResult
 from simulator.node import Node
 from simulator.pair import Pair
 
@@ -41,7 +41,7 @@ def pair() -> Iterator[Pair]:
 @pytest.fixture
 def client(pair: Pair) -> Client:
     made = pair.client()
-    assert made.write_now("mail").answer is Answer.OK
+    assert made.write_now("mail").answer is OperationResult.OK
     return made
 
 
@@ -60,16 +60,16 @@ def hands_over(pair: Pair) -> None:
     takes_over(pair, new)
 
 
-def answered(pair: Pair, writing: Process[Operation]) -> float:
+def answered(pair: Pair, writing: Coroutine[Operation]) -> float:
     """Seconds from now until the client has its answer."""
     now = pair.clock.now
     pair.clock.wait(writing, 700)
     assert writing.value is not None
-    assert writing.value.answer is Answer.OK
+    assert writing.value.answer is OperationResult.OK
     return writing.value.ended - now
 
 
-def established(client: Client) -> Connection:
+def established(client: Client) -> TcpConnection:
     assert client.connection is not None
     return client.connection
 
@@ -79,7 +79,7 @@ def silence(pair: Pair) -> None:
         pair.must(node, "sysctl net.inet.tcp.blackhole=2")
 
 
-def cut_in_the_middle_of_a_call(pair: Pair, client: Client) -> Process[Operation]:
+def cut_in_the_middle_of_a_call(pair: Pair, client: Client) -> Coroutine[Operation]:
     """The active node has acknowledged the call and not answered when its power goes."""
     writing = client.write("mail-1", patience=700)
     pair.clock.advance(pair.layout.costs.nfs_call / 2)
@@ -93,7 +93,7 @@ def cut_in_the_middle_of_a_call(pair: Pair, client: Client) -> Process[Operation
 
 def test_a_client_keeps_one_connection_from_a_privileged_port(pair: Pair, client: Client) -> None:
     first = established(client)
-    assert client.write_now("mail-1").answer is Answer.OK
+    assert client.write_now("mail-1").answer is OperationResult.OK
     assert client.connection is first
     assert first.port < 1024
     assert pair.nodes["nfs001"].nfs.connections == [first]
@@ -149,7 +149,7 @@ def test_a_tickle_wakes_nobody_while_the_new_node_drops_what_comes_to_a_closed_p
 def test_a_tickle_of_a_connection_that_is_well_ends_nothing(pair: Pair, client: Client) -> None:
     connection = established(client)
     pair.sockets.tickle(pair.nodes["nfs001"], client.address, pair.layout.client_address, connection.port)
-    assert client.write_now("mail-1").answer is Answer.OK
+    assert client.write_now("mail-1").answer is OperationResult.OK
     assert client.connection is connection
 
 

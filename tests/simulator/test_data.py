@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from simulator.account.accounting import (
-    Event,
     Places,
+    PossibleFailure,
     at_risk,
     disk_of,
     lost,
@@ -16,10 +16,10 @@ from simulator.account.accounting import (
     unexplained,
 )
 from simulator.account.blame import saves_a_split_brain
-from simulator.account.writes import Cause, Fate
+from simulator.account.writes import LossCause, WriteFate
 from simulator.faults.faults import inflict
 from simulator.layout import PairLayout, ResourceLayout
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from simulator.node import Node
 from simulator.pair import Pair
 from tests.simulator.pools import await_device
@@ -47,11 +47,11 @@ def take_over(pair: Pair, node: Node) -> None:
     pair.must(node, "mount /dev/hast/home /hast/home")
 
 
-def fates(pair: Pair) -> list[Fate]:
+def fates(pair: Pair) -> list[WriteFate]:
     return [each.fate for each in places(pair, "home")]
 
 
-def causes(found: list[Places]) -> set[Cause | None]:
+def causes(found: list[Places]) -> set[LossCause | None]:
     return {each.cause for each in found}
 
 
@@ -60,11 +60,11 @@ def test_a_power_cut_a_second_after_the_last_record_loses_the_whole_new_file_eve
     pair, first, second = healthy()
     write_records(pair, 45)
     pair.clock.advance(1)
-    assert len(at_risk(pair, "home", Event.POWER_CUT)) == 45
+    assert len(at_risk(pair, "home", PossibleFailure.POWER_CUT)) == 45
     first.power_off()
     take_over(pair, second)
-    assert fates(pair) == [Fate.LOST] * 45
-    assert causes(lost(pair, "home")) == {Cause.UFS_DELAY}
+    assert fates(pair) == [WriteFate.LOST] * 45
+    assert causes(lost(pair, "home")) == {LossCause.UFS_DELAY}
     assert "mail" not in pair.must(second, "ls /hast/home").split()
 
 
@@ -75,11 +75,11 @@ def test_with_short_delays_all_records_survive_a_power_cut_a_second_after_the_la
     pair.clock.advance(1)
     first.power_off()
     take_over(pair, second)
-    assert fates(pair) == [Fate.SERVED] * 45
+    assert fates(pair) == [WriteFate.SERVED] * 45
 
 
-@pytest.mark.parametrize(("wait", "fate"), [(29, Fate.LOST), (31, Fate.SERVED)])
-def test_the_window_for_new_names_is_as_long_as_the_longest_delay(wait: int, fate: Fate) -> None:
+@pytest.mark.parametrize(("wait", "fate"), [(29, WriteFate.LOST), (31, WriteFate.SERVED)])
+def test_the_window_for_new_names_is_as_long_as_the_longest_delay(wait: int, fate: WriteFate) -> None:
     pair, first, second = healthy()
     pair.client().write_now("mail")
     pair.clock.advance(wait)
@@ -92,14 +92,14 @@ def test_a_clean_unmount_while_connected_and_then_the_role_loses_nothing() -> No
     """65 of 65 records, localcnt 0 on both, fsck finds it clean (freebsd-facts: clean-unmount-loses-nothing)."""
     pair, first, second = healthy()
     write_records(pair, 65)
-    assert at_risk(pair, "home", Event.CLEAN_HANDOVER) == []
+    assert at_risk(pair, "home", PossibleFailure.CLEAN_HANDOVER) == []
     pair.must(first, "umount /hast/home")
     pair.must(first, "hastctl role secondary home")
     pair.must(second, "hastctl role primary home")
     pair.clock.advance(1)
     checked = pair.must(second, "fsck -t ufs -p /dev/hast/home")
     pair.must(second, "mount /dev/hast/home /hast/home")
-    assert fates(pair) == [Fate.SERVED] * 65
+    assert fates(pair) == [WriteFate.SERVED] * 65
     assert "FILE SYSTEM CLEAN; SKIPPING CHECKS" in checked
     for node in (first, second):
         assert "localcnt: 0" in pair.must(node, "hastctl dump home")
@@ -108,11 +108,11 @@ def test_a_clean_unmount_while_connected_and_then_the_role_loses_nothing() -> No
 def test_the_role_first_with_the_link_up_loses_what_was_buffered_and_that_is_the_steps_doing() -> None:
     pair, first, second = healthy()
     write_records(pair, 10)
-    assert {risk.cause for risk in at_risk(pair, "home", Event.ROLE_FIRST)} == {Cause.STEPS}
+    assert {risk.cause for risk in at_risk(pair, "home", PossibleFailure.ROLE_FIRST)} == {LossCause.STEPS}
     pair.must(first, "hastctl role secondary home")
     take_over(pair, second)
-    assert fates(pair) == [Fate.LOST] * 10
-    assert causes(lost(pair, "home")) == {Cause.STEPS}
+    assert fates(pair) == [WriteFate.LOST] * 10
+    assert causes(lost(pair, "home")) == {LossCause.STEPS}
     assert "UFS: forcibly unmounting /dev/hast/home" in first.files.read("/var/log/messages")
 
 
@@ -124,10 +124,10 @@ def test_the_role_first_on_the_only_node_is_the_steps_doing_and_no_delay_of_ufs(
     second.power_off()
     write_records(pair, 5)
     pair.clock.advance(1)
-    assert [risk.cause for risk in at_risk(pair, "home", Event.ROLE_FIRST)] == [Cause.STEPS] * 10
+    assert [risk.cause for risk in at_risk(pair, "home", PossibleFailure.ROLE_FIRST)] == [LossCause.STEPS] * 10
     pair.must(first, "hastctl role secondary home")
     take_over(pair, first)
-    assert causes(lost(pair, "home")) == {Cause.STEPS}
+    assert causes(lost(pair, "home")) == {LossCause.STEPS}
 
 
 def test_a_clean_unmount_on_the_only_node_loses_nothing() -> None:
@@ -160,16 +160,16 @@ def test_the_role_first_instead_of_a_split_brain_is_not_the_steps_doing(pulled: 
     if pulled == second.name:  # its own cable keeps it from the address, and not from being promoted
         first.run("ifconfig vtnet1 vhid 2 state backup")
     pair.clock.advance(0.1)
-    assert {risk.cause for risk in at_risk(pair, "home", Event.ROLE_FIRST)} == {Cause.ONE_HISTORY}
+    assert {risk.cause for risk in at_risk(pair, "home", PossibleFailure.ROLE_FIRST)} == {LossCause.ONE_HISTORY}
     pair.must(first, "hastctl role secondary home")
     take_over(pair, second)
-    assert causes(lost(pair, "home")) == {Cause.ONE_HISTORY}
+    assert causes(lost(pair, "home")) == {LossCause.ONE_HISTORY}
 
 
 @pytest.mark.parametrize("died", [("kill nfs002 hastd",), ("power-off nfs002", "power-on nfs002")], ids=str)
-@pytest.mark.parametrize(("seconds", "cause"), [(0.2, Cause.ONE_HISTORY), (2.0, Cause.STEPS)])
+@pytest.mark.parametrize(("seconds", "cause"), [(0.2, LossCause.ONE_HISTORY), (2.0, LossCause.STEPS)])
 def test_the_role_first_is_excused_only_where_the_other_hastd_died_too_late_to_be_known(
-    seconds: float, cause: Cause, died: tuple[str, ...]
+    seconds: float, cause: LossCause, died: tuple[str, ...]
 ) -> None:
     pair, first, _ = healthy()
     write_records(pair, 3)
@@ -200,9 +200,9 @@ def is_busy(node: Node) -> None:
         node.processor.use(1.0)
 
 
-@pytest.mark.parametrize(("seconds", "cause"), [(0.2, Cause.ONE_HISTORY), (2.0, Cause.STEPS)])
+@pytest.mark.parametrize(("seconds", "cause"), [(0.2, LossCause.ONE_HISTORY), (2.0, LossCause.STEPS)])
 def test_the_role_first_is_excused_only_where_the_address_came_back_too_late_to_be_known(
-    seconds: float, cause: Cause
+    seconds: float, cause: LossCause
 ) -> None:
     """By the moment at which the role was ordered: to end the worker takes longer on a busy node."""
     pair, first, _ = healthy()
@@ -223,7 +223,7 @@ def test_the_role_first_is_the_steps_doing_while_hastd_starts_another_worker() -
     inflict(pair, "kill", "nfs001", "worker:home")
     pair.must(first, "hastctl role secondary home")
     take_over(pair, second)
-    assert causes(lost(pair, "home")) == {Cause.STEPS}
+    assert causes(lost(pair, "home")) == {LossCause.STEPS}
 
 
 def test_a_hastd_that_is_stopped_under_a_mount_is_the_steps_doing() -> None:
@@ -231,7 +231,7 @@ def test_a_hastd_that_is_stopped_under_a_mount_is_the_steps_doing() -> None:
     write_records(pair, 5)
     pair.must(first, "service hastd onestop")
     take_over(pair, second)
-    assert causes(lost(pair, "home")) == {Cause.STEPS}
+    assert causes(lost(pair, "home")) == {LossCause.STEPS}
 
 
 def test_the_role_first_is_the_steps_doing_while_the_other_node_boots_unnoticed() -> None:
@@ -243,7 +243,7 @@ def test_the_role_first_is_the_steps_doing_while_the_other_node_boots_unnoticed(
     assert second.on and not second.hastd.running
     pair.must(first, "hastctl role secondary home")
     take_over(pair, first)
-    assert causes(lost(pair, "home")) == {Cause.STEPS}
+    assert causes(lost(pair, "home")) == {LossCause.STEPS}
 
 
 @pytest.mark.parametrize(("unmount_first", "counters_of_the_old", "split"), [(True, 1, True), (False, 0, False)])
@@ -277,8 +277,8 @@ def test_what_was_written_during_a_cut_is_stranded_on_the_old_primary_and_that_i
     first.power_off()
     take_over(pair, second)
     found = places(pair, "home")
-    assert [each.fate for each in found] == [Fate.STRANDED]
-    assert causes(found) == {Cause.REPLICATION}
+    assert [each.fate for each in found] == [WriteFate.STRANDED]
+    assert causes(found) == {LossCause.REPLICATION}
     assert found[0].complete_on == ("nfs001",)
 
 
@@ -296,9 +296,9 @@ def test_the_recovery_from_a_split_brain_overwrites_what_only_the_loser_had() ->
     pair.must(first, "hastctl role secondary home")
     pair.clock.advance(120)
     by_file = {each.write.file: each for each in places(pair, "home")}
-    assert by_file["only-on-first"].fate is Fate.LOST
-    assert by_file["only-on-first"].cause is Cause.OVERWRITTEN
-    assert by_file["only-on-second"].fate is Fate.SERVED
+    assert by_file["only-on-first"].fate is WriteFate.LOST
+    assert by_file["only-on-first"].cause is LossCause.OVERWRITTEN
+    assert by_file["only-on-second"].fate is WriteFate.SERVED
     assert unexplained(pair, "home") == set()
 
 
@@ -311,7 +311,7 @@ def test_what_a_power_cut_took_is_its_doing_also_after_a_recovery_has_overwritte
     pair.client().write_now("new")
     first.power_off()
     take_over(pair, second)
-    assert causes(places(pair, "home")) == {Cause.REPLICATION, Cause.UFS_DELAY}
+    assert causes(places(pair, "home")) == {LossCause.REPLICATION, LossCause.UFS_DELAY}
     pair.client().write_now("only-on-second")
     inflict(pair, "heal")
     pair.clock.wait(first.power_on())
@@ -319,7 +319,7 @@ def test_what_a_power_cut_took_is_its_doing_also_after_a_recovery_has_overwritte
     pair.must(first, "hastctl role secondary home")
     pair.clock.advance(120)
     found = {each.write.file: each.cause for each in lost(pair, "home")}
-    assert found == {"old": Cause.OVERWRITTEN, "new": Cause.UFS_DELAY}
+    assert found == {"old": LossCause.OVERWRITTEN, "new": LossCause.UFS_DELAY}
 
 
 def test_a_copy_that_was_lost_and_made_again_is_not_the_cause_of_a_later_loss() -> None:
@@ -328,18 +328,21 @@ def test_a_copy_that_was_lost_and_made_again_is_not_the_cause_of_a_later_loss() 
     pair.clock.advance(10)
     pair.must(second, "service hastd onestop")
     inflict(pair, "new-disk", "nfs002")
-    assert pair.ledger.discarded[0].cause is Cause.DISK
-    assert fates(pair) == [Fate.SERVED]
+    assert pair.ledger.discarded[0].cause is LossCause.DISK
+    assert fates(pair) == [WriteFate.SERVED]
     pair.client().write_now("unsaid")
     first.power_off()
-    assert {pair.ledger.discarded[write.number].cause for write in pair.ledger.writes} == {Cause.DISK, Cause.UFS_DELAY}
-    assert causes(lost(pair, "home")) == {Cause.UFS_DELAY}
+    assert {pair.ledger.discarded[write.number].cause for write in pair.ledger.writes} == {
+        LossCause.DISK,
+        LossCause.UFS_DELAY,
+    }
+    assert causes(lost(pair, "home")) == {LossCause.UFS_DELAY}
 
 
 @pytest.mark.parametrize(
-    ("mode", "fate"), [("fullsync", Fate.SERVED), ("memsync", Fate.SERVED), ("async", Fate.STRANDED)]
+    ("mode", "fate"), [("fullsync", WriteFate.SERVED), ("memsync", WriteFate.SERVED), ("async", WriteFate.STRANDED)]
 )
-def test_only_async_gives_up_a_record_that_was_just_acknowledged(mode: str, fate: Fate) -> None:
+def test_only_async_gives_up_a_record_that_was_just_acknowledged(mode: str, fate: WriteFate) -> None:
     pair, first, second = healthy(resources=(ResourceLayout(replication=mode),), filedelay=3, dirdelay=2, metadelay=1)
     pair.client().write_now("mail")
     pair.clock.advance(10)
@@ -347,7 +350,7 @@ def test_only_async_gives_up_a_record_that_was_just_acknowledged(mode: str, fate
     first.power_off()
     pair.clock.advance(1)
     take_over(pair, second)
-    assert fates(pair) == [Fate.SERVED, fate]
+    assert fates(pair) == [WriteFate.SERVED, fate]
 
 
 def test_a_memsync_record_is_lost_when_both_nodes_lose_power_and_only_the_standby_returns() -> None:
@@ -361,7 +364,7 @@ def test_a_memsync_record_is_lost_when_both_nodes_lose_power_and_only_the_standb
     pair.clock.wait(second.power_on())
     pair.clock.advance(5)
     take_over(pair, second)
-    assert fates(pair) == [Fate.SERVED, Fate.STRANDED]
+    assert fates(pair) == [WriteFate.SERVED, WriteFate.STRANDED]
 
 
 def test_a_write_that_waits_for_a_cut_link_is_acknowledged_after_the_timeout_and_raises_localcnt_once() -> None:
@@ -401,7 +404,7 @@ def test_a_client_has_no_answer_for_as_long_as_nfsd_hangs() -> None:
     pair.clock.advance(20)
     inflict(pair, "resume", "nfs001", "nfsd")
     pair.clock.wait(waiting)
-    assert waiting.value is not None and waiting.value.answer is last.answer is Answer.OK
+    assert waiting.value is not None and waiting.value.answer is last.answer is OperationResult.OK
     assert 20 <= waiting.value.ended - last.ended < 22
     assert first.on
 
@@ -411,4 +414,4 @@ def test_a_full_file_system_refuses_the_write_and_loses_nothing_acknowledged() -
     write_records(pair, 3)
     inflict(pair, "disk-full", "nfs001")
     assert pair.client().write_now("more").answer.name == "NO_SPACE"
-    assert fates(pair) == [Fate.SERVED] * 3
+    assert fates(pair) == [WriteFate.SERVED] * 3

@@ -7,19 +7,19 @@ import re
 import pytest
 
 from simulator.account.accounting import disk_of, places, primary_worker, unexplained
-from simulator.account.writes import Cause, Fate, Part, Piece
+from simulator.account.writes import LossCause, Part, WriteFate, WritePiece
 from simulator.clock import Completion
 from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import inflict
 from simulator.hastd.component import Command, DeviceWrite
 from simulator.layout import ResourceLayout
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from simulator.node import Node
 from simulator.pair import Pair
 from tests.simulator.test_data import healthy, take_over
 
 EXTENT = 20
-BLOCK = frozenset({Piece(7777, Part.CONTENT)})
+BLOCK = frozenset({WritePiece(7777, Part.CONTENT)})
 
 
 def errors(node: Node) -> dict[str, int]:
@@ -55,7 +55,7 @@ def handed_over(pair: Pair, first: Node, second: Node) -> None:
 def test_a_write_that_fails_on_the_secondary_is_acknowledged_and_only_its_own_counter_tells() -> None:
     pair, first, second = healthy()
     inflict(pair, "disk-fails-writes", "nfs002")
-    assert pair.client().write_now("mail", "x" * 40000).answer is Answer.OK
+    assert pair.client().write_now("mail", "x" * 40000).answer is OperationResult.OK
     pair.clock.advance(40)
     assert errors(first)["write"] == 0 and errors(second)["write"] > 0
     assert clean(first) and clean(second)
@@ -84,7 +84,7 @@ def test_a_new_connection_resets_the_counters_copies_nothing_and_the_old_block_i
     """The whole story of freebsd-facts: one-good-write-is-enough."""
     pair, first, second = healthy()
     inflict(pair, "disk-fails-writes", "nfs002", "home", "5")
-    assert pair.client().write_now("mail", "x" * 40000).answer is Answer.OK
+    assert pair.client().write_now("mail", "x" * 40000).answer is OperationResult.OK
     pair.clock.advance(40)
     inflict(pair, "cut-replication")
     pair.clock.advance(40)
@@ -92,20 +92,20 @@ def test_a_new_connection_resets_the_counters_copies_nothing_and_the_old_block_i
     pair.clock.advance(40)
     assert errors(first)["write"] == errors(second)["write"] == 0
     assert clean(first) and clean(second) and unexplained(pair, "home") == set()
-    assert [each.fate for each in places(pair, "home")] == [Fate.SERVED]
+    assert [each.fate for each in places(pair, "home")] == [WriteFate.SERVED]
     handed_over(pair, first, second)
-    assert [(each.fate, each.cause) for each in places(pair, "home")] == [(Fate.STRANDED, Cause.DAMAGE)]
+    assert [(each.fate, each.cause) for each in places(pair, "home")] == [(WriteFate.STRANDED, LossCause.DAMAGE)]
 
 
 def test_a_primary_whose_own_disk_failed_a_write_reads_the_old_block_back() -> None:
     pair, first, second = healthy()
     inflict(pair, "disk-fails-writes", "nfs001", "home", "5")
-    assert pair.client().write_now("mail", "x" * 40000).answer is Answer.OK
+    assert pair.client().write_now("mail", "x" * 40000).answer is OperationResult.OK
     pair.clock.advance(40)
     assert errors(first)["write"] > 0 and errors(second)["write"] == 0 and clean(first)
-    assert [(each.fate, each.cause) for each in places(pair, "home")] == [(Fate.STRANDED, Cause.DAMAGE)]
+    assert [(each.fate, each.cause) for each in places(pair, "home")] == [(WriteFate.STRANDED, LossCause.DAMAGE)]
     handed_over(pair, first, second)
-    assert [each.fate for each in places(pair, "home")] == [Fate.SERVED]
+    assert [each.fate for each in places(pair, "home")] == [WriteFate.SERVED]
 
 
 def test_a_write_that_fails_on_both_sides_is_an_error_and_stays_dirty_until_the_worker_ends() -> None:
@@ -225,7 +225,7 @@ def test_flipped_bits_are_read_without_an_error_and_are_copied_to_the_other_side
     assert worker is not None and not worker.read_fails(EXTENT)
     inflict(pair, "cut-replication")
     pair.clock.advance(60)
-    assert ask(pair, first, DeviceWrite(EXTENT, frozenset({Piece(8888, Part.CONTENT)})))
+    assert ask(pair, first, DeviceWrite(EXTENT, frozenset({WritePiece(8888, Part.CONTENT)})))
     inflict(pair, "heal")
     pair.clock.advance(60)
     assert not one.differs(other, EXTENT) and not has(second)

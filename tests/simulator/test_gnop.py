@@ -7,9 +7,9 @@ import pytest
 from checks.probes.filesystem import mounted_at, parse_df, parse_mount
 from remediate.rehearsal.mount_tree import MountTree
 from simulator.account.accounting import places
-from simulator.account.writes import Fate
+from simulator.account.writes import WriteFate
 from simulator.faults.faults import inflict
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from simulator.node import Node
 from simulator.pair import Pair
 from tests.simulator.pools import healthy as healthy_pool
@@ -30,7 +30,7 @@ def pair() -> Pair:
 def cut_off(pair: Pair) -> tuple[Node, Node]:
     """A file on both disks, one on the first only, and then a cut; the first has stepped down cleanly."""
     first, second = pair.nodes.values()
-    assert pair.client().write_now("both").answer is Answer.OK
+    assert pair.client().write_now("both").answer is OperationResult.OK
     pair.must(first, "fsync /hast/home/both")
     inflict(pair, "cut")
     pair.clock.advance(40)
@@ -58,7 +58,7 @@ def test_a_disk_is_seen_behind_hasts_metadata_and_nothing_of_it_changes(pair: Pa
     pair.must(first, "gnop destroy vtbd1.nop")
     assert first.run("ls /dev/vtbd1.nop").status == 1
     assert pair.must(first, "hastctl dump home") == before
-    assert [each.fate for each in places(pair, "home")] == [Fate.STRANDED]
+    assert [each.fate for each in places(pair, "home")] == [WriteFate.STRANDED]
 
 
 def test_the_other_disk_shows_only_what_was_replicated(pair: Pair) -> None:
@@ -143,7 +143,7 @@ def test_a_boot_knows_no_provider(pair: Pair) -> None:
 
 def test_an_exported_pool_is_imported_read_only_under_another_root() -> None:
     pair, first, _ = healthy_pool()
-    assert pair.client().write_now("mail").answer is Answer.OK
+    assert pair.client().write_now("mail").answer is OperationResult.OK
     pair.must(first, "zpool export home")
     pair.must(first, "hastctl role init home")
     pair.must(first, CREATE)

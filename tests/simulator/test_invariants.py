@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from simulator.account.accounting import places
-from simulator.account.writes import Fate
+from simulator.account.writes import WriteFate
 from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import FAULTS, inflict
 from simulator.hastd.metadata import Role
@@ -20,7 +20,7 @@ from simulator.hastd.replication import PrimaryWorker
 from simulator.hastd.secondary import SecondaryWorker
 from simulator.layout import PairLayout, ResourceLayout
 from simulator.pair import Pair
-from simulator.shell.output import Result
+from simulator.shell.output import CommandResult
 from tests.simulator.any_pair import NODES, PairWithClients
 
 pytestmark = pytest.mark.slow
@@ -116,7 +116,7 @@ class AnyPair(PairWithClients):
     @rule(node=NODES, line=st.sampled_from(COMMANDS))
     def run(self, node: str, line: str) -> None:
         result = self.pair.nodes[node].run(line, timeout=20)
-        assert isinstance(result, Result)
+        assert isinstance(result, CommandResult)
         assert 0 <= result.status <= 255
 
     @rule(name=st.sampled_from(sorted(FAULTS)), words=st.data())
@@ -180,7 +180,7 @@ class AnyPair(PairWithClients):
     @invariant()
     def every_lost_write_has_a_known_cause(self) -> None:
         for each in places(self.pair, "home"):
-            if each.fate is Fate.LOST:
+            if each.fate is WriteFate.LOST:
                 assert each.cause is not None
 
     @invariant()

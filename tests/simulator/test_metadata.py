@@ -8,24 +8,24 @@ import pytest
 
 from checks.probes.counters import Relation, relation, wrote_nothing_alone
 from checks.probes.hast import parse_dump
-from simulator.account.writes import Part, Piece
-from simulator.hastd.metadata import Metadata, Role, Verdict, decide, humanize
+from simulator.account.writes import Part, WritePiece
+from simulator.hastd.metadata import HandshakeVerdict, Metadata, Role, decide, humanize
 from simulator.pair import Pair
 
 SIZE = 268430848
 
 ROWS = [
     # primary (resuid, localcnt, remotecnt), secondary (resuid, localcnt, remotecnt), verdict
-    ((7, 0, 0), (0, 0, 0), Verdict.FULL_SYNC),
-    ((7, 1, 0), (0, 0, 0), Verdict.FULL_SYNC),
-    ((0, 0, 0), (0, 0, 0), Verdict.NOTHING),
-    ((7, 0, 0), (8, 0, 0), Verdict.RESUID_MISMATCH),
-    ((7, 0, 0), (7, 1, 0), Verdict.FROM_SECONDARY),
-    ((7, 0, 0), (7, 0, 0), Verdict.IN_SYNC),
-    ((7, 1, 0), (7, 0, 0), Verdict.FROM_PRIMARY),
-    ((7, 1, 0), (7, 1, 0), Verdict.SPLIT_BRAIN),
-    ((7, 2, 1), (7, 2, 1), Verdict.SPLIT_BRAIN),
-    ((7, 0, 0), (7, 1, 2), Verdict.SHOULD_NEVER_HAPPEN),
+    ((7, 0, 0), (0, 0, 0), HandshakeVerdict.FULL_SYNC),
+    ((7, 1, 0), (0, 0, 0), HandshakeVerdict.FULL_SYNC),
+    ((0, 0, 0), (0, 0, 0), HandshakeVerdict.NOTHING),
+    ((7, 0, 0), (8, 0, 0), HandshakeVerdict.RESUID_MISMATCH),
+    ((7, 0, 0), (7, 1, 0), HandshakeVerdict.FROM_SECONDARY),
+    ((7, 0, 0), (7, 0, 0), HandshakeVerdict.IN_SYNC),
+    ((7, 1, 0), (7, 0, 0), HandshakeVerdict.FROM_PRIMARY),
+    ((7, 1, 0), (7, 1, 0), HandshakeVerdict.SPLIT_BRAIN),
+    ((7, 2, 1), (7, 2, 1), HandshakeVerdict.SPLIT_BRAIN),
+    ((7, 0, 0), (7, 1, 2), HandshakeVerdict.SHOULD_NEVER_HAPPEN),
 ]
 
 
@@ -36,7 +36,7 @@ def metadata(values: tuple[int, int, int], role: Role) -> Metadata:
 
 @pytest.mark.parametrize(("primary", "secondary", "verdict"), ROWS)
 def test_the_verdict_on_two_sets_of_counters(
-    primary: tuple[int, int, int], secondary: tuple[int, int, int], verdict: Verdict
+    primary: tuple[int, int, int], secondary: tuple[int, int, int], verdict: HandshakeVerdict
 ) -> None:
     virgin = primary[0] == 0
     assert decide(metadata(primary, Role.PRIMARY), metadata(secondary, Role.SECONDARY), virgin) is verdict
@@ -44,14 +44,14 @@ def test_the_verdict_on_two_sets_of_counters(
 
 @pytest.mark.parametrize(("primary", "secondary", "verdict"), ROWS)
 def test_the_simulated_pair_does_what_the_table_says(
-    primary: tuple[int, int, int], secondary: tuple[int, int, int], verdict: Verdict
+    primary: tuple[int, int, int], secondary: tuple[int, int, int], verdict: HandshakeVerdict
 ) -> None:
     pair = Pair()
     pair.power_on()
     first, second = pair.nodes.values()
     mine, theirs = first.disks["/dev/vtbd1"], second.disks["/dev/vtbd1"]
     mine.metadata, theirs.metadata = metadata(primary, Role.PRIMARY), metadata(secondary, Role.PRIMARY)
-    on_first, on_second = Piece(1000, Part.CONTENT), Piece(2000, Part.CONTENT)
+    on_first, on_second = WritePiece(1000, Part.CONTENT), WritePiece(2000, Part.CONTENT)
     mine.put(5, {on_first})
     theirs.put(6, {on_second})
     mine.active.add(5)
@@ -67,10 +67,13 @@ def test_the_simulated_pair_does_what_the_table_says(
     if verdict.refused:
         assert copied == {"first": False, "second": False}
         return
-    if verdict is Verdict.NOTHING:
+    if verdict is HandshakeVerdict.NOTHING:
         return
-    assert copied == {"first": verdict is not Verdict.FROM_SECONDARY, "second": verdict is Verdict.FROM_SECONDARY}
-    assert (on_first in mine.pieces()) is (verdict is not Verdict.FROM_SECONDARY)
+    assert copied == {
+        "first": verdict is not HandshakeVerdict.FROM_SECONDARY,
+        "second": verdict is HandshakeVerdict.FROM_SECONDARY,
+    }
+    assert (on_first in mine.pieces()) is (verdict is not HandshakeVerdict.FROM_SECONDARY)
     assert mine.metadata is not None and theirs.metadata is not None
     assert mine.metadata.localcnt == theirs.metadata.remotecnt
     assert mine.metadata.remotecnt == theirs.metadata.localcnt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from simulator.pair import Pair
 from tests.simulator.conformance.story import RECORDINGS
 
@@ -40,7 +40,7 @@ def test_a_remounted_file_system_is_exported_only_after_a_restart_or_a_reload_in
     pair.must(first, f"umount /hast/home; {between}; mount /dev/hast/home /hast/home; {after}; sleep 1")
     assert (exported(pair, "nfs001") == ["/dev/hast/home"]) is good
     assert "/hast/home" in pair.must(first, "showmount -e")
-    assert pair.client().write_now("mail").answer is (Answer.OK if good else Answer.EIO)
+    assert pair.client().write_now("mail").answer is (OperationResult.OK if good else OperationResult.EIO)
     stale = "mount_nfs: nmount: /mnt/t: Stale NFS file handle"
     assert pair.client().mount() == (None if good else stale)
 

@@ -119,7 +119,7 @@ def test_expressions_of_devd() -> None:
 def test_rules_of_devd() -> None:
     acts = 0
     for text in texts(RULES, " ", 7):
-        theirs, ours = devd_conf.DevdConfiguration(), devd_rules.Configuration()
+        theirs, ours = devd_conf.DevdConfiguration(), devd_rules.DevdConfiguration()
         try:
             theirs.read(text, "devd.conf")
             rules = theirs.first(EVENT)

@@ -10,14 +10,22 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.account.accounting import Event, at_risk, disk_of, places, primary_worker, served_old, unexplained
-from simulator.account.writes import Cause, Fate, Part, Piece
+from simulator.account.accounting import (
+    PossibleFailure,
+    at_risk,
+    disk_of,
+    places,
+    primary_worker,
+    served_old,
+    unexplained,
+)
+from simulator.account.writes import LossCause, Part, WriteFate, WritePiece
 from simulator.clock import Completion
 from simulator.faults.faults import inflict
 from simulator.hastd.component import Command, DeviceWrite
 from simulator.hastd.metadata import KEEPDIRTY
 from simulator.layout import ResourceLayout
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from simulator.node import Node
 from simulator.pair import Pair
 from tests.simulator.test_data import healthy
@@ -73,7 +81,7 @@ def test_in_every_mode_it_is_acknowledged_and_nothing_copies_it_afterwards(mode:
 def test_what_is_written_after_the_connection_was_lost_is_copied(mode: str) -> None:
     pair, first, second = healthy(resources=(ResourceLayout(replication=mode),))
     inflict(pair, "cut-replication")
-    assert ask(pair, first, DeviceWrite(1, frozenset({Piece(1, Part.CONTENT)})))
+    assert ask(pair, first, DeviceWrite(1, frozenset({WritePiece(1, Part.CONTENT)})))
     pair.clock.advance(40)
     assert ask(pair, first, DeviceWrite(EXTENT, BLOCK))
     inflict(pair, "heal")
@@ -122,7 +130,7 @@ def test_a_new_worker_reads_the_map_that_kept_it_and_copies_it() -> None:
 def test_a_new_worker_does_not_know_one_that_more_extents_than_are_kept_were_written_after() -> None:
     pair, first, second = a_block_is_sent_and_not_answered()
     for number in range(KEEPDIRTY):
-        assert ask(pair, first, DeviceWrite(EXTENT + 1 + number, frozenset({Piece(8000 + number, Part.CONTENT)})))
+        assert ask(pair, first, DeviceWrite(EXTENT + 1 + number, frozenset({WritePiece(8000 + number, Part.CONTENT)})))
     assert EXTENT not in disk_of(first, "home").active
     inflict(pair, "kill", "nfs001", "worker")
     pair.clock.advance(40)
@@ -153,9 +161,9 @@ def test_the_account_tells_of_a_clients_write_and_of_a_handover_that_would_lose_
     pair.clock.advance(60)
     inflict(pair, "heal")
     pair.clock.advance(60)
-    assert waiting.value is not None and waiting.value.answer is Answer.OK
-    assert clean(first) and [each.fate for each in places(pair, "home")] == [Fate.SERVED]
-    assert [each.cause for each in at_risk(pair, "home", Event.CLEAN_HANDOVER)] == [Cause.DAMAGE]
+    assert waiting.value is not None and waiting.value.answer is OperationResult.OK
+    assert clean(first) and [each.fate for each in places(pair, "home")] == [WriteFate.SERVED]
+    assert [each.cause for each in at_risk(pair, "home", PossibleFailure.CLEAN_HANDOVER)] == [LossCause.DAMAGE]
     assert len(served_old(pair, second, "home")) == 1
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import pytest
 
 from checks.probes.filesystem import belongs, mounted_at, parse_df, parse_mount
-from simulator.account.accounting import Event, at_risk, unexplained
-from simulator.account.writes import Fate
+from simulator.account.accounting import PossibleFailure, at_risk, unexplained
+from simulator.account.writes import WriteFate
 from simulator.faults.faults import inflict
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from tests.simulator.pools import IMPORT, become_primary, fates, healthy, home_on, write_records
 
 # --- what a healthy pool looks like --------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_df_and_ls_show_what_is_in_the_dataset_and_nothing_of_ufs() -> None:
     assert filled.used > empty.used
     assert pair.must(first, "ls -A /hast/home") == "mail\n"
     inflict(pair, "disk-full", "nfs001")
-    assert pair.client().write_now("more").answer is Answer.NO_SPACE
+    assert pair.client().write_now("more").answer is OperationResult.NO_SPACE
     assert parse_df(pair.must(first, "df -k /hast/home"), "/hast/home").available == 0
 
 
@@ -104,13 +104,13 @@ def test_a_pool_does_not_replace_another_one_or_a_mounted_ufs_by_mistake() -> No
 def test_an_export_and_an_import_on_the_other_node_lose_nothing_and_need_no_force() -> None:
     pair, first, second = healthy()
     write_records(pair, 65)
-    assert at_risk(pair, "home", Event.CLEAN_HANDOVER) == []
+    assert at_risk(pair, "home", PossibleFailure.CLEAN_HANDOVER) == []
     pair.must(first, "zpool export home")
     assert home_on(first) == "" and pair.must(first, "zpool list -H") == ""
     pair.must(first, "hastctl role secondary home")
     become_primary(pair, second)
     pair.must(second, f"{IMPORT} home")
-    assert fates(pair) == [Fate.SERVED] * 65
+    assert fates(pair) == [WriteFate.SERVED] * 65
     assert home_on(second).startswith("home on /hast/home (zfs, ")
     for node in (first, second):
         assert "localcnt: 0" in pair.must(node, "hastctl dump home")
@@ -162,7 +162,7 @@ def test_a_pool_that_its_last_host_did_not_export_is_imported_elsewhere_only_by_
     )
     assert home_on(second) == ""
     pair.must(second, f"{IMPORT} -f home")
-    assert fates(pair) == [Fate.SERVED]
+    assert fates(pair) == [WriteFate.SERVED]
 
 
 def test_the_host_that_used_a_pool_last_imports_it_without_force_after_a_crash() -> None:
@@ -175,7 +175,7 @@ def test_the_host_that_used_a_pool_last_imports_it_without_force_after_a_crash()
     become_primary(pair, first)
     pair.clock.advance(15)
     pair.must(first, f"{IMPORT} home")
-    assert fates(pair) == [Fate.SERVED]
+    assert fates(pair) == [WriteFate.SERVED]
 
 
 def test_an_import_without_the_mount_leaves_the_directory_of_the_root_file_system() -> None:
@@ -234,11 +234,11 @@ def test_a_pool_that_is_imported_again_is_exported_only_by_a_restart_of_mountd()
     pair.must(first, "zpool export home")
     pair.must(first, f"{IMPORT} home")
     assert "NFS exported" not in home_on(first)
-    assert pair.client().write_now("mail").answer is Answer.EIO
+    assert pair.client().write_now("mail").answer is OperationResult.EIO
     pair.must(first, "service mountd restart")
     pair.clock.advance(1)
     assert "NFS exported" in home_on(first)
-    assert pair.client().write_now("mail").answer is Answer.OK
+    assert pair.client().write_now("mail").answer is OperationResult.OK
 
 
 def test_with_no_pool_mounted_mountd_exports_the_root_file_system() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from simulator.account.accounting import disk_of, places
-from simulator.account.writes import Fate
+from simulator.account.writes import WriteFate
 from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import inflict
 from simulator.hastd.disk import PoolLabel
@@ -87,7 +87,7 @@ class AnyPool(PairWithClients):
 
     @invariant()
     def no_acknowledged_write_is_lost(self) -> None:
-        assert [each for each in places(self.pair, "home") if each.fate is Fate.LOST] == []
+        assert [each for each in places(self.pair, "home") if each.fate is WriteFate.LOST] == []
 
     @invariant()
     def a_pool_is_mounted_only_where_it_is_imported_and_without_its_device_it_is_suspended(self) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from remediate.rehearsal.state import snapshot
-from simulator.account.accounting import Event, at_risk, serving_mount, unexplained
-from simulator.account.writes import Fate
+from simulator.account.accounting import PossibleFailure, at_risk, serving_mount, unexplained
+from simulator.account.writes import WriteFate
 from simulator.faults.faults import inflict
 from simulator.layout import PairLayout, ResourceLayout
-from simulator.nfs.client import Answer
+from simulator.nfs.client import OperationResult
 from simulator.pair import Pair
 from tests.simulator.pools import IMPORT, become_primary, fates, healthy, home_on, write_records
 
@@ -21,11 +21,11 @@ def test_a_power_cut_right_after_an_acknowledgement_loses_nothing() -> None:
     pair, first, second = healthy()
     write_records(pair, 45)
     pair.client().write_now("new")
-    assert at_risk(pair, "home", Event.POWER_CUT) == []
+    assert at_risk(pair, "home", PossibleFailure.POWER_CUT) == []
     first.power_off()
     become_primary(pair, second)
     pair.must(second, f"{IMPORT} -f home")
-    assert fates(pair) == [Fate.SERVED] * 46
+    assert fates(pair) == [WriteFate.SERVED] * 46
     assert unexplained(pair, "home") == set()
 
 
@@ -159,7 +159,7 @@ def test_a_suspended_pool_is_gone_with_a_reboot_and_what_was_acknowledged_is_not
     pair.must(first, "hastctl role secondary home")
     become_primary(pair, second)
     pair.must(second, f"{IMPORT} -f home")
-    assert [fates(pair)[0], len(set(fates(pair)))] == [Fate.STRANDED, 1], "clients still reach the suspended one"
+    assert [fates(pair)[0], len(set(fates(pair)))] == [WriteFate.STRANDED, 1], "clients still reach the suspended one"
     first.power_off()
     pair.clock.wait(first.power_on())
     pair.clock.advance(5)
@@ -178,8 +178,8 @@ def test_a_client_of_a_suspended_pool_waits_and_is_served_by_the_node_that_takes
     pair.must(second, "service mountd restart")
     first.power_off()
     pair.clock.wait(waiting, 301)  # the dead node had acknowledged the call, so the client waits for its time-out
-    assert waiting.value is not None and waiting.value.answer is Answer.OK
-    assert fates(pair) == [Fate.SERVED] * 4
+    assert waiting.value is not None and waiting.value.answer is OperationResult.OK
+    assert fates(pair) == [WriteFate.SERVED] * 4
     serving = serving_mount(pair, "home")
     assert serving is not None and serving[0] is second
 
@@ -188,7 +188,7 @@ def test_a_client_that_is_not_patient_gives_up_on_a_suspended_pool() -> None:
     pair, first, _ = healthy()
     pair.must(first, "hastctl role secondary home")
     operation = pair.client().write_now("mail", patience=20)
-    assert operation.answer is Answer.NONE
+    assert operation.answer is OperationResult.NONE
     assert operation.ended - operation.began == pytest.approx(20, abs=2)
 
 
@@ -207,7 +207,7 @@ def test_a_pool_survives_a_killed_worker_which_is_back_in_a_second() -> None:
     """freebsd-facts: killed-worker-comes-back."""
     pair, first, _ = healthy()
     inflict(pair, "kill", "nfs001", "worker")
-    assert pair.client().write_now("mail").answer is Answer.OK
+    assert pair.client().write_now("mail").answer is OperationResult.OK
     assert pair.must(first, "zpool list -H -o health home") == "ONLINE\n"
 
 
@@ -235,7 +235,7 @@ def test_a_disk_that_takes_no_writes_suspends_the_pool_when_there_is_no_other_co
     second.power_off()
     pair.clock.advance(60)
     inflict(pair, "disk-errors", "nfs001")
-    assert pair.client().write_now("mail", patience=10).answer is Answer.NONE
+    assert pair.client().write_now("mail", patience=10).answer is OperationResult.NONE
     assert snapshot(pair)["nodes"]["nfs001"]["file systems"]["home"].startswith("suspended")
     assert fates(pair) == []
 
@@ -249,7 +249,7 @@ def test_a_pool_and_a_ufs_live_side_by_side_and_fail_each_in_its_own_way() -> No
     pair.bring_up()
     first = pair.nodes["nfs001"]
     for name in ("home", "www"):
-        assert pair.client(name).write_now("file").answer is Answer.OK
+        assert pair.client(name).write_now("file").answer is OperationResult.OK
         pair.must(first, f"hastctl role secondary {name}")
     assert "/hast/home" in pair.must(first, "mount") and "/hast/www" not in pair.must(first, "mount")
 
@@ -257,7 +257,7 @@ def test_a_pool_and_a_ufs_live_side_by_side_and_fail_each_in_its_own_way() -> No
 def test_the_root_directory_can_be_made_immutable_and_the_other_node_gets_it() -> None:
     pair, first, second = healthy()
     pair.must(first, "chflags schg /hast/home")
-    assert pair.client().write_now("mail").answer is Answer.NOT_PERMITTED
+    assert pair.client().write_now("mail").answer is OperationResult.NOT_PERMITTED
     pair.must(first, "zpool export home")
     pair.must(first, "hastctl role secondary home")
     become_primary(pair, second)

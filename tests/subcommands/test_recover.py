@@ -26,7 +26,7 @@ from remediate.subcommands import recover
 from remediate.subcommands.caller import NotConfirmed
 from simulator.faults.faults import inflict
 from simulator.node import Node
-from simulator.shell.output import Result
+from simulator.shell.output import CommandResult
 from tests.failover.installed_pair import state_directory
 from tests.recovery.split_pair import SIDES, Split, SplitPair
 from tests.state import child
@@ -77,7 +77,7 @@ def evidence(shown: str) -> str:
 
 
 def test_what_is_recovered_on_the_node_itself_is_kept_and_listed(pair: SplitPair) -> None:
-    def on(node: Node, words: str) -> Result:
+    def on(node: Node, words: str) -> CommandResult:
         return node.run(f"{HASTWATCH} {words}", timeout=A_RECOVERY)
 
     refused = on(pair.losing, "recover home")

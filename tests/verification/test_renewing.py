@@ -20,7 +20,7 @@ from remediate.subcommands import verify_repair
 from remediate.verification.renewing import NothingToKeep, Renewal, last_differing
 from remediate.verification.verify import verify
 from simulator.account.accounting import disk_of
-from simulator.dying import NEVER, Fate, Killed
+from simulator.dying import NEVER, Killed, KillPoint
 from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair, installed_pair
 from tests.verification.test_verify import HOME, compares, differing, flip, other_disk
@@ -38,7 +38,7 @@ def pair(pair: InstalledPair) -> InstalledPair:
     return pair
 
 
-def renews(pair: InstalledPair, keeper: Keeper, node: Node | None = None, fate: Fate = NEVER) -> str:
+def renews(pair: InstalledPair, keeper: Keeper, node: Node | None = None, fate: KillPoint = NEVER) -> str:
     """Make a node's copy anew, the standby's unless another is named; what was kept."""
 
     def renew(context: Context) -> str:
@@ -157,7 +157,7 @@ def test_the_primary_is_never_made_anew(pair: InstalledPair) -> None:
 @pytest.mark.parametrize("number", [*range(1, 40, 3), *range(40, 80, 10)])
 def test_killed_at_any_moment_it_is_ended_by_the_next_run(pair: InstalledPair, number: int) -> None:
     with pytest.raises(Killed):
-        renews(pair, NothingToKeep(WHY), fate=Fate(during_command=number))
+        renews(pair, NothingToKeep(WHY), fate=KillPoint(during_command=number))
     pair.passes(5)
     assert pair.serves(pair.active)
     renews(pair, NothingToKeep(WHY))

@@ -21,9 +21,9 @@ from remediate.subcommands.status_page import page
 from remediate.verification.asking import READS, ComparisonRefused
 from remediate.verification.verify import VerificationProgress, VerificationStopped, verify
 from simulator.account.accounting import disk_of
-from simulator.account.writes import Part, Piece
+from simulator.account.writes import Part, WritePiece
 from simulator.clock import Completion, Steps
-from simulator.dying import Fate, Killed
+from simulator.dying import Killed, KillPoint
 from simulator.hastd.component import DeviceWrite
 from simulator.hastd.disk import Disk
 from simulator.hastd.replication import PrimaryWorker
@@ -62,7 +62,7 @@ def writes(pair: InstalledPair, numbers: Sequence[int], every: float) -> None:
 
     def writing() -> Steps[None]:
         for count, number in enumerate(itertools.cycle(numbers)):
-            pieces = frozenset({Piece(2_000_000 + count, Part.CONTENT)})
+            pieces = frozenset({WritePiece(2_000_000 + count, Part.CONTENT)})
             worker.write(DeviceWrite(number, pieces), Completion())
             yield every
 
@@ -290,7 +290,7 @@ def test_a_run_that_is_killed_at_any_moment_changes_nothing_and_can_be_run_again
 ) -> None:
     flip(disk_of(pair.standby, HOME), 9)
     with pytest.raises(Killed):
-        pair.does(pair.active, lambda context: verify(context, HOME, "test"), Fate(during_command=number))
+        pair.does(pair.active, lambda context: verify(context, HOME, "test"), KillPoint(during_command=number))
     pair.passes(20)
     assert compares(pair).numbers == (9,)
 
