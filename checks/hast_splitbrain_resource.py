@@ -10,12 +10,11 @@ from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, say_size
-from checks.probes import marker
+from checks.probes import hast, marker
 from checks.probes.counters import Relation, relation
 from checks.probes.errors import NotUnderstood, ProbeError
-from checks.probes.hast import Metadata, Role
+from checks.probes.hast import Cause, Metadata, Role
 from checks.probes.hast_log import HastLogs, Sign
-from checks.probes.hast_state import Dump, HastRole, hast_dump, hast_state_or_unknown
 from checks.probes.marker import Marker
 from checks.probes.node import Node
 
@@ -148,10 +147,13 @@ def _last_compared(kept: dict[str, object]) -> LastJudgement | None:
 
 def _seen(logs: HastLogs, name: str, has_hook: bool, now: float) -> SplitBrainEvidence:
     node = logs.node
-    dump = Dump(None)
+    metadata: Metadata | None = None
     unread: list[str] = []
+    lost = ""
     try:
-        dump = hast_dump(node, name)
+        metadata = hast.metadata(node, name)
+    except hast.MetadataUnreadable as error:
+        lost = str(error)
     except ProbeError as error:
         unread.append(f"dump not read: {error}")
     left: Marker | None = None
@@ -172,9 +174,8 @@ def _seen(logs: HastLogs, name: str, has_hook: bool, now: float) -> SplitBrainEv
     except ProbeError as error:
         unread.append(f"log not read: {error}")
     is_fresh = left is not None and left.is_fresh(now)
-    missing = tuple(unread)
     return SplitBrainEvidence(
-        node.label, dump.metadata, left, is_fresh, damaged, marker_lost, signs, missing, dump.lost, has_hook
+        node.label, metadata, left, is_fresh, damaged, marker_lost, signs, tuple(unread), lost, has_hook
     )
 
 
@@ -186,8 +187,9 @@ def _read_again_if_moving(seen: list[SplitBrainEvidence], here: Node, name: str)
     if relation(seen[0].metadata, seen[1].metadata) is Relation.IN_SYNC:
         return seen
     try:
-        again = hast_dump(here, name)
-        return [seen[0]._replace(metadata=again.metadata, lost=again.lost), seen[1]]
+        return [seen[0]._replace(metadata=hast.metadata(here, name)), seen[1]]
+    except hast.MetadataUnreadable as error:
+        return [seen[0]._replace(metadata=None, lost=str(error)), seen[1]]
     except ProbeError as error:
         return [seen[0]._replace(unread=(*seen[0].unread, f"dump not read again: {error}")), seen[1]]
 
@@ -195,12 +197,12 @@ def _read_again_if_moving(seen: list[SplitBrainEvidence], here: Node, name: str)
 def _side(node: Node, name: str) -> CopyUse:
     """What one node does with its copy now. Without hastd there is no device, as long as none of its workers is left
     (`Cause.WORKER_LEFT` is not DOWN)."""
-    hastd = hast_state_or_unknown(node, name)
-    if hastd.role is HastRole.DOWN:
-        return CopyUse(node.label, None, False, "runs no hastd")
-    found = hastd.resource
-    if found is None:
-        return CopyUse(node.label, None, None, f"does not say its role ({hastd.says})")
+    try:
+        found = hast.resource(node, name)
+    except (ProbeError, hast.NoState) as error:
+        if isinstance(error, hast.NoState) and error.cause is Cause.DOWN:
+            return CopyUse(node.label, None, False, "runs no hastd")
+        return CopyUse(node.label, None, None, f"does not say its role ({error})")
     if found.role is not Role.PRIMARY:
         return CopyUse(node.label, found.role, False, f"is {found.role.value}")
     written = f"{found.writes} writes since its worker started, {say_size(found.dirty)} dirty"

@@ -1,6 +1,6 @@
 """What hastd and the disk say of a resource, as states: what cannot be said is a state too, and no exception.
 
-`read_node` reads the rest of a node; this is apart from it for the checks that need nothing else.
+`read_node` reads the rest of a node.
 """
 
 from __future__ import annotations
