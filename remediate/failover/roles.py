@@ -104,7 +104,7 @@ def _has_device(context: Context, place: ResourcePlace) -> bool:
 
 
 def _refuse_lost(context: Context, place: ResourcePlace) -> None:
-    role = _role(context, place)
+    role = role_now(context, place)
     if role is not Role.PRIMARY:
         raise StepFailed(f"the role of {place.name} is {role.value} again: its worker ended, see hastd's log")
 
@@ -116,7 +116,7 @@ def become(context: Context, place: ResourcePlace, role: Role) -> None:
     give(context, place, role)
     if was_primary and context.timing.until(lambda: not _has_device(context, place), TAKES, EVERY):
         return
-    if not context.timing.until(lambda: _role(context, place) is role, TAKES, EVERY):
+    if not context.timing.until(lambda: role_now(context, place) is role, TAKES, EVERY):
         raise StepFailed(f"the role of {place.name} is not {role.value}")
 
 
@@ -127,7 +127,8 @@ def give(context: Context, place: ResourcePlace, role: Role) -> None:
         raise StepFailed(f"`{' '.join(done.argv[-4:])}` exits with {done.status}: {done.words}")
 
 
-def _role(context: Context, place: ResourcePlace) -> Role:
+def role_now(context: Context, place: ResourcePlace) -> Role:
+    """The role that hastd says. Raises StepFailed where it says none, and ProbeError."""
     try:
         return hast.resource(context.here.node(), place.name).role
     except hast.NoState as error:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from checks.probes import carp, hast
+from checks.probes import carp
 from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.hast import Role, Status
 from checks.probes.hast_state import HastRole
@@ -199,7 +199,7 @@ class Recovery:
             {*carp_demotion.reasons(self.context.store), DemotionReason(DemotionCause.RECOVERY, self.name)},
             most,
         )
-        if hast.resource(self.context.here.node(), self.name).role is not Role.INIT:
+        if roles.role_now(self.context, self.place) is not Role.INIT:
             roles.become(self.context, self.place, Role.INIT)
 
     def _keep(self, pair: Evidence, incident: str) -> str:
@@ -223,8 +223,9 @@ class Recovery:
         done = self.context.here.act(command, roles.TAKES)
         if done.status != 0:
             raise StepFailed(f"`{' '.join(command)}` exits with {done.status}: {done.words}")
-        if hast.metadata(self.context.here.node(), self.name).resuid != 0:
-            raise StepFailed(f"`{' '.join(command)}` has left the metadata as it was")
+        now_there = hast_of.metadata(self.context.here, self.name)
+        if now_there is None or now_there.resuid != 0:
+            raise StepFailed(f"`{' '.join(command)}` has left no new metadata, or none that can be read")
         node = self.context.journal.node_name
         replicas.write_down(self.context, self.name, ledger.LedgerEvent.CREATED, self.context.timing.wall(), node)
         self.context.journal.entry("created", resource=self.name, step=" ".join(command), why=now.kept,
@@ -242,7 +243,7 @@ class Recovery:
         self.watch("follow")
         if marker.present(self.context.store, self.name) is not None:
             marker.clear(self.context.store, self.name)
-        if hast.resource(self.context.here.node(), self.name).role is not Role.SECONDARY:
+        if roles.role_now(self.context, self.place) is not Role.SECONDARY:
             roles.become(self.context, self.place, Role.SECONDARY)
         return self._reached(now, RecoveryStep.FOLLOWING)
 

@@ -306,6 +306,19 @@ def test_a_disk_that_was_blank_and_is_not_any_more_is_not_created_anew(pair: Spl
     assert disk.metadata is metadata
 
 
+def test_a_hastd_that_goes_in_the_middle_of_a_recovery_stops_it_and_is_named(pair: SplitPair) -> None:
+    def run(context: Context) -> str:
+        def at(step: str) -> None:
+            if step == "step-down":
+                pair.pair.must(pair.losing, "service hastd onestop")
+
+        return Recovery(context, HOME, Keeper(Mode.SALVAGE, str(pair.salvage)), at).run("human")
+
+    with pytest.raises(StepFailed, match="hastd does not answer on its control socket"):
+        pair.does(pair.losing, run)
+    assert (pair.created, pair.destroyed) == (0, False)
+
+
 # --- the neighbours of a split-brain, and less than a recovery ---------------------------------------------------
 
 
