@@ -35,11 +35,11 @@ class LocalOptions(NamedTuple):
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that say which node is meant and where its state is kept."""
     parser.add_argument("--via", metavar="PREFIX", help=(
-        "the command prefix that reaches this node (default: run directly); then name a --state-dir"
+        "the command prefix that reaches this node (default: run directly); requires --state-dir"
     ))  # fmt: skip
     parser.add_argument("--peer", metavar="PREFIX", help="the same for the other node (default: as configured)")
     parser.add_argument(
-        "--state-dir", metavar="DIR", help=f"what is remembered of the node (default: {STATE_DIRECTORY})"
+        "--state-dir", metavar="DIR", help=f"the state directory of the node (default: {STATE_DIRECTORY})"
     )
     parser.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
 

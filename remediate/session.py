@@ -89,8 +89,8 @@ class RefusalReason(enum.Enum):
     NOT_KNOWN = "the node could not be read"
     NOT_STANDBY = "the resource is not a connected standby here"
     UNFIT = "the rules of the failover forbid a promotion"
-    NOT_GIVEN = "the service was not given away in time"
-    NOT_MASTER = "the service address did not come"
+    NOT_GIVEN = "the service was not handed over in time"
+    NOT_MASTER = "the service address did not arrive"
     SUPERSEDED = "CARP or an operator said something else meanwhile"
     STEP = "a step failed"
 

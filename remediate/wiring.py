@@ -150,10 +150,12 @@ def _fired(context: Context, expected: ExpectedWiring) -> Iterator[WiringCheck]:
             f"{INTERFACE} was noted in {context.store.directory} after {context.timing.now() - began:.2f} s",
         )
     elif not _devd_hears(context):
-        yield WiringCheck("event", False, "devd was not told of a new interface: the kernel's event does not reach it")
+        yield WiringCheck(
+            "event", False, "devd did not receive the event of a new interface: the kernel's event does not reach it"
+        )
     else:
         yield WiringCheck("event", False,
-            f"devd was told of {INTERFACE}, and nothing was noted in {context.store.directory} "
+            f"devd received the event of {INTERFACE}, but nothing was noted in {context.store.directory} "
                    f"in {seconds:g} s: has devd read the rule (service devd restart)? What says `{expected.hook} "
                    f"{INTERFACE} self-test`?")  # fmt: skip
 

@@ -20,8 +20,8 @@ ABOUT = """\
 # same configuration.
 """
 REPAIRS = """
-# The repairs that monitoring may ask for, and the word that one is held back. The node looks for itself whether one is
-# called for. No other option and no other subcommand is permitted.
+# The repairs that monitoring may request, and the notice that one is held back. The node checks for itself whether a
+# repair is needed. No other option and no other subcommand is permitted.
 """
 
 

@@ -20,18 +20,18 @@ SUDO = "The sudo(8) rules for it, and for the repairs below, are printed by `has
 OTHER = "What {user} may run as root has to be exactly this and the repairs below."
 CHECKS = """\
 
-# A check ends by itself after 8 s (-t); NRPE's command_timeout, 60 s, is only for what nobody thought of.
+# A check ends by itself after 8 s (-t); NRPE's command_timeout, 60 s, is only a safeguard.
 """
 REPAIRS = """\
 
-# Repairs: the node looks for itself whether one is called for, and answers before it is done (--detach).
+# Repairs: the node checks for itself whether one is needed, and answers before it is done (--detach).
 """
 PATH = "/bin:/usr/bin:/usr/local/bin"
 """Where sudo and doas are looked for: FreeBSD has them in the last of these, and a daemon that service(8) starts there
 has only the first ones in its PATH (service.sh)."""
 HELD = """\
 
-# Told when the engine holds a repair back, so that the node's journal has it; nothing is repaired.
+# Called when the engine holds a repair back: the node records that in its journal and repairs nothing.
 """
 
 

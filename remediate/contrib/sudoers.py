@@ -19,8 +19,8 @@ ABOUT = """\
 # minute, so what it answers is not logged, and no session is opened for it; what it refuses is in its own log.
 """
 REPAIRS = """
-# The repairs that monitoring may ask for, and the word that one is held back. The node looks for itself whether one is
-# called for. No other option and no other subcommand is permitted.
+# The repairs that monitoring may request, and the notice that one is held back. The node checks for itself whether a
+# repair is needed. No other option and no other subcommand is permitted.
 """
 SETTINGS = """
 # Nothing of the caller's environment gets through, whatever other files keep.

@@ -3,13 +3,13 @@
     hastwatch-event-handler --check check_devd --state CRITICAL --type HARD --attempt 3 --downtime 0
         --output 'DEVD CRITICAL - nfs001: devd is not running [devd-not-running]' --by 'sudo -n'
 
-It decides by a table what the finding calls for (--table prints it) and asks for that repair, if for any: on this node,
-as another user (--by), on a node through NRPE (--nrpe) or ssh (--ssh). What it asks for is one of a few fixed command
-lines, `hastwatch repair NAME --detach`; nothing that the engine or the check says is part of it. The node looks for
-itself whether the repair is called for, so that it does no harm when an event is late, comes twice or is made up.
+A table decides which repair the finding needs, if any (--table prints it). The handler requests that repair on this
+node as another user (--by), or on another node through NRPE (--nrpe) or ssh (--ssh). The request is one of a few fixed
+command lines, `hastwatch repair NAME --detach`; nothing that the engine or the check says is part of it. The node
+checks for itself whether the repair is needed, so an event that is late, repeated or forged does no harm.
 
-SOFT attempt 1 asks for nothing but the step-down in a split-brain, OK and UNKNOWN never ask; a downtime or flapping is
-told to the node, for its journal, instead. One line says what was decided, on standard output and to syslog.
+SOFT attempt 1 requests only the step-down in a split-brain; OK and UNKNOWN request nothing. During a downtime or
+flapping the node only records the event in its journal. One line on standard output and in syslog reports the decision.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def parser() -> Parser:
         f"the change of its state, which from {FLAPS:g} on is flapping (Nagios)"
     ))  # fmt: skip
     parser.add_argument("--output", default="", metavar="TEXT", help="the status line of the check")
-    parser.add_argument("--host", default="", metavar="NAME", help="the host, for what is said")
-    parser.add_argument("--service", default="", metavar="NAME", help="the service, for what is said")
+    parser.add_argument("--host", default="", metavar="NAME", help="the host, for messages")
+    parser.add_argument("--service", default="", metavar="NAME", help="the service, for messages")
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--by", default="", metavar="WORDS", help="how to become root here: 'sudo -n', doas")
     way.add_argument("--nrpe", type=ADDRESS, metavar="ADDRESS", help="ask the node through its NRPE")

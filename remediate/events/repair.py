@@ -192,7 +192,7 @@ class _Run:
         return self._nothing() if begun is None else self._end(begun)
 
     def _nothing(self) -> RepairOutcome:
-        sentence = f"{Ending.NOTHING.value}: it is not called for"
+        sentence = f"{Ending.NOTHING.value}: no repair is needed"
         self._journal("repair", result=sentence)
         return RepairOutcome(Ending.NOTHING, sentence)
 
@@ -278,7 +278,7 @@ class _Run:
         try:
             repairs.end(self.context.store, begun, sentence)
         except StateError as error:
-            self._journal("repair", result=f"what came of it was not recorded: {error}", severity=WARNING)
+            self._journal("repair", result=f"the result was not recorded: {error}", severity=WARNING)
         self._journal("repair", result=sentence, severity=ERR if left else NOTICE)
         icinga_notify.tell(self.context, self.remedy, f"hastwatch repair {self.remedy.value}: {sentence}", not left)
         return RepairOutcome(Ending.NO_HELP if left else Ending.HELPED, sentence, steps=tuple(self.done))

@@ -83,7 +83,7 @@ def heed(context: Context, remedy: Remedy) -> None:
         if remedy is not Remedy.SPLIT_BRAIN and not diagnosis.trouble(context, remedy):  # each mark looks for itself
             raise Superseded("it is no longer needed")
     except (StepFailed, ProbeError, StateError) as error:
-        raise Superseded(f"it cannot be seen to be called for: {error}") from None
+        raise Superseded(f"whether it is needed is not known: {error}") from None
 
 
 # --- devd ----------------------------------------------------------------------------------------------------------

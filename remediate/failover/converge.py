@@ -399,7 +399,7 @@ class ConvergeRun:
             return why, f"that the promotion failed could not be recorded, so it is not tried again: {error}"
         if able:
             self._hold_back({DemotionReason(DemotionCause.FAILED)}, observation)
-            return (why, "the address was given away, the other node could take it")
+            return (why, "the address was released, so that the other node can take it")
         return (why, blocked) if blocked else ()
 
     def _demote(self, names: list[str], to: Target = Target.STANDBY) -> tuple[str, ...]:

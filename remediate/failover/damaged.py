@@ -93,7 +93,7 @@ def declare_sound(context: Context, name: str, who: str) -> None:
             raise StepFailed(f"{sentence}: these counters end with the worker, at the next change of the role")
     before, _ = own_copy.record(context, name, LedgerEvent.TOLD_SOUND, context.timing.wall(), context.journal.node_name)
     was = before.damage.sentence if before.damage is not None else "it was not known to be damaged"
-    context.journal.entry("damaged", resource=name, why=f"human {who}", result=f"declared sound; before: {was}",
+    context.journal.entry("damaged", resource=name, why=f"human {who}", result=f"declared intact; before: {was}",
                           severity=NOTICE)  # fmt: skip
 
 

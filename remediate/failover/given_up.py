@@ -19,7 +19,7 @@ from remediate.state import marker
 
 LATELY = 20.0
 """Seconds: hastd finds a split-brain anew every 10 s (primary.c, HAST_KEEPALIVE)."""
-ONLY = "this copy is or may be the losing one of a split-brain, and the other one was recreated since"
+ONLY = "this is or may be the losing copy of a split-brain, and the other one was recreated since"
 
 
 def given_up(context: Context, name: str) -> str | None:

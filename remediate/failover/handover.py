@@ -45,10 +45,10 @@ class HandoverEnding(enum.Enum):
     """How a handover ended that was begun."""
 
     SERVED = "the other node serves"
-    NOT_GIVEN = "a step failed here, or was not wanted any more"
+    NOT_GIVEN = "a step failed here, or was no longer wanted"
     NOT_TAKEN = "the other node says that it does not serve"
     CAME_BACK = "the address came back to this node"
-    NOT_KNOWN = "everything was given away, and the other node says no more"
+    NOT_KNOWN = "everything was handed over, and the other node stopped reporting"
 
 
 class HandoverResult(NamedTuple):
@@ -162,7 +162,7 @@ class _Giving:
         took, processes = self.context.timing.now() - began, len(held) + executor.processes
         stopped = run.carry(executor, after)  # an empty mount point that takes files keeps nobody waiting
         self.context.journal.entry("handover", why=self.request.trigger,
-                                   result="given away" if given else f"not told: {why}",
+                                   result="handed over" if given else f"the other node was not notified: {why}",
                                    seconds=took, processes=processes, run=run.id, severity=NOTICE)  # fmt: skip
         end, sentence = self._await_service(observation, seconds) if given else (HandoverEnding.NOT_KNOWN, why)
         return HandoverResult(end, run.steps, (sentence, *stopped))

@@ -105,7 +105,7 @@ def hand_over_at_shutdown(context: Context, watch: Callable[[str], None]) -> Non
         severity = NOTICE if handed.end is HandoverEnding.SERVED else CRIT
         context.journal.entry("switchover", why=SHUTDOWN, result="; ".join(handed.said), severity=severity)
     except (StepFailed, ProbeError) as error:
-        result = f"nothing is handed over, the shutdown gives the service away: {error}"
+        result = f"no handover: the shutdown stops the service: {error}"
         context.journal.entry("switchover", why=SHUTDOWN, result=result, severity=WARNING)
 
 

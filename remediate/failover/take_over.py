@@ -178,7 +178,7 @@ class _Taking:
                 split=Split.LOSING if split and states[name].split is not Split.WINNING else states[name].split,
             )
             # it says so by giving the resource away, and is not asked again on the way of the clients
-            let_go = f"{self.giver} gives it away"
+            let_go = f"{self.giver} hands it over"
             remarks[name] = remarks[name]._replace(
                 stale=stale or doubt, split=split, peer=let_go, peer_asked=False, compared=compared, no_copy=no_copy
             )
@@ -235,7 +235,7 @@ class _Taking:
                     looked = self.context.timing.now()
             elif message.say is MessageKind.YOURS:
                 if set(message.resources) != set(self.names):
-                    raise SessionEnded("what is given away is not what was to be handed over")
+                    raise SessionEnded("the resources handed over are not the ones that were announced")
                 return self._note_clients(message)
             elif message.say is MessageKind.STEP:
                 self.heard_at = now

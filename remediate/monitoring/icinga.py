@@ -33,7 +33,7 @@ MEANINGS = (
     (403, Disposition.LOCKED, True, "the user {user} may not submit (actions/process-check-result)"),
     (404, Disposition.REFUSED, False, NOT_FOUND),
     (409, Disposition.TAKEN, False, "it has a newer result of {whose} already"),
-    (429, Disposition.LATER, True, "it is asked too often"),
+    (429, Disposition.LATER, True, "too many requests"),
     (500, Disposition.LATER, False, "{words}"),
     (503, Disposition.LATER, True, "it is not ready: {words}"),
 )

@@ -23,7 +23,7 @@ ANOTHER_SIZE = "of another size on the other copy"
 ANOTHER_CONTENT = "another content on the other copy"
 ANOTHER_TARGET = "a link to something else on the other copy"
 ANOTHER_OWNER = "another mode or owner on the other copy"
-NEWER = "changed since the copies parted"
+NEWER = "changed since the copies diverged"
 
 TOGETHER, TOGETHER_BYTES = 400, 1 << 30
 """Files, and bytes of them, that are hashed on both sides at a time."""

@@ -94,7 +94,7 @@ def collect(context: Context, place: ResourcePlace) -> Evidence:
     """Look at both nodes at the same time. Never raises: what fails is in `NodeEvidence.unread`."""
     sides: list[NodeEvidence] = [
         NodeEvidence(""),
-        NodeEvidence("", unread="the way to the other node is not known (`peer`)"),
+        NodeEvidence("", unread="`peer` is not configured, so the other node cannot be read"),
     ]
 
     def here() -> None:

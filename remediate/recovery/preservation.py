@@ -77,7 +77,9 @@ class Keeper:
         if since is not None and not unclean:
             changed = salvage.unchanged_since(losing, since, MARGIN)
             if not changed:
-                return f"proven: nothing on this copy was changed since {utc(since - MARGIN)}, before the copies parted"
+                return (
+                    f"proven: nothing on this copy was changed since {utc(since - MARGIN)}, before the copies diverged"
+                )
         different = salvage.first_difference(losing, self.winner(context, place))
         if different:
             raise StepFailed(f"this copy may hold what the other one lacks: {changed}; {different}: salvage it")

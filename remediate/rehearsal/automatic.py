@@ -110,7 +110,7 @@ def split_brain_recovered(stage: Stage) -> None:
     for resource in stage.resources:
         stage.types(losing, f"hastwatch recover {resource.name} --yes")
     steps.synchronised(stage, winner)
-    stage.waits(15, f"{winner.name} compares what was underway when the link was cut, and tells that it is all there")
+    stage.waits(15, f"{winner.name} compares what was underway when the link was cut, and reports that it is all there")
     stage.ends()
 
 
@@ -146,7 +146,7 @@ AUTOMATIC = (
              policy=lambda policy: policy._replace(periodic_promotion=True)),
     Scenario("missed-event-repaired", "devd is dead when the address moves; monitoring finds it and has it repaired",
              missed_event_repaired, automatic=True, monitored=True),
-    Scenario("disk-fails-writes-automatic", "the active node's disk fails writes; the service moves to a sound copy",
+    Scenario("disk-fails-writes-automatic", "the active node's disk fails writes; the service moves to an intact copy",
              disk_fails_writes_automatic, automatic=True),
     Scenario("split-brain-recovered", "a split-brain, recovered with what only one copy has by one command",
              split_brain_recovered, automatic=True),

@@ -1,4 +1,4 @@
-"""`hastwatch pair up|down|exec|fault|state`: a simulated pair to try things on.
+"""`hastwatch pair up|down|exec|fault|state`: a simulated pair for experiments.
 
     hastwatch pair up --dir /tmp/pair
     hastwatch pair exec --dir /tmp/pair nfs001 'hastctl status home'

@@ -1,15 +1,15 @@
-"""`hastwatch rehearse [SCENARIO ...]`: play scenarios on a simulated pair and see what the checks say.
+"""`hastwatch rehearse [SCENARIO ...]`: play scenarios on a simulated pair and show what the checks report.
 
 Two nodes with HAST, CARP, devd and NFS are simulated in this process; nothing outside it is touched. A scenario breaks
-something, shows what every check says, repairs it as documented, and tells how long the clients had no service, which
-acknowledged writes are missing and whose doing that is.
+something, shows what every check reports, repairs it as documented, and reports how long the clients had no service,
+which acknowledged writes are missing, and what lost them.
 
-The checks are the real ones; check_nfs_export speaks to the network itself and is not among them, a simulated NFS
-client that writes a new file every second stands for it. In the scenarios whose name ends in -automatic, -repaired or
--recovered, and when the preferred node returns, hastwatch is installed on both nodes and nobody repairs anything: what
-it does and why is told from its journals. In missed-event-repaired a simulated monitoring engine looks on and calls the
-event handler. Times are simulated seconds; --speed only says how fast they pass. The operator types without a pause for
-thought, but for those that the story names.
+The checks are the real ones, except check_nfs_export, which uses the network directly: a simulated NFS client that
+writes a new file every second takes its place. In the scenarios whose name ends in -automatic, -repaired or -recovered,
+and when the preferred node returns, hastwatch is installed on both nodes and no operator repairs anything: its journals
+show what it does and why. In missed-event-repaired a simulated monitoring engine runs the checks and calls the event
+handler. Times are simulated seconds; --speed only sets how fast they pass. The operator types without pauses, except
+those that the story mentions.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ def link_cut(stage: Stage) -> None:
     steps.unmount(stage, first)
     steps.role(stage, first, "secondary")
     stage.waits(25, "hastd finds the split-brain again and again")
-    stage.looks("address given away", "splitbrain", "hast-disconnected", "hast-degraded")
+    stage.looks("address released", "splitbrain", "hast-disconnected", "hast-degraded")
     stage.tells("recovery, step A: new metadata on the losing node, everything is copied to it")
     for resource in stage.resources:
         stage.types(first, f"hastctl create {resource.name}")

@@ -188,7 +188,7 @@ TABLE = (
     LedgerRule(LedgerEvent.TOLD_INCOMPLETE, CopyState.INCOMPLETE, keep, "{by} reported that this copy is behind",
         "the primary knows"),
     LedgerRule(LedgerEvent.NOT_TOLD_YET, CopyState.INCOMPLETE, keep,
-        "the primary has connected again, and has not told yet whether anything is missing here",
+        "the primary has connected again, and has not reported yet whether anything is missing here",
         "it may be copying, and what was underway when the connection was lost is never copied"),
     LedgerRule(LedgerEvent.LOOKED_CONNECTED, None, seen_connected, "",
         "this node's own secondary worker runs: it has a primary"),

@@ -1,4 +1,4 @@
-"""`hastwatch answer`: answer what the other node's root asks and orders, and nothing else.
+"""`hastwatch answer`: answer the queries and commands of the other node's root, and nothing else.
 
     restrict,command="exec /usr/local/hastwatch/bin/hastwatch answer" ssh-ed25519 AAAA... root@nfs002
 
@@ -7,10 +7,10 @@ that the checks run (`hastwatch-ask --list`), or one of the table below (--list)
 failover, a recovery and a post-mortem. No shell sees it, and every argument has its pattern. Everything else is refused
 and goes to syslog (auth.warning).
 
-What it does not answer: a role, a create, a shell, a file that is not in the table. A salvage on the other node
-(`salvage_to = "ssh://..."`) needs a key of its own there, of a user who can do nothing else.
+It does not change a role, create metadata, start a shell, or read a file that is not in the table. A salvage on the
+other node (`salvage_to = "ssh://..."`) needs a key of its own there, for a user who can do nothing else.
 
-Exit status: that of the command; 126 refused, 127 the command is not on this node.
+Exit status: that of the command; 126: refused; 127: the command does not exist on this node.
 
 It is started for every question of a failover: it imports what the question needs, and no more.
 """
@@ -51,14 +51,18 @@ sources what root sources for every `service NAME onestatus`, and runs nothing o
 ORDERS: Rows = (
     ("hastwatch", "--version", "whether it answers: nothing is handed over to a node on which it does not"),
     ("hastwatch", "reach <address> <path>", "whether clients are served there"),
-    ("hastwatch", "ledger <names> --told <copies> --by <node>", "to be told that copies here are complete, or behind"),
+    (
+        "hastwatch",
+        "ledger <names> --told <copies> --by <node>",
+        "receives whether copies here are complete or incomplete",
+    ),
     ("hastwatch", "take-over", "to take over what that node hands to this one (hastwatch switchover, a shutdown)"),
     ("hastwatch", "verify <name> --afresh --quiet", "to compare the copies, once that node's was recreated"),
-    ("hastwatch", "extents <name>", "hashes of the extents of a copy, for hastwatch verify; to be told what came out"),
+    ("hastwatch", "extents <name>", "hashes of the extents of a copy, for hastwatch verify; receives its result"),
     (
         "hastwatch",
         "clients --told <address> <client>...",
-        "to be told of the clients, which are woken after a failover",
+        "receives the clients, which are woken after a failover",
     ),
     ("hastwatch", "journal --json -n 2000", "its part of a post-mortem"),
     ("hastwatch", "tree list <point> --limit <number>", "names, sizes and times of a file system, for a salvage"),

@@ -101,4 +101,4 @@ def confirm(console: Console, options: argparse.Namespace, question: str, answer
 
 def add_yes(parser: argparse.ArgumentParser) -> None:
     """The option that stands for an operator's confirmation."""
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask; needed where there is no terminal")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask; required without a terminal")

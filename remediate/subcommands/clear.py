@@ -1,10 +1,10 @@
-"""`hastwatch clear`: an operator has looked why promotions failed; automatic action goes on.
+"""`hastwatch clear`: resume automatic action after an operator has found out why promotions failed.
 
     hastwatch clear
 
-After two failed promotions nothing is done automatically (`failover.window`), and the node holds itself back in CARP.
-A hastd that was seen not to work as primary (FreeBSD bug 292322) is not tried again either. This forgets both and
-converges: a node that is fit lets go of its hold, one that is MASTER is promoted.
+After two failed promotions (within `failover.window`) the node takes no action by itself and holds itself back in CARP.
+A hastd that failed as primary (FreeBSD bug 292322) is not tried again either. This command clears both and converges: a
+fit node ends its hold, and one that is MASTER is promoted.
 """
 
 from __future__ import annotations

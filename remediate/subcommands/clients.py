@@ -2,8 +2,9 @@
 
     hastwatch clients
 
-The node that serves notes its established NFS connections every minute, and tells the other node, which calls this
-command with --told. With --keep they are written into a mounted file system of a resource, as a file of root's.
+The serving node records its established NFS connections every minute and reports them to the other node by calling this
+command there with --told. With --keep they are written to the mounted file system of a resource, in a file owned by
+root.
 """
 
 from __future__ import annotations

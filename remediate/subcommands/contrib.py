@@ -3,9 +3,9 @@
     hastwatch contrib sudoers --user icinga > /root/hastwatch.sudoers
     hastwatch contrib nrpe > /usr/local/etc/nrpe.d/hastwatch.cfg
 
-It prints to standard output and writes nothing. The files in contrib/ are what it prints with the defaults. Rules of
-sudo or doas are put in place only after `visudo -c -f FILE` or `doas -C FILE` has accepted them: a file that is not
-whole (a full disk) locks everybody out.
+It prints to standard output and writes no file. The files in contrib/ are its output with the defaults. Install rules
+for sudo or doas only after `visudo -c -f FILE` or `doas -C FILE` has accepted them: a truncated file (a full disk)
+locks everybody out.
 """
 
 from __future__ import annotations

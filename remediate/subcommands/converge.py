@@ -4,8 +4,8 @@
     hastwatch converge
     hastwatch converge -r home -v
 
-It reads CARP, HAST, mounts and services now, plans, carries out step by step, looks at the effect of each, until
-nothing is left to do. devd's hook, the rc.d script and cron call it; an operator may at any time. --dry-run changes
+It reads the current state of CARP, HAST, mounts and services, plans the steps, carries them out one by one and verifies
+each, until nothing is left to do. devd's hook, the rc.d script and cron call it, and so may you. --dry-run changes
 nothing and prints what would be done and why, with the command lines.
 """
 
@@ -87,7 +87,7 @@ def parser() -> Parser:
     parser.add_argument("--detach", action="store_true", help="return at once, converge in the background")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("-v", "--verbose", action="store_true",
-                      help="show the steps where no terminal is, and with --dry-run what was seen")  # fmt: skip
+                      help="show the steps without a terminal too, and with --dry-run what was seen")  # fmt: skip
     why = parser.add_mutually_exclusive_group()
     why.add_argument("--periodic", action="store_true", help=(
         "called by cron(8): finds what devd missed; promotes nothing unless failover.periodic_promotion says so"

@@ -1,15 +1,15 @@
-"""`hastwatch doctor`: what can be found out about this node by trying it.
+"""`hastwatch doctor`: test what this node can do.
 
     hastwatch doctor
     hastwatch doctor --try-hast
     hastwatch doctor --try-hast --dry-run
 
-Without an option it says what is known, and tries nothing. --try-hast finds out whether the hastd of this node works as
-primary (FreeBSD bug 292322): it starts another hastd, with a resource of its own in a file, and makes that primary for
-some seconds. What is in service is not used. While the device does not come, GEOM waits for it on the whole node: so
-nothing is tried where this node serves, is not a standby that follows the other one, or something else is wrong; under
-`hastwatch maintenance on` only where it serves. What came of it is remembered until another kernel or another hastd is
-there, and the checks and the failover know it then. --dry-run shows what would be done.
+Without an option it prints what is known and tests nothing. --try-hast tests whether the hastd of this node works as
+primary (FreeBSD bug 292322): it starts another hastd with a resource of its own in a file, and makes that primary for a
+few seconds. It does not use anything in service. While the device is missing, GEOM waits for it on the whole node. The
+test is therefore refused if this node serves, is not a standby that follows the other node, or has another problem;
+under `hastwatch maintenance on` only if it serves. The result is kept until the kernel or hastd changes; the checks and
+the failover use it. --dry-run shows what would be done.
 """
 
 from __future__ import annotations

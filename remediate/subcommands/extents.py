@@ -2,9 +2,9 @@
 
     hastwatch extents home
 
-`hastwatch verify` runs it on the standby, over the way to the peer; nobody types it. It reads the local provider behind
-HAST's metadata, while hastd has it open, and answers with hashes of the extents that are asked for. Both ends speak
-JSON, a message a line. What came out at the end is recorded on this node too. It changes nothing else.
+Internal: `hastwatch verify` runs it on the standby through `peer`. It reads the local provider behind HAST's metadata
+while hastd has it open, and answers with hashes of the requested extents. Both ends speak JSON, one message per line.
+The result is recorded on this node too. It changes nothing else.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""`hastwatch hold`: what of CARP's demotion is hastwatch's, and why this node holds itself back.
+"""`hastwatch hold`: hastwatch's share in CARP's demotion, and why this node holds itself back.
 
     hastwatch hold
     hastwatch hold --release
 
-A node that must not take the service address raises net.inet.carp.demotion by its own share, and takes exactly that
-back when it is fit. --boot is for the rc.d script that runs before the network. --release takes the share back whatever
-the reason was; the next convergence holds again where there still is one.
+A node that must not take the service address adds its share to net.inet.carp.demotion, and subtracts exactly that when
+it is fit. --boot is for the rc.d script that runs before the network. --release subtracts the share whatever the
+reason; the next convergence adds it again if a reason remains.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def parser() -> Parser:
     """The command line."""
     parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--boot", action="store_true", help="hold back until this boot has been looked at")
-    what.add_argument("--release", action="store_true", help="take hastwatch's share back, whatever it is for")
+    what.add_argument("--boot", action="store_true", help="hold back until the state of this boot has been read")
+    what.add_argument("--release", action="store_true", help="subtract hastwatch's share, whatever the reason")
     local.add_options(parser)
     return parser
 

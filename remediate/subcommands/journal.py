@@ -6,10 +6,10 @@
     hastwatch journal --json -n 0 | jq 'select(.severity == "err")'
     hastwatch journal --incident last > ticket.md
 
---incident prints the timeline of a split-brain and its recovery out of the journals of both nodes, evidence included,
-as Markdown or with --json as one object; ID is in the marker and in the journal, `last` is the youngest.
+--incident prints the timeline of a split-brain and its recovery from the journals of both nodes, with the evidence, as
+Markdown or with --json as one object. The ID is in the marker and in the journal; `last` is the most recent incident.
 
-Times are local, in --json UTC. Rotated files are read too.
+Times are local, with --json UTC. Rotated files are read too.
 """
 
 from __future__ import annotations
@@ -69,10 +69,12 @@ def parser() -> Parser:
     parser.add_argument("--since", type=_duration, metavar="TIME", help="only the last 2h, 90m, 1d, ...")
     parser.add_argument("-n", "--last", type=_count, default=50, metavar="N",
                       help="the last N entries, 0 for all (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--follow", action="store_true", help="go on with what is added from now on, until interrupted")
+    parser.add_argument("--follow", action="store_true", help="follow the journal until interrupted")
     parser.add_argument("--json", action="store_true", help="one JSON object per entry, as in the file")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the evidence of each entry too")
-    parser.add_argument("--incident", metavar="ID", help="a post-mortem from both nodes (`last`: of the youngest)")
+    parser.add_argument(
+        "--incident", metavar="ID", help="a post-mortem from both nodes (`last`: the most recent incident)"
+    )
     local.add_options(parser)
     return parser
 

@@ -1,4 +1,4 @@
-"""`hastwatch ledger`: what is known of this node's copies, and since when; and how the other node tells of it.
+"""`hastwatch ledger`: what is known of this node's copies, and since when; the other node reports through it.
 
     hastwatch ledger
     hastwatch ledger home
@@ -6,11 +6,11 @@
     hastwatch ledger home,mail --told complete,incomplete --by nfs001
     hastwatch ledger home --sound
 
-A standby's copy that is known to be incomplete is not promoted. Only the active node knows: it calls this command with
---told on the standby, through `peer` in its configuration, when that changes, for all resources at once.
+A standby's copy that is known to be incomplete is not promoted. Only the active node knows: when that changes, it calls
+this command with --told on the standby, through `peer` in its configuration, for all resources at once.
 
-A copy on which a write failed counts as damaged until it was seen to be created, filled and complete. Where an operator
-knows that it is sound, because it was recreated when nobody looked or was compared, --sound says so.
+A copy on which a write failed counts as damaged until it has been recreated, filled and reported complete. If you know
+that it is intact, because it was recreated unobserved or was compared, record that with --sound.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ def parsed(words: list[str] | None, console: Console) -> argparse.Namespace:
     options_parser = parser()
     options = options_parser.parse(words, console)
     if (options.told is None) is not (options.by is None):
-        options_parser.error("--told goes with RES and --by")
+        options_parser.error("--told requires RES and --by")
     if options.told and len(options.told) != len(options.resource):
-        options_parser.error("--told says one thing of each RES")
+        options_parser.error("--told requires one state for each RES")
     if options.sound and (options.told or not options.resource):
-        options_parser.error("--sound goes with RES alone")
+        options_parser.error("--sound requires RES, and excludes --told")
     return options
 
 
@@ -69,10 +69,12 @@ def parser() -> Parser:
     parser.add_argument("resource", nargs="?", type=_resources, default=(), metavar="RES[,RES...]",
                       help="only these resources (default: all)")  # fmt: skip
     parser.add_argument("--told", type=_copies, metavar="|".join(COPIES), help=(
-        "note that the copy here is that, separated by commas for several resources"
+        "record this state of the copy here; for several resources separate them by commas"
     ))  # fmt: skip
     parser.add_argument("--by", type=_node, metavar="NODE", help="the node that knows")
-    parser.add_argument("--sound", action="store_true", help="note that no failed write has left anything on RES here")
+    parser.add_argument(
+        "--sound", action="store_true", help="record that no failed write has left old data on RES here"
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     local.add_options(parser)
     return parser

@@ -1,13 +1,14 @@
-"""`hastwatch promote`: an operator brings the service up here, also where hastwatch would not by itself.
+"""`hastwatch promote`: start the service here by an operator's decision, even if hastwatch would not.
 
     hastwatch promote
     hastwatch promote -r home --accept-data-loss
 
-The service address has to be here already. --accept-data-loss promotes a copy that is known to lack writes, or that may
-lack those of the other node because this one was booted alone: what it lacks is lost as soon as it is written to, and
-is nowhere once the other copy follows this one. It asks for the resource's name first. The losing copy of a split-brain
-is promoted so only when the other one was recreated since. Nothing else is overridden: maintenance, a disk without
-metadata, a peer that holds the resource and a hastd that was seen not to work as primary still count.
+The service address must already be here. --accept-data-loss promotes a copy that is known to lack writes, or that may
+lack those of the other node because this node was booted alone. The missing writes are lost as soon as this copy is
+written to, and gone from both copies once the other one follows it. The command asks for the resource's name first. It
+promotes the losing copy of a split-brain only if the other copy has been recreated since. It overrides nothing else:
+maintenance, a disk without metadata, a peer that holds the resource and a hastd that failed as primary still forbid a
+promotion.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def parser() -> Parser:
     parser.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
                       help="only this resource; may be repeated (default: all)")  # fmt: skip
     parser.add_argument(
-        "--accept-data-loss", action="store_true", help="also a copy that lacks writes, or may lack them"
+        "--accept-data-loss", action="store_true", help="promote even a copy that lacks writes, or may lack them"
     )
     caller.add_yes(parser)
     local.add_options(parser)
@@ -98,7 +99,7 @@ def refuse_impossible(observation: Observation, names: list[str], costs: dict[st
         if state.carp is not CarpState.MASTER:
             raise StepFailed(no_address(observation, name, state.carp))
         if state.split is Split.LOSING:
-            raise StepFailed(f"{name}: a split-brain is not resolved, and this copy is the losing one or may be")
+            raise StepFailed(f"{name}: a split-brain is not resolved, and this is or may be the losing copy")
         if state.no_copy:
             raise StepFailed(f"{name}: {facts.said[name].no_copy}")
         if name in costs:

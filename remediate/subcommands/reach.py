@@ -2,8 +2,8 @@
 
     hastwatch reach 10.1.101.5 /hast/home
 
-The export list says nothing of that: it names what is served stale or not at all. `hastwatch switchover` on the other
-node asks here with it.
+The export list is no proof: it also names exports that are stale or not served at all. `hastwatch switchover` on the
+other node calls this command here.
 """
 
 from __future__ import annotations

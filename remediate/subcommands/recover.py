@@ -5,14 +5,14 @@
     hastwatch recover home --to ssh://root@backup/var/salvage
     hastwatch recover home --resync
 
-Shows the evidence of both nodes and which copy loses, or that it is unknown. Then, after it was confirmed: the
-losing node gives up address and role; what only its copy has is kept at --to and read back; new metadata are made, and
-everything is copied from the other node. --resync keeps nothing, and is refused where it is not proven that there is
-nothing to keep; --image keeps the raw data of a copy that cannot be mounted; --step-down only gives up address and
-role. A blank disk on the standby and one of another pair are recovered in the same way.
+It shows the evidence of both nodes and which copy loses, or that this is unknown. After confirmation the losing node
+gives up address and role, what only its copy has is saved to --to and read back, new metadata are created, and
+everything is copied from the other node. --resync saves nothing, and is refused unless it is proven that there is
+nothing to save. --image saves the raw data of a copy that cannot be mounted. --step-down only gives up address and
+role. A blank disk on the standby, or a disk of another pair, is recovered in the same way.
 
-Interrupted, it is run again and goes on where it was. Nothing passes the guard: the node must not be MASTER, primary,
-mounted or serving, and the other one must be all of that, as several independent sources say.
+If it is interrupted, run it again: it resumes. No option overrides the guard: by several independent sources this node
+must not be MASTER, primary, mounted or serving, and the other one must be all of that.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def parser() -> Parser:
     parser.add_argument("resource", metavar="RESOURCE", help="the HAST resource")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--salvage", dest="mode", action="store_const", const="salvage", help=(
-        "keep every file that the other copy lacks or has otherwise (default)"
+        "save every file that the other copy lacks or that differs there (default)"
     ))  # fmt: skip
     modes.add_argument("--resync", dest="mode", action="store_const", const="resync", help=(
-        "keep nothing; refused unless this copy is proven to hold nothing that the other one lacks"
+        "save nothing; refused unless this copy is proven to hold nothing that the other one lacks"
     ))  # fmt: skip
-    modes.add_argument("--image", dest="mode", action="store_const", const="image", help="keep the raw data")
+    modes.add_argument("--image", dest="mode", action="store_const", const="image", help="save the raw data")
     modes.add_argument("--step-down", dest="mode", action="store_const", const="step-down", help=(
         "give up address and role, nothing else"
     ))  # fmt: skip

@@ -1,4 +1,4 @@
-"""`hastwatch repair`: what monitoring may have done on this node, where it is called for.
+"""`hastwatch repair`: a repair that monitoring may request, done if this node needs it.
 
     hastwatch repair devd --dry-run
     hastwatch repair nfs -v
@@ -7,13 +7,13 @@
 
     devd         restart devd, then converge
     converge     bring the node to what CARP says
-    nfs          let mountd reread its exports; where clients still are not served, restart NFS in order
-    hastd        start hastd where nothing of /dev/hast is in use, then converge
-    split-brain  step down where this node loses, or recover, as `[split_brain]` says
+    nfs          let mountd reread its exports; if clients still are not served, restart NFS in order
+    hastd        start hastd if nothing of /dev/hast is in use, then converge
+    split-brain  step down if this node loses, or recover, as `[split_brain]` says
 
-It believes nobody: it looks at the node, and what is not called for is not done. Maintenance, a repair or convergence
-that runs, the same repair recently, too many of them in an hour, and a node that cannot be looked at hold it
-back; `hastwatch journal` has every call. --held only records that the monitoring engine holds it back itself.
+It trusts no request: it reads the node's state and does only what is needed. It is held back by maintenance, a running
+repair or convergence, a recent repair of the same kind, too many repairs within an hour, or a node that cannot be read;
+`hastwatch journal` has every call. --held only records that the monitoring engine itself holds the repair back.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PROG = "hastwatch repair"
 PATIENCE = 120
 """Seconds after which the kernel ends what monitoring may call, if nobody reads what it prints: whoever asked may not
 kill a process of root. What works in the background is another process, and its time is its own (alarm(3), fork(2))."""
-DETACHED = "{}: looks in the background whether it is called for; hastwatch journal has what came of it\n"
+DETACHED = "{}: checking in the background whether a repair is needed; hastwatch journal has the result\n"
 """NRPE takes a command that prints nothing for one that failed (status 3)."""
 EXITS = {
     0: "repaired, or nothing to do, or held back by the engine's word (--dry-run: could be shown)",
@@ -75,7 +75,7 @@ def parser() -> Parser:
         "do nothing: record that the monitoring engine holds the repair back, and why"
     ))  # fmt: skip
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show the steps where no terminal is")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the steps without a terminal too")
     local.add_options(parser)
     return parser
 
@@ -123,9 +123,9 @@ def as_json(outcome: RepairOutcome, progress: StepPrinter) -> str:
 
 def shown_as_text(shown: RepairPreview) -> str:
     """What would be done, for humans."""
-    lines = [f"called for: {shown.trouble}"] if shown.trouble else []
+    lines = [f"needed: {shown.trouble}"] if shown.trouble else []
     if not shown.trouble and not any(held.guard in (guards.NOT_SEEN, guards.UNSAFE) for held in shown.held):
-        lines.append("nothing to do: it is not called for")
+        lines.append("nothing to do: no repair is needed")
     lines += [f"held back: {held} [{held.guard.name}]" for held in shown.held]
     for step in shown.steps:
         lines.append(f"{step.name}: {step.why}" + (" (where the step before does not help)" if step.otherwise else ""))

@@ -1,14 +1,14 @@
-"""`hastwatch restore`: what a salvage of a losing copy holds, and putting files of it back.
+"""`hastwatch restore`: list the salvage of a losing copy, and restore files from it.
 
     hastwatch restore /var/backups/home-20261125T101500
     hastwatch restore /var/backups/home-20261125T101500 'mail/*' --to-live beside
     hastwatch restore /var/backups/home-20261125T101500 mail/inbox --to-live over --dry-run
 
-Without --to-live it lists the files: size, time, path, and why each was kept. `beside` puts a file back as
-NAME.salvaged-INCIDENT and overwrites nothing. `over` puts it back as NAME, and keeps the present file as
-NAME.before-restore-INCIDENT; it asks first. Either is done on the node where the resource is active, and is journalled.
-Patterns are those of a shell; the name of a directory stands for all that is in it. A salvage on another machine is
-brought here first.
+Without --to-live it lists the files: size, time, path, and why each was saved. `beside` restores a file as
+NAME.salvaged-INCIDENT and overwrites nothing. `over` restores it as NAME, and keeps the present file as
+NAME.before-restore-INCIDENT; it asks first. Run either on the node where the resource is active; the journal records
+it. Patterns are those of a shell; the name of a directory stands for everything in it. Copy a salvage from another
+machine to this node first.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--to-live", choices=[how.value for how in RestoreMode], help="put them back into the live file system"
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
     parser.add_argument("--yes", action="store_true", help="put files back over present ones without asking")
     add_options(parser)
     return parser

@@ -1,11 +1,11 @@
-"""`hastwatch self-test`: prove that an event of the kernel arrives at hastwatch, and that the node is set up for it.
+"""`hastwatch self-test`: test that an event of the kernel reaches hastwatch, and that the node is set up for it.
 
     hastwatch self-test
 
-Makes a loopback interface (lo9123) and unmakes it: devd tells the same hook of it that it tells of a change of CARP.
-Says of each link of the chain whether it holds, and which one is broken; then whether the set-up is the documented one:
-CARP, what rc(8) starts, the hook of hast.conf, the other node. Changes nothing else and starts no convergence. Where
-the event does not arrive it listens to devd whether that was told, and devd logs later that a client has gone.
+It creates and destroys a loopback interface (lo9123): devd passes that event to the same hook as a change of CARP. It
+reports each link of the chain, and whether the rest is set up as documented: CARP, what rc(8) starts, the hook in
+hast.conf, the other node. It changes nothing else and starts no convergence. If the event does not arrive, it listens
+on devd's socket to see whether devd received it; devd then logs that a client has disconnected.
 """
 
 from __future__ import annotations

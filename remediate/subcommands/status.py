@@ -1,10 +1,10 @@
-"""`hastwatch status [--watch]`: the status of both nodes, and in words who serves what and what is wrong.
+"""`hastwatch status [--watch]`: the status of both nodes: who serves what, and what is wrong.
 
     hastwatch status
     hastwatch status --watch
     hastwatch status --json -r home | jq .headline
 
-Changes nothing, and says what it could not read; root sees most. In --watch ^C ends it.
+It changes nothing, and reports what it could not read; root sees most. ^C ends --watch.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def parser() -> Parser:
     parser.add_argument("-r", "--resource", action="append", default=[], type=RESOURCE, metavar="RES",
                       help="a HAST resource; may be repeated (default: every resource in hast.conf)")  # fmt: skip
     parser.add_argument("--watch", nargs="?", type=seconds(0.1, 3600), const=EVERY, metavar="SECONDS",
-                      help=f"look again and again, by default every {EVERY:g} s, until interrupted")  # fmt: skip
+                      help=f"refresh, by default every {EVERY:g} s, until interrupted")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object on one line, times in UTC")
     local.add_options(parser)
     return parser

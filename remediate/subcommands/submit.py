@@ -1,17 +1,18 @@
-"""`hastwatch submit`: run a check and send what it says to monitoring, which does not have to ask then.
+"""`hastwatch submit`: run a check and send its result to monitoring as a passive result.
 
     hastwatch submit -- check_hast -r home
     hastwatch submit --to nrdp --service "hast home" --ttl 300 -- check_hast -r home
     hastwatch submit --textfile /var/tmp/node_exporter/check_hast.prom -- check_hast
     hastwatch submit --flush
 
-Works with every plugin. Where results go, as whom, and under which names, is in the configuration: [submit], [icinga],
-[nrdp], [nagios] (hastwatch.toml.sample). A certificate is always verified, credentials are read only from a file that
-is this user's alone. A result is put into the spool first and removed when it was taken: while the server is away it
-waits there, and goes out, in order, with the next one. A result whose ttl is over by then is dropped, and that is said;
-one that the server refuses for what it is (no such service) is set aside in `refused` in the spool, and stops no other.
+It works with every plugin. The configuration says where results go, as which user, and under which names: [submit],
+[icinga], [nrdp], [nagios] (hastwatch.toml.sample). Certificates are always verified; credentials are read only from a
+file that belongs to this user alone. A result is spooled first and removed once it is accepted: while the server is
+unreachable it waits in the spool, and is sent, in order, with the next one. A result whose ttl has expired by then is
+dropped, with a message. One that the server refuses (no such service) is moved to `refused` in the spool, and blocks no
+other.
 
-With --ttl SECONDS Icinga itself complains when no new result comes in that time.
+With --ttl SECONDS Icinga itself reports if no new result arrives within that time.
 
 One line says why a result was not submitted.
 """
@@ -83,12 +84,12 @@ def parser() -> Parser:
     parser.add_argument("--service", type=name, metavar="NAME",
                       help="the check's name there (default: as configured, else the name of the command)")  # fmt: skip
     parser.add_argument("--ttl", type=time, metavar="SECONDS",
-                      help="for how long the result is good (default: as configured, else forever)")  # fmt: skip
+                      help="how long the result is valid (default: as configured, else forever)")  # fmt: skip
     parser.add_argument("-t", "--timeout", type=time, default=CHECK_TIME, metavar="SECONDS",
                       help="what the check has; then it is killed, and UNKNOWN (default: %(default)g)")  # fmt: skip
     parser.add_argument("--textfile", metavar="FILE",
                       help="write the result for the textfile collector of Prometheus's node_exporter")  # fmt: skip
-    parser.add_argument("--flush", action="store_true", help="run no check, send what waits in the spool")
+    parser.add_argument("--flush", action="store_true", help="run no check, send the spooled results")
     parser.add_argument("--push", action="store_true",
                       help="run the checks of [submit] on_event, as the hooks do on an event")  # fmt: skip
     parser.add_argument("--state-dir", metavar="DIR", help="where --push has its journal (default: that of hastwatch)")

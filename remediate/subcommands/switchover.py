@@ -3,11 +3,11 @@
     hastwatch switchover
     hastwatch switchover --yes
 
-Everything that is active here moves. It asks first; without a terminal it needs --yes. It begins only when the other
-node is ready: reachable, its copy complete and connected, CARP there BACKUP, hastwatch there answering, no maintenance.
-The file systems are unmounted cleanly while both nodes are connected, so that nothing is lost. Where the other node was
-booted less than `boot_window` ago, and so would promote late, that is waited first, while this node serves. Where the
-other node does not serve within a minute, the service is taken back.
+Everything that is active here moves. It asks first; without a terminal it needs --yes. It begins only if the other node
+is ready: reachable, its copy complete and connected, CARP there BACKUP, hastwatch there answering, no maintenance. The
+file systems are unmounted cleanly while both nodes are connected, so nothing is lost. If the other node was booted less
+than `boot_window` ago, and so would promote late, it waits until that has passed, while this node serves. If the other
+node does not serve within a minute, the service is taken back.
 """
 
 from __future__ import annotations

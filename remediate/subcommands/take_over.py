@@ -1,12 +1,12 @@
-"""`hastwatch take-over`: take over what the other node hands to this one, in a session over standard input and output.
+"""`hastwatch take-over`: take over the service from the other node, in a session over standard input and output.
 
     hastwatch take-over
 
-A planned handover (`hastwatch switchover`, or an orderly shutdown) runs it on the node that is to serve, over the way
-to the peer; nobody types it. Both ends speak JSON, a message a line, each with its version (docs/failover.md). This
-node gets ready while the other one still serves, says so, and waits; told that the resources are its own it serves
-them, and reports each step. Until then the end of input means that nothing was given away. However the session ends,
-an ordinary convergence follows, which decides by CARP.
+Internal: a planned handover (`hastwatch switchover`, or an orderly shutdown) runs it through `peer` on the node that is
+to serve. Both ends speak JSON, one message per line, each with its version (docs/failover.md). This node prepares while
+the other one still serves, reports that it is ready, and waits. Once the resources are handed over it serves them, and
+reports each step. Until then the end of input means that nothing was handed over. However the session ends, an ordinary
+convergence follows, which decides by CARP.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""`hastwatch tickle`: wake NFS clients that still wait for the answer of a node that is gone.
+"""`hastwatch tickle`: wake NFS clients that still wait for an answer from a node that is gone.
 
     hastwatch tickle 10.1.101.5 10.1.101.20:876 10.1.101.21
 
-Run it on the node that serves the address now, as root. A client with a port is woken on that connection, one without
-on every privileged port. It does no harm to a client that does not wait.
+Run it as root on the node that serves the address now. A client with a port is woken on that connection, a client
+without one on every privileged port. It does no harm to a client that is not waiting.
 """
 
 from __future__ import annotations

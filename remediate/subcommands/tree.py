@@ -3,8 +3,8 @@
     hastwatch tree list POINT [--after PATH] [--limit N]
     hastwatch tree sha256 POINT PATH ...
 
-Only reads. Paths are base64, `-` is the empty one; each line of the answer is a JSON array, and the answer to `list`
-ends with a line that says whether there is more (`recovery/remote_tree.py`).
+It only reads. Paths are base64, `-` is the empty path. Each line of output is a JSON array; the output of `list` ends
+with a line that says whether there is more (`recovery/remote_tree.py`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def parser() -> Parser:
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}
     for one in each.values():
         one.add_argument("point", metavar="POINT", help="the directory")
-    each["list"].add_argument("--after", type=_path, metavar="PATH", help="only what comes behind it")
+    each["list"].add_argument("--after", type=_path, metavar="PATH", help="only paths after this one")
     each["list"].add_argument("--limit", type=int, default=PAGE, metavar="N", help="items (default: %(default)s)")
     each["sha256"].add_argument("paths", nargs="+", type=_path, metavar="PATH")
     return parser

@@ -4,25 +4,25 @@
     hastwatch verify --if-primary --quiet
     hastwatch verify home --json
 
-A write that fails on one disk and succeeds on the other leaves the copies different forever, and HAST says neither
-then nor later; nor does it see a bit that flips. So both disks are read behind HAST's metadata and compared by hashes.
-It runs on the primary, whose `peer` reads the other copy. What differs is read again until it is equal, or has differed
-three times with nothing in flight. Nothing is changed; both nodes record what came out, which `hastwatch status`
-shows and `check_hast` judges.
+A write that fails on one disk and succeeds on the other leaves the copies different forever, and HAST never reports
+that; nor does it notice a flipped bit. So both disks are read behind HAST's metadata and compared by hashes. The
+command runs on the primary; its `peer` reads the other copy. An extent that differs is read again until it is equal, or
+has differed three times with nothing in flight. Nothing is changed; both nodes record the result, which `hastwatch
+status` shows and `check_hast` judges.
 
-Interrupted (^C, SIGTERM, a peer that is gone) it says where it stands, and goes on there when it is run again. It runs
+If it is interrupted (^C, SIGTERM, the peer is gone), it prints its position; run it again and it resumes there. It runs
 with the lowest priority. On a pair that began with two blank disks, space that was never written may differ: HAST never
 copied it.
 
-Which copy is wrong is said where one disk alone is known to have failed; the primary's is what clients see.
+The wrong copy is named if only one disk is known to have failed; clients see the primary's copy.
 
     hastwatch verify home --repair --dry-run
     hastwatch verify home --repair --to /var/spool/salvage
 
---repair runs on the standby, after a comparison that has found differences: its copy is given up in the documented way
-(role init, hastctl create, role secondary), everything is copied from the primary, and both are compared again. It asks
-once. What only this copy has is kept first at --to, unless it is known to be the wrong one; where the primary's is, it
-is refused. The evidence, the refusals and the guard are those of `hastwatch recover`.
+--repair runs on the standby, after a comparison that found differences. It gives up this node's copy in the documented
+way (role init, hastctl create, role secondary), everything is copied from the primary, and both are compared again. It
+asks once. What only this copy has is saved to --to first, unless this copy is known to be the wrong one; if the
+primary's is, the repair is refused. The evidence, the refusals and the guard are those of `hastwatch recover`.
 """
 
 from __future__ import annotations
@@ -76,13 +76,13 @@ def parser() -> Parser:
     parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
     parser.add_argument("resource", nargs="*", metavar="RESOURCE", help="the HAST resources (default: all)")
     parser.add_argument("--rate", type=_rate, metavar="SIZE", help=(
-        "bytes a second that each disk is read at most, such as 20M (default: as fast as the disks, or the processor)"
+        "at most so many bytes a second from each disk, such as 20M (default: no limit)"
     ))  # fmt: skip
     parser.add_argument("--afresh", action="store_true", help="start over where an earlier run was interrupted")
     parser.add_argument(
-        "--if-primary", action="store_true", help="leave out what is not primary here (for periodic(8))"
+        "--if-primary", action="store_true", help="skip resources that are not primary here (for periodic(8))"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not show how far it is")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not show the progress")
     parser.add_argument("--json", action="store_true", help="the results for programs, one object")
     parser.add_argument("--repair", action="store_true", help=(
         "on the standby: recreate this node's copy, of one resource that was found to differ"

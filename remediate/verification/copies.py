@@ -79,7 +79,7 @@ def _copy(metadata: Metadata, resource: Resource, damaged: bool) -> CopyIdentity
 def from_told(values: Mapping[str, object] | None) -> CopyIdentity:
     """A copy as the other node tells it. Raises ValueError."""
     if values is None or set(values) != set(CopyIdentity._fields):
-        raise ValueError("not what a copy is told by")
+        raise ValueError("not the description of a copy")
     return CopyIdentity(**{name: _number(values[name]) for name in CopyIdentity._fields})
 
 

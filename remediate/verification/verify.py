@@ -254,7 +254,7 @@ class _Run:
         try:
             self.there.tell(run)
         except (SessionEnded, Interrupted) as error:
-            result = f"{self.there.node} was not told what came out: {error}"
+            result = f"{self.there.node} did not receive the result: {error}"
             self.context.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
         return run
 

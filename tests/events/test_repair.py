@@ -36,7 +36,7 @@ def test_on_a_healthy_pair_there_is_nothing_to_do_and_nothing_is_done(pair: Inst
             assert (outcome.ending, outcome.status, outcome.steps) == (Ending.NOTHING, 0, ())
         assert {process.pid for process in node.processes.listed()} == before
         assert not pair.store(node).read("repairs.json")
-        assert [entry.result for entry in pair.entries(node, "repair")] == ["nothing to do: it is not called for"] * 5
+        assert [entry.result for entry in pair.entries(node, "repair")] == ["nothing to do: no repair is needed"] * 5
         assert not pair.entries(node, "step")
     assert well(pair) and pair.lost() == 0
 

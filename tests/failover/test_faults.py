@@ -110,7 +110,8 @@ def test_the_address_is_given_away_at_most_once(state: Path) -> None:
     pair.moves()
     pair.passes(600)
     gave = [
-        sum("given away" in each.result for each in pair.entries(node, "refused")) for node in pair.pair.nodes.values()
+        sum("was released" in each.result for each in pair.entries(node, "refused"))
+        for node in pair.pair.nodes.values()
     ]
     assert max(gave) == 1
     assert pair.rests(pair.active) and pair.rests(pair.standby)

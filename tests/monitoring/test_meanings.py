@@ -17,7 +17,7 @@ OF_ICINGA = {
     403: (Disposition.LOCKED, True, "the user u may not submit (actions/process-check-result)"),
     404: (Disposition.REFUSED, False, "no service h!s, or the user u may not submit (actions/process-check-result)"),
     409: (Disposition.TAKEN, False, "it has a newer result of h!s already"),
-    429: (Disposition.LATER, True, "it is asked too often"),
+    429: (Disposition.LATER, True, "too many requests"),
     500: (Disposition.LATER, False, "what it says"),
     503: (Disposition.LATER, True, "it is not ready: what it says"),
 }

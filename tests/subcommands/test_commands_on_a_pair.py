@@ -133,7 +133,7 @@ def test_what_rc_calls_at_shutdown_gives_the_service_to_the_other_node(pair: Run
         (["switchover"], 1, "hastwatch switchover: there is no terminal to ask on: nothing is done without --yes\n"),
         (["switchover", "-y"], 1, "nothing is served from this node: there is nothing to move\n"),
         (["hold", "--boot", "--release"], 2, "not allowed with argument"),
-        (["ledger", "home", "--told", "complete"], 2, "--told goes with RES and --by"),
+        (["ledger", "home", "--told", "complete"], 2, "--told requires RES and --by"),
         (["ledger", "nosuch", "--told", "complete", "--by", "nfs001"], 1, "hast.conf has no resource nosuch"),
         (["ledger", "../home"], 2, "is not the name of a resource"),
         (["ledger", "home", "--told", "complete", "--by", "$(reboot)"], 2, "is not the name of a node"),

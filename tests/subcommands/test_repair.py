@@ -90,7 +90,7 @@ def test_fifty_handlers_at_once_act_once(pair: RunningPair, tmp_path: Path) -> N
 @pytest.mark.parametrize("node", OTHER)
 @pytest.mark.parametrize("remedy", ["devd", "converge", "nfs", "hastd", "split-brain"])
 def test_on_a_healthy_node_there_is_nothing_to_do(kept: RunningPair, node: str, remedy: str) -> None:
-    said = "nothing to do: it is not called for\n"
+    said = "nothing to do: no repair is needed\n"
     assert words_of(kept.hastwatch(node, "repair", remedy)) == (0, said, "")
     assert words_of(kept.hastwatch(node, "repair", remedy, "--dry-run")) == (0, said, "")
 
@@ -113,7 +113,7 @@ def test_a_dry_run_shows_the_command_lines_and_changes_nothing(pair: RunningPair
     shown = pair.hastwatch("nfs001", "repair", "nfs", "-n")
     assert words_of(shown) == (
         0,
-        "called for: nfsd does not run\n"
+        "needed: nfsd does not run\n"
         "restart-nfs: restart what answers clients\n"
         "    kill -USR1 `nfsd`\n"
         "    kill -TERM `mountd`\n"
@@ -133,8 +133,8 @@ def test_a_dry_run_shows_the_command_lines_and_changes_nothing(pair: RunningPair
         "then converge:\n"
         "    start-serving nfsd: start NFS, with mountd restarted after the mount, then the other services\n"
         "        service nfsd onestart\n"
-        "    verify home: look that clients are served at the service address: MNT and GETATTR, not the export list\n"
-        "    wake home: wake the clients that still wait for an answer of the other node\n",
+        "    verify home: verify that clients are served at the service address: MNT and GETATTR, not the export list\n"
+        "    wake home: wake the clients that still wait for an answer from the other node\n",
         "",
     )
     assert "nfsd: master" not in pair.on("nfs001", PS)
@@ -161,7 +161,7 @@ def test_programs_are_told_in_json(pair: RunningPair) -> None:
 
 def test_a_detached_repair_returns_at_once_and_is_done(pair: RunningPair) -> None:
     pair.command("fault", "kill", "nfs001", "devd")
-    said = "devd: looks in the background whether it is called for; hastwatch journal has what came of it\n"
+    said = "devd: checking in the background whether a repair is needed; hastwatch journal has the result\n"
     assert words_of(pair.hastwatch("nfs001", "repair", "devd", "--detach")) == (0, said, "")
     assert awaited(lambda: ("repair", "devd", "helped") in journal(pair, "nfs001"))
     assert runs_devd(pair)

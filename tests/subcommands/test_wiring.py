@@ -155,7 +155,7 @@ def test_a_hook_that_is_missing_or_not_executable_is_named(pair: Pair, context: 
 def test_an_event_that_devd_is_not_told_of_is_named(pair: Pair, context: Context) -> None:
     inflict(pair, "drop-devd-event", "nfs001", "1000")
     said = broken(chain(pair, context, seconds=2))
-    assert said == {"event": "devd was not told of a new interface: the kernel's event does not reach it"}
+    assert said == {"event": "devd did not receive the event of a new interface: the kernel's event does not reach it"}
 
 
 def test_a_devd_that_has_not_read_the_rule_is_named(pair: Pair, context: Context, node: Node) -> None:
@@ -164,7 +164,7 @@ def test_a_devd_that_has_not_read_the_rule_is_named(pair: Pair, context: Context
     pair.must(node, "service devd restart")
     node.files.write(RULES, rules, 0.0)
     (said,) = broken(chain(pair, context, seconds=2)).values()
-    assert said.startswith("devd was told of lo9123, and nothing was noted in ")
+    assert said.startswith("devd received the event of lo9123, but nothing was noted in ")
     assert "has devd read the rule (service devd restart)?" in said
 
 
