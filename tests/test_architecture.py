@@ -39,6 +39,7 @@ def test_a_probe_imports_no_check() -> None:
         }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [each.module for each in REGISTRY])
 def test_a_check_starts_without_what_it_does_not_use(module: str) -> None:
     unwanted = [
@@ -81,6 +82,7 @@ def test_every_check_has_judges() -> None:
         assert functions(path, "judge") and functions(path, "parts"), path
 
 
+@pytest.mark.slow
 def test_no_check_asks_the_clock_itself() -> None:
     """It is given one, so that a rehearsal may give its own."""
     for path in (ROOT / "checks").rglob("*.py"):
@@ -143,6 +145,7 @@ def test_a_decision_on_words_is_found(line: str, decides: bool) -> None:
     assert bool(decisions_on_words(ast.parse(line))) is decides
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["checks", "remediate", "hooks"])
 def test_a_decision_hangs_on_an_enum_and_not_on_words(folder: str) -> None:
     """But for `checks/probes`, which read what programs print, and the simulated programs."""

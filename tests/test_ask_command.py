@@ -68,6 +68,7 @@ def test_an_argument_counts_before_what_ssh_says() -> None:
     assert gate("id", SSH_ORIGINAL_COMMAND=line).returncode == 126
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["/usr/bin/env", "LC_ALL=C", "/bin/hostname"], ["--list", "x"]])
 def test_more_or_less_than_one_argument_is_refused(words: list[str]) -> None:
     done = gate(*words)
@@ -121,6 +122,7 @@ def test_a_command_gets_no_input_and_nothing_of_the_callers_environment() -> Non
     assert json.loads(executed(code).stdout) == [process.ENVIRONMENT, "", "/"]
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs_is_ended_by_the_kernel() -> None:
     assert executed("import time; time.sleep(50)", patience=1).returncode == -signal.SIGALRM
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -19,7 +20,6 @@ PATHS = {
     for folder in OURS
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
-TREES = {module: ast.parse(path.read_text()) for module, path in PATHS.items()}
 
 BEGINS_THE_REHEARSAL = {"remediate.command"}
 """The command line of hastwatch begins `hastwatch rehearse` and `hastwatch pair`."""
@@ -44,6 +44,12 @@ SHARED_WITH_THE_SIMULATOR = {
 """What both the product and the simulator have a class for: the same thing of FreeBSD, and the syntax of sh(1)."""
 
 
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    """The sources, parsed: when a test asks for them, as that takes a second."""
+    return {module: ast.parse(path.read_text()) for module, path in PATHS.items()}
+
+
 def named(nodes: list[ast.stmt], at_start: bool) -> Iterator[str]:
     """The modules that statements import; `at_start`: those that are imported when the module is."""
     for node in nodes:
@@ -66,7 +72,7 @@ def _comes_later(node: ast.stmt) -> bool:
 
 def imports(at_start: bool) -> dict[str, set[str]]:
     """From each module of ours to those that it imports."""
-    return {module: set(named(tree.body, at_start)) - {module} for module, tree in TREES.items()}
+    return {module: set(named(tree.body, at_start)) - {module} for module, tree in trees().items()}
 
 
 def is_in(module: str, *packages: str) -> bool:
@@ -137,8 +143,8 @@ def test_modules_that_name_each_other_are_known() -> None:
 
 def classes(*packages: str) -> Counter[str]:
     """How often the name of a public class stands in these packages."""
-    trees = [tree for module, tree in TREES.items() if is_in(module, *packages)]
-    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    parsed = [tree for module, tree in trees().items() if is_in(module, *packages)]
+    nodes = [node for tree in parsed for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return Counter(node.name for node in nodes if not node.name.startswith("_"))
 
 
@@ -156,6 +162,7 @@ def test_a_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [{"a", "b", "c"}]
 
 
+@pytest.mark.slow
 def test_the_picture_is_drawn_from_these_sources() -> None:
     words = [sys.executable, str(ROOT / "docs" / "structure.py"), "--check"]
     checked = subprocess.run(words, capture_output=True, text=True, check=False)

@@ -121,6 +121,7 @@ ROWS: dict[str, tuple[dict[tuple[int, int, int], Script], tuple[str, ...]]] = {
 UNREGISTERED = {"nfs-udp": (NFS, 3, UDP), "nfs-not-registered": (NFS, 3, TCP)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", [reason for reason in ROWS if reason != "nfs-reserved-port"])
 def test_a_row_is_found_with_its_severity(
     reason: str, server: FaultyServer, capfd: pytest.CaptureFixture[str], tmp_path: Path
@@ -145,6 +146,7 @@ FREEBSD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("setpriv") or os.geteuid() != 0, reason="needs root and setpriv(1)")
 @pytest.mark.parametrize("answers", FREEBSD.values(), ids=FREEBSD)
 def test_a_server_that_wants_a_reserved_port_is_unknown_to_who_may_not_have_one(
@@ -162,6 +164,7 @@ def test_a_server_that_wants_a_reserved_port_is_unknown_to_who_may_not_have_one(
         assert remedy in done.stdout
 
 
+@pytest.mark.slow
 def test_the_address_that_answers_instead_is_named(server: FaultyServer, capfd: pytest.CaptureFixture[str]) -> None:
     server.answers_from = "127.0.0.2"
     CHECK.main(["-H", "127.0.0.1", "--portmap-port", str(server.port), "--export", "/hast/home"])
@@ -290,6 +293,7 @@ def ask(ganesha: Ganesha, *words: str, by: tuple[str, ...] = ()) -> tuple[int, s
     return done.returncode, re.sub(r"=[0-9.e-]+s", "=Ns", done.stdout)
 
 
+@pytest.mark.slow
 @real
 def test_a_real_server_is_well_but_for_statd_and_says_what_is_free(ganesha: Ganesha) -> None:
     status, line = ask(ganesha, "--export", str(ganesha.volume), "--nfs4", "--severity", "nfs-locking=ok")
@@ -301,6 +305,7 @@ def test_a_real_server_is_well_but_for_statd_and_says_what_is_free(ganesha: Gane
     assert re.search(rf"'{re.escape(str(ganesha.volume))}_available'=[1-9][0-9]*B;;;0", line)
 
 
+@pytest.mark.slow
 @real
 def test_an_export_that_is_taken_away_is_missed(ganesha: Ganesha) -> None:
     ganesha.unexport(ganesha.volume)
@@ -310,6 +315,7 @@ def test_an_export_that_is_taken_away_is_missed(ganesha: Ganesha) -> None:
     assert f"{ganesha.volume} is not exported" in line and "[nfs-export-missing]" in line
 
 
+@pytest.mark.slow
 @real
 def test_a_directory_below_an_export_is_not_missed_where_it_can_be_mounted(ganesha: Ganesha) -> None:
     """nfs-ganesha admits mounts below an export, as FreeBSD does with -alldirs; the list does not say so."""
@@ -320,6 +326,7 @@ def test_a_directory_below_an_export_is_not_missed_where_it_can_be_mounted(ganes
     assert status == 0 and "[nfs-export-missing]" not in line
 
 
+@pytest.mark.slow
 @real
 def test_a_killed_server_is_dead_although_it_is_registered(ganesha: Ganesha) -> None:
     ganesha.kill("ganesha", signal.SIGKILL)
@@ -328,6 +335,7 @@ def test_a_killed_server_is_dead_although_it_is_registered(ganesha: Ganesha) -> 
     assert "[nfs-dead]" in line and "[nfs-portmapper]" not in line and "[nfs-not-registered]" not in line
 
 
+@pytest.mark.slow
 @real
 def test_a_stopped_server_ends_the_check_in_its_time(ganesha: Ganesha) -> None:
     with ganesha.stopped("ganesha"):
@@ -335,6 +343,7 @@ def test_a_stopped_server_ends_the_check_in_its_time(ganesha: Ganesha) -> None:
     assert status == 2 and "[nfs-dead]" in line
 
 
+@pytest.mark.slow
 @real
 def test_with_rpcbind_killed_the_server_is_still_reached_at_known_ports(ganesha: Ganesha) -> None:
     ganesha.kill("rpcbind", signal.SIGKILL)
@@ -344,6 +353,7 @@ def test_with_rpcbind_killed_the_server_is_still_reached_at_known_ports(ganesha:
     assert line.count("[") == 1 and "[nfs-portmapper]" in line
 
 
+@pytest.mark.slow
 @real
 def test_a_real_server_that_wants_a_reserved_port_answers_who_has_the_capability(
     ganesha: Ganesha, tmp_path: Path

@@ -33,6 +33,7 @@ def blocks() -> Iterator[object]:
             seen.add(kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("node", "block"), list(blocks()))
 def test_a_check_says_of_a_recording_what_is_expected(node: Path, block: Block) -> None:
     assert run(node, block.command) == block, f"if this is what it has to say: python tests/expected.py {named(node)}"

@@ -106,6 +106,7 @@ def test_what_is_shipped_has_a_new_check_once_it_is_generated(project: Path) -> 
     assert [name for name in GENERATED if "check_thing" not in (project / name).read_text()] == []
 
 
+@pytest.mark.slow
 def test_a_rehearsal_asks_a_new_check(project: Path) -> None:
     code = "from remediate.rehearsal.observer import OF_A_NODE; print(*(check.name for check in OF_A_NODE))"
     assert "check_thing" in python(project, "-c", code).stdout.split()

@@ -246,6 +246,7 @@ def test_a_row_is_found_with_its_severity(case: Case, tmp_path: Path, capfd: pyt
     assert found.get(case.reason) == check_of(case.check).table.by_reason[case.reason].severity.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("node", "held", "demotion", "boot"),
     [
@@ -264,6 +265,7 @@ def test_a_demotion_that_is_not_only_that_of_a_healthy_standby_stays_a_warning(
     assert findings(Case("", "carp", node, (kept, booted, demoted)), tmp_path, capfd) == {"carp-demoted": "WARNING"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("demotion", "says"),
     [
@@ -289,6 +291,7 @@ def test_the_healthy_pair_is_well(module: str, node: str, tmp_path: Path, capfd:
     assert set(findings(Case("", module, node, peer=()), tmp_path, capfd).values()) == {"OK"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dump", "found"),
     [
@@ -305,6 +308,7 @@ def test_a_standby_whose_copy_is_none_or_not_known_is_not_called_ready(
     assert list(findings(case, tmp_path, capfd)) == [found]
 
 
+@pytest.mark.slow
 def test_io_errors_that_are_no_longer_new_are_a_warning(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     errors = (LIST, "errors: read: 0", "errors: read: 1")
     assert findings(Case("", "hast", answers=(errors,)), tmp_path / "1", capfd)["hast-io-errors"] == "CRITICAL"
@@ -345,6 +349,7 @@ def test_a_role_that_follows_carp_is_given_time_by_check_hast_too(
     assert found["hast-role-changing"] == "WARNING" and "hast-role-wrong" not in found
 
 
+@pytest.mark.slow
 def test_what_was_known_when_the_dumps_were_last_compared_is_said_when_they_cannot_be(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -384,6 +389,7 @@ def test_a_clock_that_was_put_back_gives_no_grace(tmp_path: Path, capfd: pytest.
     assert "carp-master-hast-secondary" in findings(Case("", "carp_hast", answers=(SECONDARY,)), tmp_path, capfd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["carp", "carp_hast", "hast_splitbrain"])
 def test_a_peer_that_is_this_node_is_not_judged_as_a_pair(
     module: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

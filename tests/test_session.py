@@ -127,6 +127,7 @@ def test_nobody_is_waited_for_longer_than_was_said() -> None:
     assert 0.2 <= time.monotonic() - began < 2
 
 
+@pytest.mark.slow
 def test_an_end_that_takes_nothing_is_given_up() -> None:
     here, _ = pipes()
     with pytest.raises(SessionEnded, match="taken nothing"):

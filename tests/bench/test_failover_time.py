@@ -23,6 +23,7 @@ def test_the_floor_is_what_the_commands_took_by_hand() -> None:
     assert found.servers == pytest.approx(BY_HAND, rel=A_FIFTH)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
 def test_hastwatch_is_between_the_floor_and_the_documented_hook(event: Event) -> None:
     theirs, now, floor = (measured(event, way) for way in ways(event))
@@ -39,6 +40,7 @@ COLD = {"devd's event": 2, "look": 5, "reject-peer": 1, "admit-peer": 1, **WARM}
 GIVEN = {"stop-serving": 1, "unmount": 1, "become-secondary": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("event", "down", "up"), [(HANDOVER, GIVEN, WARM), (POWER_CUT, {}, COLD), (REBOOT, GIVEN, WARM)],
     ids=lambda each: getattr(each, "name", ""),

@@ -52,6 +52,7 @@ def nobody_acts_on(campaign: CampaignPair) -> None:
     campaign.installed.runs = lambda node, *words: None  # type: ignore[method-assign, assignment]
 
 
+@pytest.mark.slow
 def test_a_copy_that_lacks_writes_is_caught_when_it_is_mounted(campaign: CampaignPair) -> None:
     active, standby = campaign.active, campaign.pair.peer(campaign.active)
     inflict(campaign.pair, "cut-replication")
@@ -66,6 +67,7 @@ def test_a_copy_that_lacks_writes_is_caught_when_it_is_mounted(campaign: Campaig
     campaign.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alone", "caught"), [(1.0, False), (UNNOTICED + 30, True)])
 def test_a_node_that_cannot_ask_has_to_know_that_it_lacks_writes_unless_the_other_one_died_soon_after_them(
     campaign: CampaignPair, alone: float, caught: bool
@@ -88,6 +90,7 @@ def test_a_node_that_cannot_ask_has_to_know_that_it_lacks_writes_unless_the_othe
     campaign.close()
 
 
+@pytest.mark.slow
 def test_a_pair_that_serves_nobody_is_caught_although_a_good_node_is_there(campaign: CampaignPair) -> None:
     active = campaign.active
     nobody_acts_on(campaign)
@@ -99,6 +102,7 @@ def test_a_pair_that_serves_nobody_is_caught_although_a_good_node_is_there(campa
     campaign.close()
 
 
+@pytest.mark.slow
 def test_a_node_whose_promotion_has_failed_once_is_expected_to_try_again(campaign: CampaignPair) -> None:
     assert campaign.state is not None
     active, store = campaign.active, Store(str(campaign.state / campaign.active.name))
@@ -110,6 +114,7 @@ def test_a_node_whose_promotion_has_failed_once_is_expected_to_try_again(campaig
     campaign.close()
 
 
+@pytest.mark.slow
 def test_a_node_is_not_expected_to_hear_of_the_address_while_its_devd_is_dead(campaign: CampaignPair) -> None:
     standby = campaign.pair.peer(campaign.active)
     inflict(campaign.pair, "kill", standby.name, "devd")
@@ -124,6 +129,7 @@ def test_a_node_is_not_expected_to_hear_of_the_address_while_its_devd_is_dead(ca
     campaign.close()
 
 
+@pytest.mark.slow
 def test_a_full_fsck_of_the_node_with_the_address_may_take_longer(campaign: CampaignPair) -> None:
     active, standby = campaign.active, campaign.pair.peer(campaign.active)
     inflict(campaign.pair, "fsck-fails", standby.name, "home", "1")
@@ -154,6 +160,7 @@ def test_clients_whose_address_the_other_master_has_taken_while_carp_is_cut_are_
     campaign.close()
 
 
+@pytest.mark.slow
 def test_a_signal_to_a_process_that_is_none_of_ours_is_caught(campaign: CampaignPair) -> None:
     node = campaign.active
     inflict(campaign.pair, "user-process", node.name, "/usr/sbin/mountd")
@@ -166,6 +173,7 @@ def test_a_signal_to_a_process_that_is_none_of_ours_is_caught(campaign: Campaign
     campaign.close()
 
 
+@pytest.mark.slow
 def test_a_node_that_is_held_back_though_all_is_well_is_caught(campaign: CampaignPair) -> None:
     assert held_back(campaign) == ""
     inflict(campaign.pair, "demote", campaign.pair.peer(campaign.active).name, "7")
@@ -181,6 +189,7 @@ def test_a_setting_that_a_transition_left_is_caught(campaign: CampaignPair) -> N
     campaign.close()
 
 
+@pytest.mark.slow
 def test_a_client_that_nobody_wakes_is_caught(campaign: CampaignPair) -> None:
     campaign.pair.sockets.tickle = lambda *words: None  # type: ignore[method-assign]  # no packet arrives
     campaign.clock.advance(RHYTHM + 0.02 - campaign.clients.unanswered_for())  # the next call has arrived at the server
@@ -221,6 +230,7 @@ def test_bits_that_flip_are_no_fault_of_who_serves_them_and_a_comparison_finds_t
     campaign.close()
 
 
+@pytest.mark.slow
 def test_a_comparison_that_overlooks_what_differs_is_caught(
     campaign: CampaignPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:

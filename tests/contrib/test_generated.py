@@ -28,6 +28,7 @@ def test_another_directory_is_named_instead_of_the_readmes(what: str) -> None:
     assert "/usr/local/hastwatch/bin" not in elsewhere
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", GENERATED)
 def test_a_full_disk_is_one_line_and_no_success(what: str) -> None:
     with open("/dev/full", "w") as full:

@@ -73,6 +73,7 @@ def block(name: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @needs_icinga
 def test_the_master_of_many_pairs_is_accepted_without_a_warning_and_every_node_has_its_services(tmp_path: Path) -> None:
     master = IcingaDaemon(tmp_path, "", cn="master1.example.org")
@@ -90,6 +91,7 @@ def test_the_master_of_many_pairs_is_accepted_without_a_warning_and_every_node_h
     assert "Instantiated 2 EventCommands." in said
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 @needs_icinga
 @pytest.mark.parametrize(

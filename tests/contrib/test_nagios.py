@@ -100,6 +100,7 @@ def test_nrpe_runs_a_check_as_the_monitoring_user(daemon: NrpeDaemon, check: str
     assert daemon.ask(check).stdout == f"nagios: {check} \n"
 
 
+@pytest.mark.slow
 @needs_nrpe
 @pytest.mark.parametrize("repair", REQUESTS, ids=lambda repair: repair.nrpe)
 def test_nrpe_runs_a_repair_as_root_with_exactly_its_words(daemon: NrpeDaemon, repair: RepairRequest) -> None:

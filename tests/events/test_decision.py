@@ -104,6 +104,7 @@ def test_what_stands_in_the_performance_data_is_no_finding() -> None:
     assert decide(an_event("check_devd", output=output)).request is None
 
 
+@pytest.mark.slow
 @given(st.text(), st.sampled_from(CHECKS), st.sampled_from(STATES), st.booleans(), st.integers(0, 10))
 def test_no_output_calls_for_more_than_the_findings_it_names(
     text: str, check: str, state: Severity, hard: bool, attempt: int

@@ -38,6 +38,7 @@ def recorded(directory: Path, files: dict[str, str]) -> Node:
     return Node(way, Deadline(60), GivenUpCommands(Memory(str(directory / "kept"))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "files",
     [

@@ -42,6 +42,7 @@ def waited(family: str, known: str) -> dict[str, object]:
     return said
 
 
+@pytest.mark.slow
 @network
 @pytest.mark.parametrize("family", ["inet", "inet6"])
 @pytest.mark.parametrize("known", ["port", "sweep"])
@@ -49,6 +50,7 @@ def test_a_client_whose_server_lost_power_is_reset_as_soon_as_it_is_woken(family
     assert waited(family, known)["answer"] == "ConnectionResetError"
 
 
+@pytest.mark.slow
 @network
 def test_a_client_that_nobody_wakes_goes_on_waiting() -> None:
     assert waited("inet", "nobody")["answer"] == "TimeoutError"

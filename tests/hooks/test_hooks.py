@@ -42,6 +42,7 @@ def test_a_carp_event_is_noted_and_a_worker_converges(place: HookRunner) -> None
     assert (entry.event, entry.why, entry.node) == ("refused", "devd 2@vlan0.100 MASTER", "nfs001")
 
 
+@pytest.mark.slow
 def test_the_hook_returns_while_its_worker_is_still_at_work(place: HookRunner) -> None:
     os.mkfifo(place.directory / "hold")
     assert place.hook("carp_hast_switch", "2@em0", "BACKUP").returncode == 0
@@ -53,6 +54,7 @@ def test_the_hook_returns_while_its_worker_is_still_at_work(place: HookRunner) -
     assert "could not be read" in place.said(1)[0]
 
 
+@pytest.mark.slow
 def test_hooks_at_once_are_all_noted(place: HookRunner) -> None:
     command = [sys.executable, "-m", "hooks.carp_hast_switch", "--state-dir", str(place.state), "--via", str(place.via)]
     started = [
@@ -127,6 +129,7 @@ def test_without_arguments_the_usage_is_said_and_nothing_done(place: HookRunner,
     assert place.said(0) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hook", HOOKS)
 def test_help_and_version_are_answered(place: HookRunner, hook: str) -> None:
     helped = place.bare(hook, "--help")
@@ -143,6 +146,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_broken_configuration_is_78_one_line_of_syslog_and_touches_nothing(
@@ -200,6 +204,7 @@ def test_a_self_test_that_cannot_be_noted_is_said_and_starts_nothing(place: Hook
 # --- its start -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hook", HOOKS)
 def test_a_hook_needs_the_standard_library_only(place: HookRunner, hook: str) -> None:
     words = {"carp_hast_switch": ["lo9123", "self-test"], "hast_event": ["connect", "home"]}[hook]

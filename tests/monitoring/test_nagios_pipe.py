@@ -67,6 +67,7 @@ def test_what_is_no_pipe_is_not_written_to(tmp_path: Path, pipe: Path, kind: str
     assert kind != "file" or place.read_text() == ""
 
 
+@pytest.mark.slow
 def test_a_pipe_that_is_full_keeps_nobody_for_ever(pipe: Path) -> None:
     with reader(pipe) as nagios:
         writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
@@ -105,6 +106,7 @@ def as_nagios_reads(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text)
 
 
+@pytest.mark.slow
 def test_results_wait_for_nagios_and_come_in_order(tmp_path: Path, pipe: Path) -> None:
     place = Submitter(tmp_path)
     place.configure("nagios-pipe", f'[nagios]\npipe = "{pipe}"\nhost = "nfs001"')

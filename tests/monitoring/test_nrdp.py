@@ -71,6 +71,7 @@ def test_a_proxy_of_the_environment_is_not_used(place: Submitter, nrdp: NrdpDoub
     assert (done.returncode, len(nrdp.results)) == (0, 1)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_is_said_and_the_result_waits(place: Submitter) -> None:
     with nrdp_double() as server:
         url = server.url
@@ -82,6 +83,7 @@ def test_a_server_that_is_down_is_said_and_the_result_waits(place: Submitter) ->
     assert place.waiting("nrdp") == ["THING OK - all is well"]
 
 
+@pytest.mark.slow
 def test_an_error_of_the_server_is_tried_again_later(place: Submitter, nrdp: NrdpDouble) -> None:
     nrdp.instead = (503, {}, b"busy")
     done = place.submit()

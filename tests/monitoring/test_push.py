@@ -63,6 +63,7 @@ def call(hooks: HookRunner, place: Submitter, hook: str = "carp_hast_switch") ->
     return hooks.hook(hook, "--config", str(place.config), *words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hook", ["carp_hast_switch", "hast_event"])
 def test_an_event_is_told_and_told_again_at_its_end(
     hooks: HookRunner, place: Submitter, nagios: int, hook: str
@@ -78,6 +79,7 @@ def test_an_event_is_told_and_told_again_at_its_end(
     ]  # that of the convergence itself: this node cannot be looked at
 
 
+@pytest.mark.slow
 def test_the_first_push_does_not_wait_for_the_convergence(hooks: HookRunner, place: Submitter, nagios: int) -> None:
     os.mkfifo(hooks.directory / "hold")
     assert call(hooks, place).returncode == 0
@@ -89,6 +91,7 @@ def test_the_first_push_does_not_wait_for_the_convergence(hooks: HookRunner, pla
     assert len(heard(nagios, 1)) == 1
 
 
+@pytest.mark.slow
 def test_a_check_that_hangs_keeps_neither_hook_nor_convergence(
     hooks: HookRunner, place: Submitter, nagios: int
 ) -> None:
@@ -103,6 +106,7 @@ def test_a_check_that_hangs_keeps_neither_hook_nor_convergence(
         assert len(heard(nagios, 1)) == 1
 
 
+@pytest.mark.slow
 def test_a_push_that_fails_is_one_entry_of_the_journal_each_time(hooks: HookRunner, place: Submitter) -> None:
     place.configure("nagios-pipe", '[nagios]\npipe = "/nowhere/nagios.cmd"', f'on_event = ["{place.plugin}"]')
     assert call(hooks, place).returncode == 0
@@ -113,6 +117,7 @@ def test_a_push_that_fails_is_one_entry_of_the_journal_each_time(hooks: HookRunn
     assert len(place.waiting("nagios-pipe")) == 2
 
 
+@pytest.mark.slow
 def test_a_push_that_is_not_configured_to_its_end_is_an_entry_too(hooks: HookRunner, place: Submitter) -> None:
     place.configure("icinga", "", f'on_event = ["{place.plugin}"]')
     assert call(hooks, place).returncode == 0
@@ -121,6 +126,7 @@ def test_a_push_that_is_not_configured_to_its_end_is_an_entry_too(hooks: HookRun
     assert results == {"`icinga.url` and `icinga.credentials` are needed in the configuration"}
 
 
+@pytest.mark.slow
 def test_without_on_event_nothing_is_pushed(hooks: HookRunner, place: Submitter, nagios: int) -> None:
     place.configure("nagios-pipe", f'[nagios]\npipe = "{place.directory}/nagios.cmd"')
     assert call(hooks, place).returncode == 0
@@ -128,6 +134,7 @@ def test_without_on_event_nothing_is_pushed(hooks: HookRunner, place: Submitter,
     assert (lines(nagios), place.root.exists()) == ([], False)
 
 
+@pytest.mark.slow
 def test_one_push_runs_one_waits_and_more_have_nothing_to_add(place: Submitter, nagios: int) -> None:
     os.mkfifo(place.directory / "go")
     ran = place.directory / "ran"
@@ -148,6 +155,7 @@ def test_one_push_runs_one_waits_and_more_have_nothing_to_add(place: Submitter, 
     assert len(lines(nagios)) == 2
 
 
+@pytest.mark.slow
 def test_a_worker_imports_nothing_of_it_before_it_is_configured() -> None:
     program = (
         "import sys, remediate.worker, remediate.failover.hastd_events, remediate.failover.converge\n"

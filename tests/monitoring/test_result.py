@@ -43,6 +43,7 @@ def test_the_output_of_a_plugin_is_taken_apart(text: str, says: str, longer: str
     assert parsed(text) == (says, longer, perfdata)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=300))
 def test_no_output_can_smuggle_anything_in(text: str) -> None:

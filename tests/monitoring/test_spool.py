@@ -79,6 +79,7 @@ def test_root_keeps_nothing_where_another_user_can_put_a_link(
             spool.put(a_result())
 
 
+@pytest.mark.slow
 def test_nothing_but_results_is_removed_of_what_was_set_aside(tmp_path: Path) -> None:
     spool = spool_in(tmp_path)
     spool.set_aside(spool.put(a_result()))
@@ -143,6 +144,7 @@ def test_a_result_with_a_wrong_kind_of_value_is_no_result(tmp_path: Path) -> Non
     assert spool.read(name) is None
 
 
+@pytest.mark.slow
 def test_what_is_set_aside_is_bounded_too(tmp_path: Path) -> None:
     spool = spool_in(tmp_path)
     names = [spool.put(a_result(number=number)) for number in range(MOST_REFUSED + 5)]
@@ -152,6 +154,7 @@ def test_what_is_set_aside_is_bounded_too(tmp_path: Path) -> None:
     assert [spool.was_set_aside(name) for name in names] == [False] * 5 + [True] * MOST_REFUSED
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     program = """
 import resource, sys

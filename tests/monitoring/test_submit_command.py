@@ -45,6 +45,7 @@ def test_a_wrong_option_is_2_and_one_line(words: list[str], capsys: pytest.Captu
     assert (ended.value.code, said.count("\n"), said[:-1].isprintable()) == (2, 1, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "says"),
     [
@@ -67,6 +68,7 @@ def test_a_configuration_that_is_refused_is_78_and_no_check_is_run(place: Submit
     assert not (place.directory / "ran").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ca", "says"), [("", "No such file"), ("no certificate", "no certificate")])
 def test_a_file_that_is_no_certificate_is_78(place: Submitter, ca: str, says: str) -> None:
     path = place.directory / "ca.crt"
@@ -82,12 +84,14 @@ def test_nothing_to_flush_is_well(place: Submitter) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_what_still_waits_after_a_flush_is_75(place: Submitter) -> None:
     place.submit()
     done = place.submit("--flush", check=False)
     assert (done.returncode, done.stderr.count("\n")) == (75, 1)
 
 
+@pytest.mark.slow
 def test_what_is_dropped_is_said(place: Submitter) -> None:
     place.configure("nagios-pipe", f'[nagios]\npipe = "{place.directory}/nagios.cmd"', "most = 2")
     for number in range(2):

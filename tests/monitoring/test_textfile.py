@@ -46,6 +46,7 @@ def test_every_family_has_help_and_type() -> None:
     assert found == {name: ("gauge", True) for name in names}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(st.text(max_size=200), st.text(max_size=200), st.text(min_size=1, max_size=20))
 def test_whatever_a_check_says_can_be_parsed(text: str, service: str, label: str) -> None:

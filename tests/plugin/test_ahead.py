@@ -77,6 +77,7 @@ def test_asking_ahead_changes_no_verdict(command: str, state: str, gate: str, tm
     assert checked(command, login.to("nfs001"), login.to("nfs002"), tmp_path / "several") == one_by_one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "most"), [("check_carp", 1), ("check_hast_splitbrain", 1), ("check_carp_hast", 2)])
 def test_a_check_asks_the_other_node_in_one_call_and_on_a_standby_for_the_names_under_the_mount_point(
     command: str, most: int, tmp_path: Path
@@ -88,6 +89,7 @@ def test_a_check_asks_the_other_node_in_one_call_and_on_a_standby_for_the_names_
     assert len(login.calls()) <= most, login.calls()
 
 
+@pytest.mark.slow
 def test_a_node_that_cannot_be_reached_is_asked_once(tmp_path: Path) -> None:
     login = Login(tmp_path, "made-healthy-pair", "no login")
     player = f"{sys.executable} -I -S {PLAYER} {RECORDINGS / 'made-healthy-pair'}"
@@ -155,6 +157,7 @@ def test_the_gate_takes_the_line_that_a_check_makes() -> None:
     assert ask.several("/usr/bin/env LC_ALL=C /sbin/mount") == []
 
 
+@pytest.mark.slow
 def test_a_question_that_hangs_ends_with_the_others_answered() -> None:
     code = (
         "from checks import batch\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def finding(subject: str, text: str) -> Finding:
     return TABLE.finding("peer-differs", subject, text)
 
 
+@pytest.mark.slow
 @given(st.lists(st.builds(finding, TEXTS, TEXTS), max_size=12), st.lists(NUMBERS, max_size=80))
 def test_a_line_is_never_longer_than_an_engine_reads(findings: list[Finding], numbers: list[Metric]) -> None:
     line = status_line(said(findings, numbers))

@@ -234,6 +234,7 @@ sys.exit(CheckCommand("check_thing", "THING", "", TABLE, (), parts).main(sys.arg
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["--json"]])
 def test_whatever_hangs_the_whole_check_ends_in_its_time(words: list[str], tmp_path: Path) -> None:
     root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -253,6 +254,7 @@ def test_a_refused_check_leaves_no_watchdog_behind(capfd: pytest.CaptureFixture[
     assert all(watchdog.finished.is_set() for watchdog in watchdogs)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self"), reason="looks for the child in /proc")
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_check_that_is_ended_ends_what_it_runs(signal_number: int, tmp_path: Path) -> None:
@@ -268,6 +270,7 @@ def test_a_check_that_is_ended_ends_what_it_runs(signal_number: int, tmp_path: P
     assert not os.path.exists(f"/proc/{note.read_text()}")
 
 
+@pytest.mark.slow
 def test_what_was_found_before_the_time_was_over_is_said(tmp_path: Path) -> None:
     root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
     ended = subprocess.run(
@@ -280,6 +283,7 @@ def test_what_was_found_before_the_time_was_over_is_said(tmp_path: Path) -> None
     )
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs_leaves_time_for_the_others(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     from checks.hast import CHECK
 

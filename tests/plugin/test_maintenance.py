@@ -92,6 +92,7 @@ def test_of_a_pair_each_node_under_maintenance_is_named(tmp_path: Path, capfd: p
     assert "[maintenance on nfs002 since 2026-11-22 08:46: new disk] |" in line and line.count("maintenance") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["{", "{}", '{"version": 2}', "\x1b[2J"])
 def test_a_damaged_file_keeps_the_node_from_being_promoted_and_is_never_ok(
     text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -110,6 +111,7 @@ def test_an_ordinary_user_who_may_not_read_it_is_told_so(tmp_path: Path, capfd: 
     assert last == f"note: whether nfs001 is under maintenance is not known: {path}: permission denied"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["sh: cat: not found\nexit 127", "exit 255"])
 def test_a_node_that_does_not_answer_says_nothing(
     answer: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -166,6 +166,7 @@ def printed(name: str, own: list[str], vhids: list[Vhid]) -> str:
     return "".join(f"{line}\n" for line in [*lines, "\tstatus: active"])
 
 
+@pytest.mark.slow
 @given(interfaces())
 def test_all_vhids_of_all_interfaces_are_read_as_they_are_printed(
     made: list[tuple[str, list[str], list[Vhid]]],
@@ -180,6 +181,7 @@ def test_an_address_of_the_interface_that_is_a_name_leaves_its_own_addresses_ope
     assert parse(text).vhids[0].own == ()
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from([*IFCONFIGS, *SYSCTLS]), st.data())
 def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.DataObject) -> None:

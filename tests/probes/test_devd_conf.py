@@ -294,6 +294,7 @@ def test_any_text_gives_rules_or_an_error_of_ours(text: str) -> None:
         assert str(error).isprintable()
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from(["notify", "options", " 1 ", "{", "}", ";", '"a"', "match", "action", "set x", "#c\n", "\n"])

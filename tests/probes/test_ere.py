@@ -89,6 +89,7 @@ def test_what_both_read_alike_matches_alike(pattern: str, value: str) -> None:
     assert says(f"^{pattern}$", value) == glibc_says(f"^{pattern}$", value)
 
 
+@pytest.mark.slow
 @glibc
 @given(st.text(st.sampled_from("ab2@.*+?|()[]{}^$\\,1-:[[]]"), max_size=9), VALUES)
 def test_any_pattern_is_refused_or_matched_as_by_glibc_but_for_what_is_listed(pattern: str, value: str) -> None:

@@ -72,6 +72,7 @@ def test_every_recorded_output_is_understood() -> None:
     assert all(parse_df(text, "/").used > 0 for text in DFS)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from([*MOUNTS, *DFS]), st.data())
 def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.DataObject) -> None:

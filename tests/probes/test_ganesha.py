@@ -15,7 +15,7 @@ from checks.probes.rpc import Endpoint, Protocol, RpcProgram
 from tests.probes.ganesha import Ganesha, why_not
 
 WHY_NOT = why_not()
-pytestmark = pytest.mark.skipif(WHY_NOT is not None, reason=WHY_NOT or "")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(WHY_NOT is not None, reason=WHY_NOT or "")]
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 BOTH = pytest.mark.parametrize("protocol", [TCP, UDP])

@@ -152,6 +152,7 @@ def test_an_output_cut_off_in_a_needed_line_is_never_understood_as_something_els
     assert found._replace(queues={}, errors=whole.errors) == whole._replace(queues={})
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from([*LISTS, *DUMPS]), st.data())
 def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.DataObject) -> None:

@@ -39,6 +39,7 @@ def put_in(text: str, line: str, data: st.DataObject) -> str:
     return "".join([*lines[:at], f"{line}\n", *lines[at:]])
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from(IFCONFIGS), ODD, st.booleans(), st.data())
 def test_no_line_of_ifconfig_hides_a_vhid_or_makes_its_state_better(
@@ -139,6 +140,7 @@ def test_what_the_other_lines_say_is_used(reader: Reader, line: str, data: st.Da
     assert read(put_in(text, line, data)) == read(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from(READERS), ODD, st.data())
 def test_no_line_makes_anything_but_an_error_of_ours_or_the_same(

@@ -54,6 +54,7 @@ def test_a_command_that_does_not_end_is_killed_at_the_deadline() -> None:
     assert time.monotonic() - started < SOON / 2
 
 
+@pytest.mark.slow
 def test_the_whole_group_is_killed(tmp_path: Path) -> None:
     note = tmp_path / "pid"
     code = (

@@ -168,6 +168,7 @@ def test_what_ps_does_not_print_is_not_understood(text: str) -> None:
         read_ps(text)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.sampled_from(RECORDED), st.data())
 def test_garbled_output_gives_an_error_of_ours_or_values(text: str, data: st.DataObject) -> None:

@@ -199,6 +199,7 @@ SILENCE: dict[str, tuple[Protocol, Step]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silence", SILENCE)
 def test_a_server_without_a_whole_answer_ends_at_the_deadline(silence: str) -> None:
     protocol, step = SILENCE[silence]
@@ -282,6 +283,7 @@ GARBAGE: dict[str, Step] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_garbage_is_called_so(garbage: str) -> None:
     assert isinstance(failure_of(GARBAGE[garbage]), rpc_errors.Garbage)
@@ -306,6 +308,7 @@ def test_any_octets_over_tcp_are_a_reply_or_a_typed_error(server: FaultyServer, 
     assert isinstance(failure(server.at(TCP)), rpc_errors.NoAnswer | rpc_errors.Garbage)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(body=st.binary(max_size=80) | st.builds(lambda numbers: words(1, *numbers), st.lists(st.integers(0, 6))))
 @BOTH

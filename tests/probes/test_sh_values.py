@@ -197,6 +197,7 @@ def test_no_generated_file_is_read_otherwise_than_by_a_shell(lines: list[str], b
     agrees(between.join(lines), tmp_path)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lines=st.lists(st.one_of(ASSIGNMENT, st.builds("{}; {}".format, ASSIGNMENT, ASSIGNMENT)), min_size=1, max_size=6)

@@ -71,6 +71,7 @@ def test_a_salvage_host_whose_answers_do_not_end_is_given_up(
         target.room()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("little_memory")
 def test_one_that_sends_a_byte_now_and_then_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_target, "STALLS", 1.0)

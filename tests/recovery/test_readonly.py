@@ -210,6 +210,7 @@ def test_who_stays_in_it_is_thrown_out_in_the_end(losing: Losing) -> None:
     assert losing.nothing_is_left()
 
 
+@pytest.mark.slow
 def test_killed_after_any_command_the_next_call_cleans_up_and_reads(losing: Losing) -> None:
     def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> int:
         with readonly.opened(context, place, metadata) as point:
@@ -278,6 +279,7 @@ def test_a_pool_that_was_not_exported_is_kept_as_an_image(pool: Losing) -> None:
     assert pool.nothing_is_left()
 
 
+@pytest.mark.slow
 def test_a_pool_that_a_killed_call_left_imported_is_exported_by_the_next(pool: Losing) -> None:
     for number in range(1, 60):
         try:

@@ -101,6 +101,7 @@ def test_no_file_of_another_user_is_given_to_who_swaps_names_meanwhile(
     assert given_away == [] and len(inodes & {each.st_ino for each in found}) == MANY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", RestoreMode)
 def test_nothing_gets_out_of_the_tree_through_a_parent_that_becomes_a_link(place: Path, how: RestoreMode) -> None:
     hostile(place, *(entry(b"d/sub/%d" % number) for number in range(MANY)))

@@ -121,6 +121,7 @@ def test_what_a_killed_restore_left_unfinished_is_gone_after_the_next(tmp_path: 
     assert files_of(tmp_path / "live") == {b"a": b"one"} and os.listdir(tmp_path / "live") == ["a"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", range(1, 12))
 @pytest.mark.parametrize("how", RestoreMode)
 def test_a_restore_that_is_killed_at_any_moment_loses_nothing_and_is_finished_by_the_next(

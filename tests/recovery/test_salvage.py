@@ -100,6 +100,7 @@ def test_whatever_differs_is_kept_byte_for_byte_and_what_is_the_same_is_not(
         )
 
 
+@pytest.mark.slow
 @given(COPIES)
 def test_with_nothing_known_to_be_old_all_files_are_kept(copy: Mapping[bytes, Content]) -> None:
     with in_memory() as directory:
@@ -268,6 +269,7 @@ def run_child(mode: str, place: Path) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_disk_that_becomes_full_leaves_nothing_and_says_so(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": b"x" * (3 << 20)}, {})
     with run_child("full", tmp_path) as child:
@@ -276,6 +278,7 @@ def test_a_disk_that_becomes_full_leaves_nothing_and_says_so(context: Context, t
     assert [entry.result.partition(":")[0] for entry in read(str(tmp_path / "state" / "journal.jsonl"))] == ["failed"]
 
 
+@pytest.mark.slow
 def test_a_killed_salvage_is_thrown_away_by_the_next_one(context: Context, tmp_path: Path) -> None:
     two(tmp_path, {b"a": os.urandom(5 << 20)}, {})
     with run_child("stopped", tmp_path) as child:

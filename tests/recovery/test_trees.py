@@ -33,6 +33,7 @@ def paths_of(root: Path) -> set[bytes]:
     return found
 
 
+@pytest.mark.slow
 @given(COPIES)
 def test_every_name_is_given_once_in_the_order_of_the_bytes(copy: Mapping[bytes, Content]) -> None:
     with in_memory() as directory:
@@ -44,6 +45,7 @@ def test_every_name_is_given_once_in_the_order_of_the_bytes(copy: Mapping[bytes,
         assert len({item.path for item in items}) == len(items)
 
 
+@pytest.mark.slow
 @given(COPIES, NAMES, NAMES)
 def test_what_comes_behind_a_path_is_all_that_does_whether_it_is_there_or_not(
     copy: Mapping[bytes, Content], name: bytes, below: bytes
@@ -68,6 +70,7 @@ def test_the_other_node_gives_the_same_items_and_hashes_in_pages(copy: Mapping[b
         assert list(there.digests(files)) == list(here.digests(files))
 
 
+@pytest.mark.slow
 @given(COPIES)
 def test_an_item_comes_through_its_line_unchanged(copy: Mapping[bytes, Content]) -> None:
     with in_memory() as directory:
@@ -75,6 +78,7 @@ def test_an_item_comes_through_its_line_unchanged(copy: Mapping[bytes, Content])
             assert read_row(row(item)) == item
 
 
+@pytest.mark.slow
 def test_a_page_of_the_longest_names_stays_far_below_what_is_taken_of_a_command(tmp_path: Path) -> None:
     deep = tmp_path / "copy" / "/".join(["d" * 250] * 3)
     deep.mkdir(parents=True)
@@ -89,6 +93,7 @@ def test_a_page_of_the_longest_names_stays_far_below_what_is_taken_of_a_command(
     assert max(sum(map(len, argv)) for argv in way.asked) < 40_000
 
 
+@pytest.mark.slow
 def test_the_other_node_is_asked_by_its_own_program(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "a").write_bytes(b"one")

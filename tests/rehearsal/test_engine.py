@@ -25,6 +25,7 @@ def test_a_service_becomes_hard_with_the_third_look_that_finds_something(results
     assert ", ".join(found) == seen
 
 
+@pytest.mark.slow
 def test_a_missed_failover_is_found_on_the_first_look_and_repaired_on_the_second() -> None:
     entries = played("missed-event-repaired").entries
     asked = [f"{entry.node} {entry.text}" for entry in entries if isinstance(entry, NodeReaction)]

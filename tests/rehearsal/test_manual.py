@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "man" / "hastwatch.1"
 
 
+@pytest.mark.slow
 def test_the_page_is_as_the_command_lines_are() -> None:
     words = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
     checked = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -91,6 +91,7 @@ def test_14_knows_no_service_jails() -> None:
     assert "rpcbind" in standby.run("ps -axww -o jid,comm | grep '^ *0 '").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("says_no", "status"), [(True, 0), (False, 1)])
 def test_a_script_of_ours_would_fail_in_a_jail_and_says_no(tmp_path: Path, says_no: bool, status: int) -> None:
     pair = pair_of(WORKING_15, ALL_JAILS)

@@ -75,6 +75,7 @@ def test_no_exception_is_left_that_has_become_equal(capsys: pytest.CaptureFixtur
     assert set(known) == different
 
 
+@pytest.mark.slow
 def test_every_recorded_state_is_compared() -> None:
     compared = {each.name.split("/")[0] for number in ERAS for each in story(number).comparisons if "/" in each.name}
     recorded = {path.parent.parent.name for path in RECORDINGS.glob("*/nfs00?/*.txt")}

@@ -72,6 +72,7 @@ def texts(pieces: list[str], between: str, most: int) -> list[str]:
     return [between.join(chance.choice(pieces) for _ in range(chance.randint(0, most))) for _ in range(TEXTS)]
 
 
+@pytest.mark.slow
 def test_exports() -> None:
     taken = 0
     for text in texts(EXPORTS, " ", 5):
@@ -99,6 +100,7 @@ def test_exports() -> None:
     assert taken > 100
 
 
+@pytest.mark.slow
 def test_expressions_of_devd() -> None:
     """But for the boundaries of words, of which engine.c has a view of its own."""
     matched = 0

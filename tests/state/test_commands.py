@@ -58,6 +58,7 @@ def directory(tmp_path: Path) -> Path:
     return state
 
 
+@pytest.mark.slow
 def test_the_journal_is_shown_in_columns(directory: Path) -> None:
     shown = hastwatch("journal", "--state-dir", directory)
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -68,17 +69,20 @@ def test_the_journal_is_shown_in_columns(directory: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_evidence_is_shown_when_it_is_asked_for(directory: Path) -> None:
     shown = hastwatch("journal", "--state-dir", directory, "-v", "-r", "home")
     assert shown.stdout.splitlines()[1:] == ["                     fsck: clean"]
 
 
+@pytest.mark.slow
 def test_the_journal_for_programs_is_the_lines_of_the_file(directory: Path) -> None:
     shown = hastwatch("journal", "--state-dir", directory, "--json")
     assert shown.stdout == (directory / "journal.jsonl").read_text()
     assert [json.loads(line)["event"] for line in shown.stdout.splitlines()] == ["converge", "step", "step-failed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "events"),
     [
@@ -93,6 +97,7 @@ def test_only_what_was_asked_for_is_shown(directory: Path, words: list[str], eve
     assert [json.loads(line)["event"] for line in shown.stdout.splitlines()] == events
 
 
+@pytest.mark.slow
 def test_entries_older_than_since_are_left_out(directory: Path) -> None:
     kept(directory, time.time() - 60).entry("young")
     kept(directory, time.time() - 7300).entry("old")
@@ -101,11 +106,13 @@ def test_entries_older_than_since_are_left_out(directory: Path) -> None:
     assert "old" not in shown.stdout
 
 
+@pytest.mark.slow
 def test_an_empty_journal_is_said_to_people_only(tmp_path: Path) -> None:
     assert hastwatch("journal", "--state-dir", tmp_path).stdout == "no entries\n"
     assert hastwatch("journal", "--state-dir", tmp_path, "--json").stdout == ""
 
 
+@pytest.mark.slow
 def test_what_could_not_be_read_is_said_on_standard_error(directory: Path) -> None:
     with (directory / "journal.jsonl").open("a") as file:
         file.write('{"torn')
@@ -156,6 +163,7 @@ def on_a_terminal(*words: object) -> str:
     return text.getvalue().decode()
 
 
+@pytest.mark.slow
 def test_colour_is_for_terminals_only(directory: Path) -> None:
     assert "\x1b[31merr" in on_a_terminal("--state-dir", directory)
     assert "\x1b" not in hastwatch("journal", "--state-dir", directory).stdout
@@ -188,6 +196,7 @@ def test_wrong_usage_is_one_line_and_2(words: list[str], said: str) -> None:
     assert ended.stderr.partition(": ")[2].startswith(said)
 
 
+@pytest.mark.slow
 def test_maintenance_begins_is_shown_and_ends(tmp_path: Path) -> None:
     place = ("--state-dir", tmp_path / "state")
     assert hastwatch("maintenance", "status", *place).stdout == "no maintenance\n"

@@ -140,6 +140,7 @@ def test_what_is_too_long_is_cut_and_too_much_evidence_is_counted(path: Path) ->
     assert entry.evidence[-2:] == (str(MOST_EVIDENCE - 1), "and 3 more")
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         JournalEntry,

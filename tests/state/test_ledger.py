@@ -199,6 +199,7 @@ def test_an_event_twice_is_as_once(ledger: Ledger, event: LedgerEvent, at: float
     assert after(once, event, at, "nfs001") == once
 
 
+@pytest.mark.slow
 @given(LEDGER, st.lists(st.tuples(st.sampled_from(LedgerEvent), TIME)))
 def test_nothing_but_a_proof_or_a_human_makes_a_copy_complete(
     ledger: Ledger, story: list[tuple[LedgerEvent, float]]
@@ -210,6 +211,7 @@ def test_nothing_but_a_proof_or_a_human_makes_a_copy_complete(
         assert ledger.role != "primary" or ledger.disconnected_at is None or before.disconnected_at is not None
 
 
+@pytest.mark.slow
 @given(
     LEDGER,
     st.permutations(
@@ -283,6 +285,7 @@ def fails(ledger: Ledger, at: float = T, says: str = "write 1") -> Ledger:
     return after(ledger, LedgerEvent.WRITE_FAILED, at, "nfs002", says)
 
 
+@pytest.mark.slow
 @given(LEDGER, st.lists(st.tuples(st.sampled_from(LedgerEvent), TIME)))
 def test_a_damaged_copy_is_incomplete_whatever_happens_until_it_is_sound(
     ledger: Ledger, story: list[tuple[LedgerEvent, float]]
@@ -317,6 +320,7 @@ def test_the_first_failure_of_a_copy_is_the_one_that_counts_and_the_latest_is_to
     assert twice.damage == Damage(T, "write 2") and twice.since == T
 
 
+@pytest.mark.slow
 @given(LEDGER)
 def test_a_ledger_survives_its_file(ledger: Ledger) -> None:
     assert ledgers.from_values(ledgers.as_values(ledger), "home") == ledger
@@ -369,6 +373,7 @@ def test_a_copy_that_was_complete_before_a_boot_is_not_known_to_be_so_after_it(b
     assert ledgers.in_boot(INCOMPLETE._replace(boot=written), boot).copy is CopyState.INCOMPLETE
 
 
+@pytest.mark.slow
 @given(LEDGER, st.sampled_from([BEFORE, ""]))
 def test_after_a_boot_a_ledger_is_as_after_the_note_that_hastd_was_started(ledger: Ledger, written: str) -> None:
     found = ledgers.in_boot(ledger._replace(boot=written), NOW)
@@ -381,6 +386,7 @@ def test_after_a_boot_a_ledger_is_as_after_the_note_that_hastd_was_started(ledge
     assert found.role != "primary" and ledgers.in_boot(found, NOW) == found
 
 
+@pytest.mark.slow
 @given(LEDGER)
 def test_within_a_boot_a_ledger_is_what_was_written(ledger: Ledger) -> None:
     of_now = ledger._replace(boot=NOW)

@@ -90,6 +90,7 @@ def test_looking_at_what_was_tried_writes_nothing(store: Store) -> None:
     assert repairs.tried(store, at(NOW)) == (begun_at(NOW),)
 
 
+@pytest.mark.slow
 def test_the_file_does_not_grow_for_ever_and_still_holds_the_most_that_may_be_counted(store: Store) -> None:
     for second in range(MOST_KEPT + 5):
         repairs.begin(store, "devd", at(NOW + second))

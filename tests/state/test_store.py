@@ -86,6 +86,7 @@ def test_everybody_means_the_same_directory() -> None:
     assert os.path.dirname(MAINTENANCE) == STATE_DIRECTORY
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), JSON, min_size=1, max_size=4))
 def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, values: dict[str, object]) -> None:
     store = Store(str(tmp_path_factory.getbasetemp() / "round-trip"))
@@ -198,6 +199,7 @@ def test_an_update_that_fails_leaves_everything_and_lets_the_next_one_in(store: 
     assert store.read("x") == {"a": 1, "b": 2}
 
 
+@pytest.mark.slow
 def test_two_processes_that_update_at_the_same_time_lose_nothing(store: Store) -> None:
     both = [child.start(COUNTING, store.directory, word) for word in ("a", "b")]
     for one in both:
@@ -247,6 +249,7 @@ def test_a_writer_that_dies_within_the_write_leaves_the_old_values_and_is_no_obs
     assert not os.path.exists(f"{store.directory}/.x.new")
 
 
+@pytest.mark.slow
 def test_whenever_a_writer_is_killed_what_is_read_is_whole(store: Store) -> None:
     for _ in range(5):
         with child.start(WRITING, store.directory) as writer:

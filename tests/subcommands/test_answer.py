@@ -131,6 +131,7 @@ def test_what_an_attacker_on_the_other_node_would_order_is_refused(line: str) ->
     assert not is_admitted(line)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(LINES), st.integers(0), st.sampled_from([";id", "$(id)", "`id`", "\n", "'", "|", ">x", "..", "--x"])
 )
@@ -168,6 +169,7 @@ def test_no_other_line_for_a_shell_is(line: str) -> None:
     assert not is_admitted(line)
 
 
+@pytest.mark.slow
 @given(st.integers(0, len(RC_CONF)), st.integers(0, 3), st.text(max_size=3))
 def test_no_letter_of_it_may_be_another(at: int, cut: int, put: str) -> None:
     line = RC_CONF[:at] + put + RC_CONF[at + cut :]
@@ -222,6 +224,7 @@ def test_an_order_is_run_by_this_hastwatch_wherever_the_other_node_thinks_it_is(
     assert (done.returncode, done.stdout, done.stderr) == (0, f"hastwatch {VERSION}\n", "")
 
 
+@pytest.mark.slow
 def test_a_refusal_is_one_line_and_126(tmp_path: Path) -> None:
     for line in (None, "", "id", of_hastwatch("promote"), "\x1b[2J\n" + "y" * 100_000):
         done = answered(line, tmp=tmp_path)

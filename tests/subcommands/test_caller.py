@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from remediate.state.journal_reading import read
 from tests.state import child
 
@@ -36,23 +38,28 @@ def called(directory: Path, act: str) -> tuple[str, str]:
         return process.communicate(timeout=60)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_goes_away_ends_nothing(tmp_path: Path) -> None:
     assert called(tmp_path, "os.kill(os.getpid(), signal.SIGHUP); return 0") == ("0\n", "")
 
 
+@pytest.mark.slow
 def test_what_is_started_does_not_inherit_that(tmp_path: Path) -> None:
     act = "os.execv('/bin/sh', ['sh', '-c', 'kill -HUP $$; echo survived'])"
     assert called(tmp_path, act) == ("", "")
 
 
+@pytest.mark.slow
 def test_the_directory_of_the_caller_is_not_kept_busy(tmp_path: Path) -> None:
     assert called(tmp_path, "print(os.getcwd()); return 0") == ("/\n0\n", "")
 
 
+@pytest.mark.slow
 def test_progress_that_nobody_sees_any_more_stops_nothing() -> None:
     assert child.run(UNWATCHED) == "goes on\n"
 
 
+@pytest.mark.slow
 def test_a_fault_of_ours_is_one_line_and_in_the_journal(tmp_path: Path) -> None:
     out, err = called(tmp_path, "raise RuntimeError('no such luck')")
     assert out == "70\n"

@@ -62,6 +62,7 @@ def test_a_convergence_ends_with_what_its_help_says(name: str) -> None:
     assert {result.value for result in ConvergeResult} <= said(SUBMODULES[name]).keys()
 
 
+@pytest.mark.slow
 def test_no_module_has_a_status_of_the_table_of_its_own() -> None:
     table = {name for name, value in vars(exits).items() if isinstance(value, int) and value in exits.MEANS}
     remediate = Path(exits.__file__).parent

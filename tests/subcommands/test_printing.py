@@ -60,6 +60,7 @@ def test_the_help_of_every_subcommand_meets_a_full_device_with_one_line(name: st
         assert ended(full, "hastwatch", name, "--help") == (74, SAID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["status"], ["status", "--json"], ["journal"], ["ledger"],
                                    ["contrib", "sudoers"], ["maintenance", "status"]])  # fmt: skip
 def test_what_is_shown_meets_a_full_device_with_one_line_and_a_closed_pipe_with_none(

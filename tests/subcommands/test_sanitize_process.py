@@ -65,6 +65,7 @@ def after(act: str, directory: Path) -> str:
     return child.run(EVIL, BEGUN.replace("ACT", act), directory)
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_is_known_to_have_failed(tmp_path: Path) -> None:
     assert json.loads(after(STATUS, tmp_path)) == [1, 0]
 
@@ -92,6 +93,7 @@ thread.join()
     assert child.run(EVIL, code) == said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="there is no /proc of Linux to look in")
 def test_what_is_started_inherits_no_signal_of_the_callers(tmp_path: Path) -> None:
     ignored_and_blocked = dict(line.split(":\t") for line in after(STARTED, tmp_path).splitlines())
@@ -104,11 +106,13 @@ def test_a_terminal_does_not_stop_what_may_hold_a_lock(tmp_path: Path) -> None:
     assert after(STOPPED, tmp_path) == "goes on\n"
 
 
+@pytest.mark.slow
 def test_a_caller_who_reads_nothing_keeps_no_process_of_roots(tmp_path: Path) -> None:
     with child.start(EVIL, UNREAD, tmp_path) as process:
         assert process.wait(60) == -signal.SIGALRM
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a limit away")
 def test_neither_limits_nor_priority_nor_umask_of_the_caller_are_left(tmp_path: Path) -> None:
     size, seconds, files, priority, umask = json.loads(after(LIMITS, tmp_path))

@@ -44,6 +44,7 @@ def one(pair: InstalledPair, signals: Callable[[], str] = no_signal, *words: str
     return pair.does(pair.active, lambda context: command._one(context, HOME, options, signals))
 
 
+@pytest.mark.slow
 def test_the_exit_status_tells_what_came_out(pair: InstalledPair) -> None:
     assert one(pair)[0] == 0
     status, said = one(pair, lambda: "interrupted by SIGTERM")

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +112,7 @@ def some_writes(seed: int, most: int) -> list[Write]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(st.integers(0))
 def test_no_write_that_is_underway_is_a_difference(seed: int) -> None:
@@ -119,6 +121,7 @@ def test_no_write_that_is_underway_is_a_difference(seed: int) -> None:
     assert not disks.compare(times=1).differ
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0), st.sets(st.integers(0, EXTENTS - 1)))
 def test_a_write_that_has_failed_on_one_side_is_a_difference_or_not_decided(seed: int, failed: set[int]) -> None:

@@ -77,6 +77,7 @@ def test_what_is_no_disk_is_not_read(tmp_path: Path) -> None:
         LocalExtents(CopyLocation(str(tmp_path), OFFSET, 1, 512))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_size(tmp_path: Path) -> None:
     """A hole of 256 MiB, in far less."""
     with (tmp_path / "disk").open("wb") as file:
