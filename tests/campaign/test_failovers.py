@@ -63,7 +63,6 @@ def test_the_documented_hook_loses_acknowledged_writes_in_a_planned_handover_and
     campaign.close()
 
 
-@pytest.mark.quick
 def test_the_last_node_shuts_down_and_loses_nothing(tmp_path: Path) -> None:
     campaign = CampaignPair(1, tmp_path)
     play(campaign, PLANNED._replace(kind=BY_NAME["last node shuts down"]))

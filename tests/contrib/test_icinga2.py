@@ -272,6 +272,7 @@ def understood(reads: argparse.ArgumentParser, words: list[str]) -> argparse.Nam
     return reads.parse_args(words)
 
 
+@pytest.mark.slow
 def test_the_event_handler_is_told_what_happened_and_no_shell_reads_the_output(
     recorded: Recorded, tmp_path: Path
 ) -> None:

@@ -21,6 +21,9 @@ from tests.monitoring.submitter import PASSWORD, USER, Submitter
 ALL = 'on_repair = ["comment", "acknowledge", "downtime"]\n'
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def pair() -> Pair:
     return healthy_pair(layout_of(load(None), 1), hooked=False)
@@ -58,7 +61,6 @@ def place(tmp_path: Path) -> Submitter:
     return Submitter(tmp_path)
 
 
-@pytest.mark.slow
 def test_all_three_are_told(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     make_bad(icinga, "check_devd")
     made = context(pair, place, icinga)
@@ -71,7 +73,6 @@ def test_all_three_are_told(pair: Pair, place: Submitter, icinga: IcingaDaemon) 
     assert said(made) == []
 
 
-@pytest.mark.slow
 def test_where_a_repair_did_not_help_there_is_only_the_comment(
     pair: Pair, place: Submitter, icinga: IcingaDaemon
 ) -> None:
@@ -83,7 +84,6 @@ def test_where_a_repair_did_not_help_there_is_only_the_comment(
     assert (service["acknowledgement"], service["downtime_depth"]) == (0, 0)
 
 
-@pytest.mark.slow
 def test_a_service_that_is_well_again_is_not_acknowledged(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     icinga.post(
         "actions/process-check-result",
@@ -93,20 +93,17 @@ def test_a_service_that_is_well_again_is_not_acknowledged(pair: Pair, place: Sub
     assert (tell(made, Remedy.HASTD, "hastd started", True), said(made)) == ("", [])
 
 
-@pytest.mark.slow
 def test_a_service_that_is_not_there_is_told_on_the_host(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     made = context(pair, place, icinga, 'on_repair = ["comment"]\n')
     assert tell(made, Remedy.NFS, "mountd reloaded", None) == "sent to Icinga: comment on nfs001"
     assert comments(icinga) == [("", "hastwatch", "mountd reloaded")]
 
 
-@pytest.mark.slow
 def test_what_is_told_cannot_break_a_line(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     tell(context(pair, place, icinga, 'on_repair = ["comment"]\n'), Remedy.DEVD, "a\nb\x1b[31m", True)
     assert comments(icinga) == [("check_devd", "hastwatch", "a\\x0ab\\x1b[31m")]
 
 
-@pytest.mark.slow
 def test_without_permission_there_is_one_entry(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     made = context(pair, place, icinga)
     place.credentials.write_text(f'user = "{USER}-little"\npassword = "{PASSWORD}"\n')
@@ -115,7 +112,6 @@ def test_without_permission_there_is_one_entry(pair: Pair, place: Submitter, ici
     assert entry.startswith("telling: repair devd - comment: no nfs001!check_devd and no host nfs001, or the user ")
 
 
-@pytest.mark.slow
 def test_while_icinga_is_away_there_is_one_entry(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     made = context(pair, place, icinga, 'on_repair = ["comment"]\n')
     icinga.stop()
