@@ -41,17 +41,17 @@ def answer(words: list[str], admit: Admit) -> int:
         signal.signal(number, signal.SIG_IGN)
     signal.alarm(ask.PATIENCE)
     ends = time.monotonic() + seconds
-    found: list[Given] = [None] * len(questions)
+    answers: list[Given] = [None] * len(questions)
 
     def take(place: int, question: list[str]) -> None:
-        found[place] = _one(question, admit, ends)
+        answers[place] = _one(question, admit, ends)
 
     threads = [threading.Thread(target=take, args=each) for each in enumerate(questions)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return ask.shown(json.dumps({"version": VERSION, "answers": _bounded(found)}))
+    return ask.shown(json.dumps({"version": VERSION, "answers": _bounded(answers)}))
 
 
 def _parsed(words: list[str]) -> tuple[float, list[list[str]]]:
@@ -94,11 +94,11 @@ def _one(question: list[str], admit: Admit, ends: float) -> Given:
     return [completed.status, completed.stdout, completed.stderr]
 
 
-def _bounded(found: list[Given]) -> list[Given]:
+def _bounded(answers: list[Given]) -> list[Given]:
     """The answers that fit, the first ones first."""
     left = ALL_OUTPUT
     fitting: list[Given] = []
-    for each in found:
+    for each in answers:
         size = len(json.dumps(each))
         fitting.append(each if size <= left else None)
         left -= size if size <= left else 0

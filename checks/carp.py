@@ -78,11 +78,13 @@ addresses, protocol and advbase are the same, that unicast peers (FreeBSD 14 and
 faults demote both nodes alike. Passwords are not compared: where they differ, both nodes are MASTER at once."""
 
 
-def add_options(made: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this check."""
     states = ("MASTER", "BACKUP")
-    made.add_argument("--expect", type=str.upper, choices=states, help="the state this node must have (else CRITICAL)")
-    made.add_argument("--preferred", type=str.upper, choices=states, help=(
+    parser.add_argument(
+        "--expect", type=str.upper, choices=states, help="the state this node must have (else CRITICAL)"
+    )
+    parser.add_argument("--preferred", type=str.upper, choices=states, help=(
         "the state that this node has on a normal day (else WARNING: somebody wants to know of a failover)"
     ))  # fmt: skip
 
@@ -98,17 +100,17 @@ def judge_settings(settings: carp.CarpSysctl) -> Judgement:
 def judge_demotion(demotion: Demotion) -> Judgement:
     """What holds the node back, and whether that is as it has to be on a standby."""
     amount, ours, unread, vhids = demotion
-    said = f"net.inet.carp.demotion is {amount}"
+    text = f"net.inet.carp.demotion is {amount}"
     standby = bool(vhids) and all(vhid.state is CarpState.BACKUP for vhid in vhids)
     if unread:
-        yield "carp-demoted", f"{said}, how much of it from hastwatch is not known: {unread}"
+        yield "carp-demoted", f"{text}, how much of it from hastwatch is not known: {unread}"
     elif ours.amount == amount and ours.is_mild and standby:
         yield "carp-held-standby", f"{_states(vhids)}, held back by hastwatch: {ours.says}"
     elif ours.amount > 0:
         how_much = "all" if ours.amount == amount else str(ours.amount)
-        yield "carp-demoted", f"{said}, {how_much} of it from hastwatch: {ours.says}"
+        yield "carp-demoted", f"{text}, {how_much} of it from hastwatch: {ours.says}"
     else:
-        yield "carp-demoted", said
+        yield "carp-demoted", text
 
 
 def judge_vhids(of_node: Vhids) -> Judgement:

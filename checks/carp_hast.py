@@ -154,9 +154,9 @@ changed, the transitional states of a failover are WARNING for --grace seconds; 
 so the first run of all judges without grace."""
 
 
-def add_options(made: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this check."""
-    made.add_argument("--grace", type=_grace, default=60, metavar="SECONDS", help=(
+    parser.add_argument("--grace", type=_grace, default=60, metavar="SECONDS", help=(
         "how long a failover may take after CARP has changed (default: 60)"
     ))  # fmt: skip
 
@@ -184,20 +184,20 @@ def is_passing(grace: float, standing: ResourceOnNode) -> bool:
 
 def judge_standing(grace: float, standing: ResourceOnNode) -> Judgement:
     """What the states of CARP, role, mount and NFS are together, and what keeps the node from taking over."""
-    found = standing.found
-    rule, lacking = judge(found.state), list(_lacking(standing))
-    if found.look.suspended and rule.row.reason in IMPLIED:
+    facts = standing.found
+    rule, lacking = judge(facts.state), list(_lacking(standing))
+    if facts.look.suspended and rule.row.reason in IMPLIED:
         pass
     elif is_passing(grace, standing):
         changed = f"CARP seen to change {say_duration(standing.carp_since or 0)} ago"
         yield "failover-in-progress", f"{rule.row.reason} for now: {_say(standing)}; {changed}"
-    elif not found.carp_told:
+    elif not facts.carp_told:
         yield "carp-not-told", _say(standing)
     elif not (rule.row.severity is OK and lacking):  # not ready to take over where the copy isn't, or isn't known to be
         yield rule.row.reason, _say(standing)
     yield from lacking
     missing = sorted({"statd", "lockd"} - standing.daemons)
-    if found.state.carp is MASTER and found.state.nfs is NfsState.ALL and missing:
+    if facts.state.carp is MASTER and facts.state.nfs is NfsState.ALL and missing:
         yield "locking-stopped", f"{name_list(missing)} not running"
 
 
@@ -221,13 +221,13 @@ def _lacking(standing: ResourceOnNode) -> Judgement:
 
 
 def _say(standing: ResourceOnNode) -> str:
-    found = standing.found
-    said = str(found.state)
-    if found.state.nfs is NfsState.SOME:
-        said += f" ({name_list(sorted({'rpcbind', 'mountd', 'nfsd'} - standing.daemons))} missing)"
-    if found.state.mounted in (MountState.WRONG, MountState.IN_PART, MountState.NOT_KNOWN):
-        said += f" ({found.look.says})"
-    return "; ".join(filter(None, (said, found.carp_says, found.hast_says)))
+    facts = standing.found
+    text = str(facts.state)
+    if facts.state.nfs is NfsState.SOME:
+        text += f" ({name_list(sorted({'rpcbind', 'mountd', 'nfsd'} - standing.daemons))} missing)"
+    if facts.state.mounted in (MountState.WRONG, MountState.IN_PART, MountState.NOT_KNOWN):
+        text += f" ({facts.look.says})"
+    return "; ".join(filter(None, (text, facts.carp_says, facts.hast_says)))
 
 
 class HealthNumber(Number):

@@ -96,25 +96,25 @@ class ServiceOfNode(ProbedResource):
             return
         memory, now, began = self.session.memory, self.session.clock(), utc(record.since)
         kept_as = f"check_carp_hast-{self.node.name}-silence"
-        kept = memory.get(kept_as)
-        seen = kept.get("since") if kept.get("began") == began else None
-        if not isinstance(seen, int | float) or seen > now:
+        remembered = memory.get(kept_as)
+        since = remembered.get("since") if remembered.get("began") == began else None
+        if not isinstance(since, int | float) or since > now:
             memory.put(kept_as, {"began": began, "since": now})
-            seen = now
-        yield self.metric("silence", SilencedTransition(record, now - seen))
+            since = now
+        yield self.metric("silence", SilencedTransition(record, now - since))
 
     def _resource(self, resource: ConfiguredResource, daemons: frozenset[str], subject: str) -> Iterator[Metric]:
         session, name = self.session, resource.name
         settings = session.config.for_resource(name)
         wanted, address = session.wanted(resource), self._address(name)
-        found = read_resource(self.reader, wanted, settings.mount_point, settings.vhid, address)
+        facts = read_resource(self.reader, wanted, settings.mount_point, settings.vhid, address)
         kept_as = f"check_carp_hast-{self.node.name}-{name}"
-        since = seen_since(session.memory, kept_as, found.state.carp, session.clock())
-        standing = self._as_standby(ResourceOnNode(found, daemons, since), name)
+        since = seen_since(session.memory, kept_as, facts.state.carp, session.clock())
+        standing = self._as_standby(ResourceOnNode(facts, daemons, since), name)
         self.standings[name] = standing
         yield Metric(subject, standing, context="standing")
         yield Metric(f"{name}_{self.subject}_well", standing, min=0, max=1, context="well")
-        if found.state.mounted is MountState.NOTHING:
+        if facts.state.mounted is MountState.NOTHING:
             yield Metric(subject, self._underneath(settings.mount_point), context="underneath")
 
     def _as_standby(self, standing: ResourceOnNode, name: str) -> ResourceOnNode:

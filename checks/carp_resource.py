@@ -89,10 +89,10 @@ class CarpOfNode(ProbedResource):
         """What hastwatch added in this boot; nothing where the node cannot be asked. Raises NotPermitted and
         NotUnderstood where there is something that cannot be read."""
         try:
-            kept = carp_demotion.read(self.node)
+            record = carp_demotion.read(self.node)
             return (
-                carp_demotion.share(kept, boot_mark(self.node), demotion)
-                if kept.amount or kept.target
+                carp_demotion.share(record, boot_mark(self.node), demotion)
+                if record.amount or record.target
                 else carp_demotion.DemotionRecord()
             )
         except (NotPermitted, NotUnderstood):

@@ -12,10 +12,10 @@ def seen_since(memory: Memory, kept_as: str, state: CarpState | None, now: float
 
     None where no other state was seen before it, or where the clock was put back: then no change is known.
     """
-    kept = memory.get(kept_as)
-    seen = state.value if state else "none"
-    if kept.get("carp") == seen:
-        since = kept.get("since")
+    remembered = memory.get(kept_as)
+    word = state.value if state else "none"
+    if remembered.get("carp") == word:
+        since = remembered.get("since")
         return now - since if isinstance(since, int | float) and since <= now else None
-    memory.put(kept_as, {"carp": seen, "since": now if kept else None})
-    return 0 if kept else None
+    memory.put(kept_as, {"carp": word, "since": now if remembered else None})
+    return 0 if remembered else None

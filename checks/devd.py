@@ -69,13 +69,15 @@ before it; its action must, for sh(1), run the hook with `$subsystem $type`; and
 root's alone, and its interpreter as well."""
 
 
-def add_options(made: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this check."""
-    made.add_argument("--hook", default=HOOK, metavar="PATH", help=f"the program the rule must call (default: {HOOK})")
-    made.add_argument("--rules", action="append", default=[], metavar="FILE", help=(
+    parser.add_argument(
+        "--hook", default=HOOK, metavar="PATH", help=f"the program the rule must call (default: {HOOK})"
+    )
+    parser.add_argument("--rules", action="append", default=[], metavar="FILE", help=(
         "a file of devd rules; may be repeated (default: devd.conf, and *.conf in its directories)"
     ))  # fmt: skip
-    add_thresholds(made, "per cent of a processor that devd uses", "default: 50", sizes=False)
+    add_thresholds(parser, "per cent of a processor that devd uses", "default: 50", sizes=False)
 
 
 class DevdProcesses(NamedTuple):

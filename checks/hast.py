@@ -102,16 +102,16 @@ its hastd could be: its release (`uname -r`), what its kernel does (`hastwatch-a
 hastd was seen to work (`as_primary.json`, which root may read)."""
 
 
-def add_options(made: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this check."""
-    made.add_argument("--role", choices=("auto", "primary", "secondary", "any"), default="auto", help=(
+    parser.add_argument("--role", choices=("auto", "primary", "secondary", "any"), default="auto", help=(
         "the role a resource must have; auto: what CARP asks for; any: not judged (default: auto)"
     ))  # fmt: skip
-    made.add_argument("--replication", choices=("fullsync", "memsync", "async"), help=(
+    parser.add_argument("--replication", choices=("fullsync", "memsync", "async"), help=(
         "the replication mode it must have (default: any but async)"
     ))  # fmt: skip
-    verified.add_option(made)
-    add_thresholds(made, "dirty bytes of a primary, such as 256M", "default: keepdirty x extentsize", sizes=True)
+    verified.add_option(parser)
+    add_thresholds(parser, "dirty bytes of a primary, such as 256M", "default: keepdirty x extentsize", sizes=True)
 
 
 class Dirty(Number):
@@ -144,21 +144,21 @@ def judge_replication(wanted: str | None, mode: str) -> Judgement:
 
 def judge_errors(errors: LocalErrors) -> Judgement:
     """Whether a disk is dying."""
-    found, since = errors
+    resource, since = errors
     if since is None:
         return
-    counts = ", ".join(f"{kind} {count}" for kind, count in found.errors._asdict().items() if count)
-    said = f"local I/O errors on {found.localpath}: {counts or 'counted by a worker that was restarted since'}"
+    counts = ", ".join(f"{kind} {count}" for kind, count in resource.errors._asdict().items() if count)
+    text = f"local I/O errors on {resource.localpath}: {counts or 'counted by a worker that was restarted since'}"
     if since < ERRORS_STAY_NEW:
-        yield "hast-io-errors", said
+        yield "hast-io-errors", text
     else:
-        yield "hast-io-errors-past", f"{said}, {say_duration(since)} ago"
+        yield "hast-io-errors-past", f"{text}, {say_duration(since)} ago"
 
 
 def judge_damage(copy: RecordedDamage) -> Judgement:
     """Whether this copy holds old data."""
-    if said := copy.written_down or damage.by_counters(copy.found):
-        yield "hast-copy-damaged", said
+    if text := copy.written_down or damage.by_counters(copy.found):
+        yield "hast-copy-damaged", text
 
 
 def judge_unproven(known: UnprovenCopy) -> Judgement:
@@ -168,42 +168,42 @@ def judge_unproven(known: UnprovenCopy) -> Judgement:
 
 def judge_connection(connection: HastConnection) -> Judgement:
     """Whether a second copy is kept, and follows."""
-    found, catching_up = connection.found, connection.catching_up
-    if found.role is Role.SECONDARY and found.status is Status.COMPLETE:
-        yield "hast-following", f"secondary, complete, {found.replication}"
-    elif found.role is Role.SECONDARY:
+    resource, catching_up = connection.found, connection.catching_up
+    if resource.role is Role.SECONDARY and resource.status is Status.COMPLETE:
+        yield "hast-following", f"secondary, complete, {resource.replication}"
+    elif resource.role is Role.SECONDARY:
         yield "hast-disconnected", "secondary, no worker"
-    elif found.role is Role.PRIMARY and (found.status is Status.ABSENT or found.workerpid is None):
+    elif resource.role is Role.PRIMARY and (resource.status is Status.ABSENT or resource.workerpid is None):
         yield "hast-no-worker", "primary without a worker"
-    elif found.role is Role.PRIMARY and found.status is Status.DEGRADED:
+    elif resource.role is Role.PRIMARY and resource.status is Status.DEGRADED:
         hint = f" ({connection.bug})" if connection.bug else ""
-        yield "hast-degraded", f"primary, degraded, {say_size(found.dirty)} dirty{hint}"
-    elif found.role is Role.PRIMARY:
+        yield "hast-degraded", f"primary, degraded, {say_size(resource.dirty)} dirty{hint}"
+    elif resource.role is Role.PRIMARY:
         reason = "hast-synchronising" if catching_up else "hast-in-sync"
         reason = "hast-dirty-critical" if connection.is_critical else reason
-        yield reason, f"primary, complete, {found.replication}, {_dirty(connection)}"
+        yield reason, f"primary, complete, {resource.replication}, {_dirty(connection)}"
 
 
 def _dirty(connection: HastConnection) -> str:
-    found, falling = connection.found, connection.falling
-    said = f"{say_size(found.dirty)} dirty"
-    if not connection.catching_up and found.dirty:
-        normal = say_size(found.keepdirty * found.extentsize)
-        return f"{said}, as a busy primary has up to {normal}, or the end of a synchronisation"
+    resource, falling = connection.found, connection.falling
+    text = f"{say_size(resource.dirty)} dirty"
+    if not connection.catching_up and resource.dirty:
+        normal = say_size(resource.keepdirty * resource.extentsize)
+        return f"{text}, as a busy primary has up to {normal}, or the end of a synchronisation"
     if not connection.catching_up:
-        return said
+        return text
     if falling is None:
-        return f"{said} to synchronise, rate not known yet"
-    left = found.dirty / falling
+        return f"{text} to synchronise, rate not known yet"
+    left = resource.dirty / falling
     until = time.strftime("%H:%M", time.localtime(connection.now + left))
-    return f"{said} to synchronise at {say_size(falling)}/s, {say_duration(left)} left, until about {until}"
+    return f"{text} to synchronise at {say_size(falling)}/s, {say_duration(left)} left, until about {until}"
 
 
 def judge_route(there: tuple[str, Route]) -> Judgement:
     """Whether this node keeps itself from the other one."""
-    address, found = there
-    if found.rejects:
-        yield "hast-peer-rejected", f"a route rejects {address}, {'left by' if found.is_ours else 'not from'} hastwatch"
+    address, route = there
+    if route.rejects:
+        yield "hast-peer-rejected", f"a route rejects {address}, {'left by' if route.is_ours else 'not from'} hastwatch"
 
 
 def parts(session: Session) -> Iterator[Part]:

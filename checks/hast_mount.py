@@ -65,13 +65,13 @@ makes, syncs and removes an empty file .hastwatch.XXXXXXXX in it."""
 WARN_PERCENT, CRITICAL_PERCENT = "85", "95"
 
 
-def add_options(made: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this check."""
-    add_thresholds(made, "per cent of space and inodes used", "default: -w 85 -c 95", sizes=False)
-    made.add_argument(
+    add_thresholds(parser, "per cent of space and inodes used", "default: -w 85 -c 95", sizes=False)
+    parser.add_argument(
         "--depth", choices=("stat", "read", "write"), default="stat", help="how far to look (default: stat)"
     )
-    made.add_argument("--fsid", type=_fsid, metavar="HEX", help=(
+    parser.add_argument("--fsid", type=_fsid, metavar="HEX", help=(
         "the fsid that the file system must have; replaces the recorded one, needed after newfs"
     ))  # fmt: skip
 
@@ -119,14 +119,14 @@ def judge_fsid(fsid: Fsid) -> Judgement:
 
 def judge_contents(contents: Contents) -> Judgement:
     """What is well."""
-    said = [_say(contents.mount)]
+    parts = [_say(contents.mount)]
     if usage := contents.usage:
-        said.append(f"{usage.percent:.0f} % used, {_free(usage)} free")
-        said += [f"{usage.inodes_percent:.0f} % of inodes"] if usage.inodes_percent is not None else []
-    said += [f"space not read ({contents.usage_unread})"] if contents.usage_unread else []
-    said += [f"fsid {contents.fsid}"] if contents.fsid else []
-    said += [f"fsid not read ({contents.fsid_unread})"] if contents.fsid_unread else []
-    yield "mount-well", ", ".join([*said, *contents.depth])
+        parts.append(f"{usage.percent:.0f} % used, {_free(usage)} free")
+        parts += [f"{usage.inodes_percent:.0f} % of inodes"] if usage.inodes_percent is not None else []
+    parts += [f"space not read ({contents.usage_unread})"] if contents.usage_unread else []
+    parts += [f"fsid {contents.fsid}"] if contents.fsid else []
+    parts += [f"fsid not read ({contents.fsid_unread})"] if contents.fsid_unread else []
+    yield "mount-well", ", ".join([*parts, *contents.depth])
 
 
 def _say(mount: Mount) -> str:

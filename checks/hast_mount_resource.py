@@ -126,18 +126,18 @@ class FileSystem(ProbedResource):
         recorded = self.session.options.fsid or self.session.memory.get(kept_as).get("fsid")
         try:
             mount = filesystem.mounted_at(self.with_fsid(), self.point)
-            found = mount.fsid if mount else ""
-            if not re.fullmatch(r"[0-9a-f]{16}", found):
-                raise NotUnderstood("fsid of mount -v", found or "(none)")
+            fsid = mount.fsid if mount else ""
+            if not re.fullmatch(r"[0-9a-f]{16}", fsid):
+                raise NotUnderstood("fsid of mount -v", fsid or "(none)")
         except (Hangs, OutOfTime):
             raise
         except ProbeError as error:
             self.contents = self.contents._replace(fsid_unread=str(error))
             return
-        self.contents = self.contents._replace(fsid=found)
-        if not isinstance(recorded, str) or found == recorded:
-            self.session.memory.put(kept_as, {"fsid": found})
-        yield self.metric("fsid", Fsid(found, recorded))
+        self.contents = self.contents._replace(fsid=fsid)
+        if not isinstance(recorded, str) or fsid == recorded:
+            self.session.memory.put(kept_as, {"fsid": fsid})
+        yield self.metric("fsid", Fsid(fsid, recorded))
 
     def _deeper(self) -> Iterator[Metric]:
         """What --depth asks for. Writing makes a new name and opens no old one: a client may have put a link there."""

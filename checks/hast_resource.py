@@ -133,40 +133,40 @@ class HastResource(ProbedResource):
     def read(self) -> Iterator[Metric]:
         """What hastd says, what else is known of this copy, and of the other one. Raises ProbeError."""
         try:
-            self.found = found = hast.resource(self.session.here, self.resource_name)
+            self.found = resource = hast.resource(self.session.here, self.resource_name)
         except hast.NoState as error:
             yield self.metric("no_state", error)
             return
-        yield from numbers(found)
+        yield from numbers(resource)
         yield self.metric(
             "role",
-            RoleRequirement(found.role, self.roles.of(self.resource_name), self.roles.changing(self.resource_name)),
+            RoleRequirement(resource.role, self.roles.of(self.resource_name), self.roles.changing(self.resource_name)),
         )
-        yield self.metric("replication", found.replication)
+        yield self.metric("replication", resource.replication)
         kept_as = f"check_hast-{self.session.here.name}-{self.resource_name}"
-        kept, now = self.session.memory.get(kept_as), self.session.clock()
-        grew = errors_grew(kept, found, now)
-        yield self.metric("errors", LocalErrors(found, None if grew is None else now - grew))
-        yield self.metric("damage", RecordedDamage(found, self._written_down()))
+        remembered, now = self.session.memory.get(kept_as), self.session.clock()
+        grew = errors_grew(remembered, resource, now)
+        yield self.metric("errors", LocalErrors(resource, None if grew is None else now - grew))
+        yield self.metric("damage", RecordedDamage(resource, self._written_down()))
         warning, critical = self.thresholds
-        falling = rate(kept, found, now)
-        still = kept.get("catching_up") is True and bool(falling and found.dirty)
-        catching_up = outside(found.dirty, warning) or still
-        is_critical = outside(found.dirty, critical)
+        falling = rate(remembered, resource, now)
+        still = remembered.get("catching_up") is True and bool(falling and resource.dirty)
+        catching_up = outside(resource.dirty, warning) or still
+        is_critical = outside(resource.dirty, critical)
         yield self.metric(
-            "connection", HastConnection(found, catching_up, is_critical, falling, now, self._bug_292322(found))
+            "connection", HastConnection(resource, catching_up, is_critical, falling, now, self._bug_292322(resource))
         )
-        if route_there := self._route(found):
+        if route_there := self._route(resource):
             yield self.metric("route", route_there)
-        if found.role is not Role.PRIMARY and (known := hastd_of(self.session, self.session.here)):
+        if resource.role is not Role.PRIMARY and (known := hastd_of(self.session, self.session.here)):
             yield self.metric("standby", known)
-        if found.role is Role.PRIMARY:
+        if resource.role is Role.PRIMARY:
             yield from self.guarded(self._compared())
-            if found.status is Status.COMPLETE:  # else that no copy follows is what is said
+            if resource.status is Status.COMPLETE:  # else that no copy follows is what is said
                 yield from self.guarded(self._unproven())
         self.session.memory.put(kept_as, {
-            "at": now, "dirty": found.dirty, "workerpid": found.workerpid, "errors": list(found.errors),
-            "catching_up": catching_up or found.status is Status.DEGRADED,
+            "at": now, "dirty": resource.dirty, "workerpid": resource.workerpid, "errors": list(resource.errors),
+            "catching_up": catching_up or resource.status is Status.DEGRADED,
             "errors_grew": grew,
         })  # fmt: skip
 
@@ -175,25 +175,25 @@ class HastResource(ProbedResource):
         try:
             return damage.written_down(self.session.here, self.resource_name)
         except ProbeError as error:
-            said = f"whether a write has failed on {self.subject} before is not known: {error}"
-            self.session.remarks.append(said)
+            text = f"whether a write has failed on {self.subject} before is not known: {error}"
+            self.session.remarks.append(text)
             return ""
 
-    def _bug_292322(self, found: Resource) -> str:
+    def _bug_292322(self, resource: Resource) -> str:
         session = self.session
-        if found.role is not Role.PRIMARY or found.status is not Status.DEGRADED or found.workerpid is None:
+        if resource.role is not Role.PRIMARY or resource.status is not Status.DEGRADED or resource.workerpid is None:
             return ""
         try:
-            return bug_292322.signs(session.here, session.peer, found, session.config.hastd_repaired)
+            return bug_292322.signs(session.here, session.peer, resource, session.config.hastd_repaired)
         except ProbeError as error:
             session.remarks.append(f"not looked for {bug_292322.NAME}: {error}")
             return ""
 
-    def _route(self, found: Resource) -> tuple[str, Route] | None:
+    def _route(self, resource: Resource) -> tuple[str, Route] | None:
         """The address of the other node and the route to it, where there is no connection. One that cannot be looked at
         is only remarked on: that there is no connection is found anyway."""
-        address = route.address_of(found.remoteaddr)
-        if found.role is Role.INIT or found.status is Status.COMPLETE or not address:
+        address = route.address_of(resource.remoteaddr)
+        if resource.role is Role.INIT or resource.status is Status.COMPLETE or not address:
             return None
         try:
             there = route.to(self.session.here, address)
@@ -220,35 +220,43 @@ class HastResource(ProbedResource):
         yield self.metric("verified", verified.ComparisonAge(runs[-1] if runs else None, wanted, self.session.clock()))
 
 
-def numbers(found: Resource) -> Iterator[Metric]:
+def numbers(resource: Resource) -> Iterator[Metric]:
     """The performance data of one resource."""
-    name = found.name
-    yield Metric(f"{name}_dirty", found.dirty, "B", 0, context="dirty")
+    name = resource.name
+    yield Metric(f"{name}_dirty", resource.dirty, "B", 0, context="dirty")
     for counter in ("reads", "writes", "deletes", "flushes", "activemap_updates"):
-        yield Metric(f"{name}_{counter}", getattr(found, counter), "c", context=NUMBER)
-    for kind, count in found.errors._asdict().items():
+        yield Metric(f"{name}_{counter}", getattr(resource, counter), "c", context=NUMBER)
+    for kind, count in resource.errors._asdict().items():
         yield Metric(f"{name}_{kind}_errors", count, "c", context=NUMBER)
-    for queue, length in found.queues.items():
+    for queue, length in resource.queues.items():
         yield Metric(f"{name}_queue_{queue}", length, min=0, context=NUMBER)
 
 
-def rate(kept: dict[str, object], found: Resource, now: float) -> float | None:
+def rate(remembered: dict[str, object], resource: Resource, now: float) -> float | None:
     """Bytes a second by which `dirty` fell since the last run; None where it did not fall or that is not known."""
-    dirty, at = kept.get("dirty"), kept.get("at")
-    if not isinstance(dirty, int) or not isinstance(at, int | float) or kept.get("workerpid") != found.workerpid:
+    dirty, at = remembered.get("dirty"), remembered.get("at")
+    if (
+        not isinstance(dirty, int)
+        or not isinstance(at, int | float)
+        or remembered.get("workerpid") != resource.workerpid
+    ):
         return None
-    return (dirty - found.dirty) / (now - at) if found.dirty < dirty and at < now else None
+    return (dirty - resource.dirty) / (now - at) if resource.dirty < dirty and at < now else None
 
 
-def errors_grew(kept: dict[str, object], found: Resource, now: float) -> float | None:
+def errors_grew(remembered: dict[str, object], resource: Resource, now: float) -> float | None:
     """When the error counters were last seen to grow (seconds since the epoch); None where there are no errors.
 
     They count from the start of the worker, so with another worker, or none known, any error is a new one, and those of
     the worker before are remembered as long as they are new.
     """
-    before, grew = kept.get("errors"), kept.get("errors_grew")
-    if not any(found.errors):
+    before, grew = remembered.get("errors"), remembered.get("errors_grew")
+    if not any(resource.errors):
         return float(grew) if isinstance(grew, int | float) and 0 <= now - grew < ERRORS_STAY_NEW else None
-    if before == list(found.errors) and kept.get("workerpid") == found.workerpid and isinstance(grew, int | float):
+    if (
+        before == list(resource.errors)
+        and remembered.get("workerpid") == resource.workerpid
+        and isinstance(grew, int | float)
+    ):
         return float(grew)
     return now

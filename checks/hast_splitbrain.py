@@ -84,36 +84,36 @@ AGREED = ("splitbrain-none", "splitbrain-not-counted")
 def verdict(comparison: CopyComparison) -> tuple[str, str]:
     """What both dumps say, which is one thing."""
     first, second, (one, two), sides = comparison
-    found = relation(one, two)
+    stands = relation(one, two)
     here, there = first.label, second.label
     counters = _counters(((here, one), (there, two)))
-    if found is Relation.SPLIT_BRAIN:
+    if stands is Relation.SPLIT_BRAIN:
         return _split(first, second, counters, sides)
-    if found is Relation.OTHER_DISK:
+    if stands is Relation.OTHER_DISK:
         return "resuid-mismatch", f"resuid {one.resuid} and {two.resuid}"
-    refusing = [seen.label for seen in (first, second) if _refuses_a_primary(seen)]
+    refusing = [each.label for each in (first, second) if _refuses_a_primary(each)]
     if refusing and all(side.acts is not False for side in sides):
         return "two-primaries", f"{name_list(refusing)} refused the other as primary just now"
-    if found in (Relation.FIRST_AHEAD, Relation.SECOND_AHEAD):
-        ahead, behind = sides if found is Relation.FIRST_AHEAD else (sides[1], sides[0])
+    if stands in (Relation.FIRST_AHEAD, Relation.SECOND_AHEAD):
+        ahead, behind = sides if stands is Relation.FIRST_AHEAD else (sides[1], sides[0])
         text = f"{behind.label} lacks writes of {ahead.label} ({counters})"
         reason = "primary-behind" if behind.acts else "copy-behind"
         return reason, text
     if all(side.acts for side in sides):
         return "two-primaries", f"{_now(sides)} ({counters})"
-    if found is Relation.IMPOSSIBLE:
+    if stands is Relation.IMPOSSIBLE:
         return "counters-impossible", counters
-    if found in (Relation.FIRST_BLANK, Relation.SECOND_BLANK):
-        blank, source = (here, there) if found is Relation.FIRST_BLANK else (there, here)
+    if stands in (Relation.FIRST_BLANK, Relation.SECOND_BLANK):
+        blank, source = (here, there) if stands is Relation.FIRST_BLANK else (there, here)
         return "copy-blank", f"the copy on {blank} is blank, to be filled from {source}"
-    if found is Relation.BOTH_BLANK:
+    if stands is Relation.BOTH_BLANK:
         return "splitbrain-none", "both copies are blank, neither was written yet"
     if first.marker or second.marker or first.damaged or second.damaged:
         return "splitbrain-marker-left", f"{counters}; {_markers(first, second)}"
     if neither_wrote_alone(one, two):
         return "splitbrain-none", f"both dumps agree ({counters})"
-    said = f"both dumps agree ({counters}); only at localcnt 0 that proves that neither has written alone"
-    return "splitbrain-not-counted", said
+    sentence = f"both dumps agree ({counters}); only at localcnt 0 that proves that neither has written alone"
+    return "splitbrain-not-counted", sentence
 
 
 def _split(
@@ -126,16 +126,16 @@ def _split(
     """
     reported = _reported(first, only_now=False) + _reported(second, only_now=False)
     both_logs = first.signs is not None and second.signs is not None
-    said = f"both have written alone ({counters})"
+    text = f"both have written alone ({counters})"
     if not reported and all(side.acts is not False for side in sides):
-        return "splitbrain-growing", f"{said}; {_now(sides)}"
-    said += f"; {_losing(sides)}"
+        return "splitbrain-growing", f"{text}; {_now(sides)}"
+    text += f"; {_losing(sides)}"
     if reported:
-        return "splitbrain", f"{said}; {'; '.join(reported)}"
+        return "splitbrain", f"{text}; {'; '.join(reported)}"
     if both_logs:
-        said += "; neither log nor marker shows that they have met"
-        return "splitbrain-predicted", said
-    return "splitbrain", f"{said}; a log was not read, so whether they have met is not known"
+        text += "; neither log nor marker shows that they have met"
+        return "splitbrain-predicted", text
+    return "splitbrain", f"{text}; a log was not read, so whether they have met is not known"
 
 
 def _now(sides: tuple[CopyUse, CopyUse]) -> str:
@@ -163,65 +163,69 @@ def _before(last: LastJudgement | None) -> str:
 
 def judge_signs(signs: Signs) -> Judgement:
     """What hastd itself has reported, where the dumps could not be compared."""
-    seen, before = signs.seen, _before(signs.before)
-    reported = [text for one in seen for text in _reported(one, only_now=True)]
+    evidence, before = signs.seen, _before(signs.before)
+    reported = [text for one in evidence for text in _reported(one, only_now=True)]
     undated = [
         f"{one.label}: {sign.kind}, last {sign.when}"
-        for one in seen
+        for one in evidence
         for sign in one.signs or ()
         if sign.current is None
     ]
-    read, missing = _sources(seen)
+    read, missing = _sources(evidence)
     if reported:
-        yield "splitbrain-seen", f"hastd reports {_what_is_reported(seen)}; {'; '.join(reported)}{before}"
-    elif any(one.damaged for one in seen):
-        yield "splitbrain-marker-unread", f"{_markers(*seen)}{before}"
+        yield "splitbrain-seen", f"hastd reports {_what_is_reported(evidence)}; {'; '.join(reported)}{before}"
+    elif any(one.damaged for one in evidence):
+        yield "splitbrain-marker-unread", f"{_markers(*evidence)}{before}"
     elif not read:
         yield "no-evidence", f"not read: {name_list(missing)}{before}"
     elif undated:
         yield "splitbrain-undated", "; ".join(undated)
-    elif any(one.marker for one in seen):
-        yield "splitbrain-undated", _markers(*seen)
+    elif any(one.marker for one in evidence):
+        yield "splitbrain-undated", _markers(*evidence)
     else:
         without = f"; not read: {name_list(missing)}" if missing else ""
-        alone = len(seen) == 1 and seen[0].metadata
+        alone = len(evidence) == 1 and evidence[0].metadata
         reason = "splitbrain-no-sign" if alone else "splitbrain-not-compared"
         yield reason, f"no sign in {name_list(read)}{without}{before}"
 
 
-def _reported(seen: SplitBrainEvidence, only_now: bool) -> list[str]:
+def _reported(evidence: SplitBrainEvidence, only_now: bool) -> list[str]:
     """What says that hastd has found a split-brain; with `only_now` what says that it is finding it now."""
-    said = [
-        f"{sign.kind} {sign.times} times, last {sign.when}" for sign in seen.signs or () if sign.current or not only_now
+    reports = [
+        f"{sign.kind} {sign.times} times, last {sign.when}"
+        for sign in evidence.signs or ()
+        if sign.current or not only_now
     ]
-    if seen.marker and (seen.is_fresh or not only_now):
-        said.append(f"hastd's event {seen.marker.events} times, last {_utc(seen.marker.last, '%Y-%m-%d %H:%M:%S')}")
-    return [f"{seen.label}: {', '.join(said)}"] if said else []
+    if evidence.marker and (evidence.is_fresh or not only_now):
+        reports.append(
+            f"hastd's event {evidence.marker.events} times, last {_utc(evidence.marker.last, '%Y-%m-%d %H:%M:%S')}"
+        )
+    return [f"{evidence.label}: {', '.join(reports)}"] if reports else []
 
 
-def _sources(seen: tuple[SplitBrainEvidence, ...]) -> tuple[list[str], list[str]]:
+def _sources(evidence: tuple[SplitBrainEvidence, ...]) -> tuple[list[str], list[str]]:
     """The sources that were read and those that were not. Without a hook in hast.conf no marker says nothing, and one
     dump without the other says nothing either."""
     read: list[str] = []
     missing: list[str] = []
-    for one in seen:
+    for one in evidence:
         for source, there in (("log", one.signs is not None), ("marker", one.has_hook or one.marker is not None)):
             (read if there else missing).append(f"{source} of {one.label}")
         if one.metadata is None:
             missing.append(f"dump of {one.label}")
-    if len(seen) == 1:
+    if len(evidence) == 1:
         missing.append("the other node (no --peer)")
     return read, missing
 
 
-def _refuses_a_primary(seen: SplitBrainEvidence) -> bool:
-    return any(sign.kind == "two primaries" and sign.current for sign in seen.signs or ())
+def _refuses_a_primary(evidence: SplitBrainEvidence) -> bool:
+    return any(sign.kind == "two primaries" and sign.current for sign in evidence.signs or ())
 
 
-def _what_is_reported(seen: tuple[SplitBrainEvidence, ...]) -> str:
+def _what_is_reported(evidence: tuple[SplitBrainEvidence, ...]) -> str:
     """No more than the signs prove: the exit code of a split-brain is that of a resource ID mismatch too."""
-    kinds = {sign.kind for one in seen for sign in one.signs or () if sign.current}
-    if any(one.marker for one in seen) or "split-brain" in kinds:
+    kinds = {sign.kind for one in evidence for sign in one.signs or () if sign.current}
+    if any(one.marker for one in evidence) or "split-brain" in kinds:
         return "a split-brain"
     if kinds == {"two primaries"}:
         return "two primaries that refuse each other"
@@ -229,19 +233,21 @@ def _what_is_reported(seen: tuple[SplitBrainEvidence, ...]) -> str:
 
 
 def _counters(dumps: tuple[tuple[str, Metadata], ...]) -> str:
-    return ", ".join(f"{label} localcnt {found.localcnt} remotecnt {found.remotecnt}" for label, found in dumps)
+    return ", ".join(
+        f"{label} localcnt {metadata.localcnt} remotecnt {metadata.remotecnt}" for label, metadata in dumps
+    )
 
 
 def _utc(at: float, pattern: str) -> str:
     return f"{time.strftime(pattern, time.gmtime(at))} UTC"
 
 
-def _markers(*seen: SplitBrainEvidence) -> str:
+def _markers(*evidence: SplitBrainEvidence) -> str:
     return "; ".join(
         f"{one.label}: marker of {_utc(one.marker.first, '%Y-%m-%d %H:%M')}, {one.marker.events} events"
-        for one in seen
+        for one in evidence
         if one.marker
-    ) or "; ".join(f"{one.label}: {one.damaged}" for one in seen if one.damaged)
+    ) or "; ".join(f"{one.label}: {one.damaged}" for one in evidence if one.damaged)
 
 
 def judge_comparison(comparison: CopyComparison) -> Judgement:

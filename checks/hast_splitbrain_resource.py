@@ -101,10 +101,10 @@ class Copies(ProbedResource):
     def read(self) -> Iterator[Metric]:
         """Each node, then both dumps, or the signs where they cannot be compared."""
         session, name = self.session, self.resource_name
-        seen = _read_again_if_moving(
+        evidence = _read_again_if_moving(
             [_seen(logs, name, self.has_hook, session.clock()) for logs in self.logs], session.here, name
         )
-        for one in seen:
+        for one in evidence:
             label = one.label
             session.remarks += [f"{name} on {label}: {why}" for why in one.unread]
             if one.metadata:
@@ -112,34 +112,34 @@ class Copies(ProbedResource):
                 yield Metric(f"{name}_{label}_remotecnt", one.metadata.remotecnt, context=NUMBER)
             if one.lost:
                 yield Metric(f"{name} on {label}", one.lost, context="lost")
-        subject = f"{name} on {name_list([one.label for one in seen])}"
+        subject = f"{name} on {name_list([one.label for one in evidence])}"
         kept_as = f"check_hast_splitbrain-{name}"
-        comparison = _compared(seen, session.nodes, name)
+        comparison = _compared(evidence, session.nodes, name)
         if comparison:
             reason, text = self.verdict(comparison)
             session.memory.put(kept_as, {"at": session.clock(), "reason": reason, "text": text})
             yield Metric(subject, comparison, context="comparison")
-            for one in seen:
+            for one in evidence:
                 if one.marker_lost:
                     lost = LostMarker(one.marker_lost, comparison)
                     yield Metric(f"the marker of {name} on {one.label}", lost, context="marker")
         else:
-            before = _last_compared(session.memory.get(kept_as)) if len(seen) == 2 else None
-            yield Metric(subject, Signs(tuple(seen), before), context="signs")
+            before = _last_compared(session.memory.get(kept_as)) if len(evidence) == 2 else None
+            yield Metric(subject, Signs(tuple(evidence), before), context="signs")
 
 
-def _compared(seen: list[SplitBrainEvidence], nodes: list[Node], name: str) -> CopyComparison | None:
-    if len(seen) != 2:
+def _compared(evidence: list[SplitBrainEvidence], nodes: list[Node], name: str) -> CopyComparison | None:
+    if len(evidence) != 2:
         return None
-    first, second = seen
+    first, second = evidence
     if not first.metadata or not second.metadata:
         return None
     sides = (_side(nodes[0], name), _side(nodes[1], name))
     return CopyComparison(first, second, (first.metadata, second.metadata), sides)
 
 
-def _last_compared(kept: dict[str, object]) -> LastJudgement | None:
-    at, reason, text = kept.get("at"), kept.get("reason"), kept.get("text")
+def _last_compared(remembered: dict[str, object]) -> LastJudgement | None:
+    at, reason, text = remembered.get("at"), remembered.get("reason"), remembered.get("text")
     if not isinstance(at, int | float) or not isinstance(reason, str):
         return None
     return LastJudgement(float(at), reason, str(text))
@@ -179,31 +179,31 @@ def _seen(logs: HastLogs, name: str, has_hook: bool, now: float) -> SplitBrainEv
     )
 
 
-def _read_again_if_moving(seen: list[SplitBrainEvidence], here: Node, name: str) -> list[SplitBrainEvidence]:
+def _read_again_if_moving(evidence: list[SplitBrainEvidence], here: Node, name: str) -> list[SplitBrainEvidence]:
     """Dumps are read one after the other: where they do not agree, the first is read once more, and replaced if it has
     changed meanwhile (a synchronisation just ended)."""
-    if len(seen) < 2 or not seen[0].metadata or not seen[1].metadata:
-        return seen
-    if relation(seen[0].metadata, seen[1].metadata) is Relation.IN_SYNC:
-        return seen
+    if len(evidence) < 2 or not evidence[0].metadata or not evidence[1].metadata:
+        return evidence
+    if relation(evidence[0].metadata, evidence[1].metadata) is Relation.IN_SYNC:
+        return evidence
     try:
-        return [seen[0]._replace(metadata=hast.metadata(here, name)), seen[1]]
+        return [evidence[0]._replace(metadata=hast.metadata(here, name)), evidence[1]]
     except hast.MetadataUnreadable as error:
-        return [seen[0]._replace(metadata=None, lost=str(error)), seen[1]]
+        return [evidence[0]._replace(metadata=None, lost=str(error)), evidence[1]]
     except ProbeError as error:
-        return [seen[0]._replace(unread=(*seen[0].unread, f"dump not read again: {error}")), seen[1]]
+        return [evidence[0]._replace(unread=(*evidence[0].unread, f"dump not read again: {error}")), evidence[1]]
 
 
 def _side(node: Node, name: str) -> CopyUse:
     """What one node does with its copy now. Without hastd there is no device, as long as none of its workers is left
     (`Cause.WORKER_LEFT` is not DOWN)."""
     try:
-        found = hast.resource(node, name)
+        resource = hast.resource(node, name)
     except (ProbeError, hast.NoState) as error:
         if isinstance(error, hast.NoState) and error.cause is Cause.DOWN:
             return CopyUse(node.label, None, False, "runs no hastd")
         return CopyUse(node.label, None, None, f"does not say its role ({error})")
-    if found.role is not Role.PRIMARY:
-        return CopyUse(node.label, found.role, False, f"is {found.role.value}")
-    written = f"{found.writes} writes since its worker started, {say_size(found.dirty)} dirty"
-    return CopyUse(node.label, found.role, True, f"is primary, {found.status.value}, {written}")
+    if resource.role is not Role.PRIMARY:
+        return CopyUse(node.label, resource.role, False, f"is {resource.role.value}")
+    written = f"{resource.writes} writes since its worker started, {say_size(resource.dirty)} dirty"
+    return CopyUse(node.label, resource.role, True, f"is primary, {resource.status.value}, {written}")

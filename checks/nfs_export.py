@@ -62,23 +62,23 @@ mountd without -n answers MNT only from a reserved port, and nfsd of FreeBSD 15 
 root or with CAP_NET_BIND_SERVICE, or it is UNKNOWN."""
 
 
-def add_options(made: argparse.ArgumentParser) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this check."""
-    made.add_argument("-H", "--host", metavar="ADDRESS", help=(
+    parser.add_argument("-H", "--host", metavar="ADDRESS", help=(
         "the service address (default: service_address of the resource in the configuration)"
     ))  # fmt: skip
-    made.add_argument("--export", action="append", default=[], type=_wanted, metavar="DIR[=NETWORK]", help=(
+    parser.add_argument("--export", action="append", default=[], type=_wanted, metavar="DIR[=NETWORK]", help=(
         "an export that must be there, for that network; may be repeated"
     ))  # fmt: skip
-    made.add_argument("--below", default="/hast", metavar="DIR", help="where all exports have to be (default: /hast)")
-    made.add_argument("--nfs4", action="store_true", help="NFSv4 must be there too")
-    made.add_argument("--no-udp", action="store_true", help="NFS over UDP is not expected")
-    made.add_argument(
+    parser.add_argument("--below", default="/hast", metavar="DIR", help="where all exports have to be (default: /hast)")
+    parser.add_argument("--nfs4", action="store_true", help="NFSv4 must be there too")
+    parser.add_argument("--no-udp", action="store_true", help="NFS over UDP is not expected")
+    parser.add_argument(
         "--portmap-port", type=_port, default=111, metavar="PORT", help="of the portmapper (default: 111)"
     )
-    made.add_argument("--nfs-port", type=_port, metavar="PORT", help="do not look up the port of NFS")
-    made.add_argument("--mount-port", type=_port, metavar="PORT", help="do not look up the port of mountd")
-    add_thresholds(made, "seconds of MNT, GETATTR and FSSTAT, each", "default: none", sizes=False)
+    parser.add_argument("--nfs-port", type=_port, metavar="PORT", help="do not look up the port of NFS")
+    parser.add_argument("--mount-port", type=_port, metavar="PORT", help="do not look up the port of mountd")
+    add_thresholds(parser, "seconds of MNT, GETATTR and FSSTAT, each", "default: none", sizes=False)
 
 
 def _wanted(text: str) -> ExpectedExport:
@@ -149,9 +149,9 @@ def judge_status(answer: tuple[str, str]) -> Judgement:
 
 def judge_well(served: ServedExports) -> Judgement:
     """What is served."""
-    said = [f"whether {one.directory} is exported to {one.network} the list does not tell" for one in served.untold]
-    said += [f"{directory} mounts and answers, {say_size(free)} free" for directory, free in served.free]
-    yield "nfs-well", "; ".join(said)
+    parts = [f"whether {one.directory} is exported to {one.network} the list does not tell" for one in served.untold]
+    parts += [f"{directory} mounts and answers, {say_size(free)} free" for directory, free in served.free]
+    yield "nfs-well", "; ".join(parts)
 
 
 def _say_time(metric: Metric, context: Context) -> str:

@@ -43,9 +43,9 @@ def said(run: Verification) -> str:
     return "; ".join(words)
 
 
-def add_option(made: argparse.ArgumentParser) -> None:
+def add_option(parser: argparse.ArgumentParser) -> None:
     """The option of check_hast."""
-    made.add_argument("--verified", type=_age, metavar="AGE", help=(
+    parser.add_argument("--verified", type=_age, metavar="AGE", help=(
         "how long ago `hastwatch verify` may have compared the copies of a primary, such as 35d (default: any time, or "
         "never; differences are always found)"
     ))  # fmt: skip

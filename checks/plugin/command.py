@@ -93,34 +93,34 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(check: CheckCommand) -> argparse.ArgumentParser:
     """The argument parser of a check: the options all have, its own, and the specification as its help."""
-    made = _Parser(check)
-    made.add_argument(
+    command_line = _Parser(check)
+    command_line.add_argument(
         "-r", "--resource", action="append", default=[], type=_resource, metavar="NAME",
         help="a HAST resource; may be repeated (default: every resource in hast.conf)",
     )  # fmt: skip
-    made.add_argument("--via", metavar="PREFIX", help=(
+    command_line.add_argument("--via", metavar="PREFIX", help=(
         "the command prefix that reaches this node, such as 'sudo -n hastwatch-ask' or 'ssh nfs001'"
         " (default: run directly)"
     ))  # fmt: skip
     used = "default: not asked" if check.uses_peer else "asked only for maintenance, and to explain a finding"
-    made.add_argument("--peer", metavar="PREFIX", help=f"the same for the other node ({used})")
-    made.add_argument("--severity", action="append", default=[], metavar="REASON=STATE", help=(
+    command_line.add_argument("--peer", metavar="PREFIX", help=f"the same for the other node ({used})")
+    command_line.add_argument("--severity", action="append", default=[], metavar="REASON=STATE", help=(
         "judge a row of the table below as ok, warning or critical instead; may be repeated"
     ))  # fmt: skip
-    made.add_argument(
+    command_line.add_argument(
         "-t", "--timeout", type=_seconds, metavar="SECONDS", help="seconds for the whole check (default: 8)"
     )
-    made.add_argument("--state-dir", metavar="DIR", help=(
+    command_line.add_argument("--state-dir", metavar="DIR", help=(
         "where to keep what is remembered between runs (default: /var/tmp/hastwatch-UID)"
     ))  # fmt: skip
-    made.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
-    made.add_argument("-v", "--verbose", action="count", default=0, help=(
+    command_line.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
+    command_line.add_argument("-v", "--verbose", action="count", default=0, help=(
         "further lines: every finding with its meaning; -vv: every command that was run"
     ))  # fmt: skip
-    made.add_argument("--json", action="store_true", help="verdict, metrics and evidence as one JSON object")
-    made.add_argument("-V", "--version", action="version", version=f"{check.name} {VERSION}")
-    check.add_options(made)
-    return made
+    command_line.add_argument("--json", action="store_true", help="verdict, metrics and evidence as one JSON object")
+    command_line.add_argument("-V", "--version", action="version", version=f"{check.name} {VERSION}")
+    check.add_options(command_line)
+    return command_line
 
 
 def specification(check: CheckCommand) -> str:
@@ -135,11 +135,11 @@ def specification(check: CheckCommand) -> str:
     return "\n".join([*lines, "", "exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN and wrong usage"])
 
 
-def add_thresholds(made: argparse.ArgumentParser, what: str, default: str, sizes: bool) -> None:
+def add_thresholds(parser: argparse.ArgumentParser, what: str, default: str, sizes: bool) -> None:
     """Add -w and -c for the one number that a check judges."""
     kind = _size_range if sizes else _range
-    made.add_argument("-w", "--warning", type=kind, metavar="RANGE", help=f"{what} ({default})")
-    made.add_argument("-c", "--critical", type=kind, metavar="RANGE", help=f"{what} (default: none)")
+    parser.add_argument("-w", "--warning", type=kind, metavar="RANGE", help=f"{what} ({default})")
+    parser.add_argument("-c", "--critical", type=kind, metavar="RANGE", help=f"{what} (default: none)")
 
 
 def overrides(config: CheckConfig, options: argparse.Namespace, table: Table) -> dict[str, Severity]:

@@ -43,12 +43,12 @@ class JudgedMetric(Result):
 
     def __new__(cls, findings: Iterable[Finding], metric: Metric | None = None) -> JudgedMetric:
         """`metric` is None where the check says it of itself."""
-        found = tuple(findings)
-        worst = max((finding.severity for finding in found), key=lambda each: each.rank, default=Severity.OK)
-        made = super().__new__(cls, STATES[worst], "; ".join(finding.text for finding in found), metric)
-        assert isinstance(made, cls)
-        made.findings = found
-        return made
+        all_findings = tuple(findings)
+        worst = max((finding.severity for finding in all_findings), key=lambda each: each.rank, default=Severity.OK)
+        result = super().__new__(cls, STATES[worst], "; ".join(finding.text for finding in all_findings), metric)
+        assert isinstance(result, cls)
+        result.findings = all_findings
+        return result
 
 
 class JudgedResults(Results):
@@ -90,7 +90,7 @@ class JudgedResults(Results):
     def worst_first(self) -> list[Finding]:
         """The findings; those of the same severity as the table has them."""
         rows = list(self.table.by_reason)
-        return sorted(self.findings, key=lambda found: (-found.severity.rank, rows.index(found.reason)))
+        return sorted(self.findings, key=lambda finding: (-finding.severity.rank, rows.index(finding.reason)))
 
     @property
     def most_significant_state(self) -> Any:
@@ -114,8 +114,8 @@ class Judge(Context):
 
     def evaluate(self, metric: Metric, resource: Resource) -> JudgedMetric:
         """The rows that the function names."""
-        said = self.judge(metric.value)
-        return JudgedMetric([self.table.finding(reason, metric.name, text) for reason, text in said], metric)
+        judgement = self.judge(metric.value)
+        return JudgedMetric([self.table.finding(reason, metric.name, text) for reason, text in judgement], metric)
 
 
 class OverallJudge(Judge):

@@ -54,17 +54,17 @@ class NodeMaintenance(NamedTuple):
 def suspended(nodes: list[Node], now: float, unknown: list[tuple[str, ProbeError]]) -> list[NodeMaintenance]:
     """The nodes under maintenance, of those that were read. `unknown` gets those of which it is unknown: the file
     is damaged, and nothing is promoted there, or whoever asks may not read it."""
-    found = []
+    under_maintenance = []
     for node in nodes:
         if not node.log:
             continue
         try:
-            kept = maintenance.read(node)
+            record = maintenance.read(node)
         except (NotUnderstood, NotPermitted) as error:
             unknown.append((node.label, error))
         except ProbeError:
             continue
         else:
-            if kept is not None and not kept.is_over(now):
-                found.append(NodeMaintenance(node.label, kept, now))
-    return found
+            if record is not None and not record.is_over(now):
+                under_maintenance.append(NodeMaintenance(node.label, record, now))
+    return under_maintenance

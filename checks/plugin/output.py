@@ -87,14 +87,14 @@ def status_line(report: Report) -> str:
 
 def _in_one_line(findings: list[Finding]) -> str:
     """As many findings as fit, each with its reason, the first one with its meaning where it is a problem."""
-    said: list[str] = []
+    parts: list[str] = []
     for number, finding in enumerate(findings):
         text = _said(finding, with_meaning=number == 0 and finding.severity is not Severity.OK)
-        if said and sum(map(len, said)) + len(text) > FIRST_LINE:
-            said.append(f"and {len(findings) - number} more (-v)")
+        if parts and sum(map(len, parts)) + len(text) > FIRST_LINE:
+            parts.append(f"and {len(findings) - number} more (-v)")
             break
-        said.append(text)
-    return "; ".join(said)
+        parts.append(text)
+    return "; ".join(parts)
 
 
 def _with_numbers(line: str, items: list[str]) -> str:

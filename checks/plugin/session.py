@@ -80,17 +80,17 @@ class Session:
         from checks.probes.hast_conf import configured
 
         try:
-            found = configured(self.here)
+            resources = configured(self.here)
         except ProbeError:
             if not self.peer:
                 raise
-            found = configured(self.peer)
-        self._devices = frozenset(resource.device for resource in found.values())
-        missing = [name for name in self.options.resource if name not in found]
-        if missing or not found:
-            known = f"hast.conf has {name_list(sorted(found))}" if found else "hast.conf names no resource"
+            resources = configured(self.peer)
+        self._devices = frozenset(resource.device for resource in resources.values())
+        missing = [name for name in self.options.resource if name not in resources]
+        if missing or not resources:
+            known = f"hast.conf has {name_list(sorted(resources))}" if resources else "hast.conf names no resource"
             raise NoResource(f"{name_list(missing)} not in hast.conf: {known}" if missing else known)
-        return {name: found[name] for name in self.options.resource or found}
+        return {name: resources[name] for name in self.options.resource or resources}
 
     def wanted(self, resource: ConfiguredResource) -> ResourceDevices:
         """What has to be mounted of one of `resources`."""

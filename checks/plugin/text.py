@@ -26,10 +26,10 @@ def label(text: str) -> str:
 
 def size(text: str) -> int:
     """Bytes out of `128M`, `1.5GiB`, `4096`; suffixes are powers of 1024. Raises ValueError."""
-    found = re.fullmatch(SIZE, text)
-    if not found:
+    match = re.fullmatch(SIZE, text)
+    if not match:
         raise ValueError(f"{text!r} is not a size such as 128M or 4096")
-    return int(float(found["number"]) * 1024 ** UNITS.index(found["unit"].upper()))
+    return int(float(match["number"]) * 1024 ** UNITS.index(match["unit"].upper()))
 
 
 def size_range(text: str) -> str:
@@ -44,8 +44,8 @@ def size_range(text: str) -> str:
 
 def duration(text: str) -> float:
     """Seconds out of `2h`, `90m`, `1d`, `45s`, `1h30m`. Raises ValueError, also for no time at all."""
-    found = re.fullmatch(DURATION, text)
-    seconds = sum(int(number or 0) * unit for number, unit in zip(found.groups(), SECONDS, strict=True)) if found else 0
+    match = re.fullmatch(DURATION, text)
+    seconds = sum(int(number or 0) * unit for number, unit in zip(match.groups(), SECONDS, strict=True)) if match else 0
     if seconds <= 0:
         raise ValueError(f"{text!r} is not a length of time such as 2h, 90m or 1h30m")
     return float(seconds)

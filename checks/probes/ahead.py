@@ -60,9 +60,9 @@ def answers(text: str, count: int) -> list[CommandAnswer | HungCommand | None]:
     import json
 
     try:
-        found = json.loads(text)
-        given = found["answers"]
-        if found["version"] != VERSION or not isinstance(given, list) or len(given) != count:
+        decoded = json.loads(text)
+        given = decoded["answers"]
+        if decoded["version"] != VERSION or not isinstance(given, list) or len(given) != count:
             raise ValueError("not the answers to these questions")
         return [None if one is None else _answer(one) for one in given]
     except (ValueError, KeyError, TypeError, RecursionError):

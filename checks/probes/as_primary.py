@@ -89,10 +89,10 @@ def kernel_ends_reads() -> bool | None:
 def _file(path: str) -> tuple[str, int | None]:
     """Which file is there, and when it came there (ns since 1970; the change of its inode, stat(2))."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return "", None
-    return f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}", found.st_ctime_ns
+    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}", status.st_ctime_ns
 
 
 def _runs(placed: int | None) -> bool | None:
@@ -162,10 +162,16 @@ def from_values(values: object) -> HastdObservation | None:
         raise NotUnderstood(NAME, repr(values)) from None
 
 
-def to_values(seen: HastdObservation) -> dict[str, object]:
+def to_values(observation: HastdObservation) -> dict[str, object]:
     """The object for the file."""
-    kernel, hastd = seen.known_as
-    what = {"works": seen.works, "how": seen.how, "at": utc(seen.at), "kernel": kernel, "hastd": hastd}
+    kernel, hastd = observation.known_as
+    what = {
+        "works": observation.works,
+        "how": observation.how,
+        "at": utc(observation.at),
+        "kernel": kernel,
+        "hastd": hastd,
+    }
     return {"version": VERSION, **what}
 
 
@@ -175,15 +181,15 @@ def known(node: Node, repaired: bool) -> PrimaryKnowledge:
     if repaired:
         return judge("", True, None, None)
     release, notes = bug_292322.release(node), list[str]()
-    found: HastdBuild | None = None
+    build: HastdBuild | None = None
     was: HastdObservation | None = None
     if not is_older(release):
         try:
-            found = facts(node)
+            build = facts(node)
             was = seen(node)
         except ProbeError as error:
             notes.append(str(error))
-    judged = judge(release, False, found, was)
+    judged = judge(release, False, build, was)
     return judged._replace(why="; ".join([judged.why, *notes]))
 
 
@@ -192,17 +198,17 @@ def is_older(release: str) -> bool:
     return bug_292322.as_primary(release, repaired=False) is AsPrimary.WORKS
 
 
-def judge(release: str, repaired: bool, found: HastdBuild | None, was: HastdObservation | None) -> PrimaryKnowledge:
+def judge(release: str, repaired: bool, build: HastdBuild | None, was: HastdObservation | None) -> PrimaryKnowledge:
     """What is known of a hastd, from its release, what the configuration says, the facts, and what was seen of it."""
     if repaired:
         return PrimaryKnowledge(AsPrimary.WORKS, False, "the configuration says that it is patched (hastd_repaired)")
     if is_older(release):
         return PrimaryKnowledge(AsPrimary.WORKS, False, f"{release} is not affected")
-    if found is not None and found.ends:
+    if build is not None and build.ends:
         return PrimaryKnowledge(AsPrimary.WORKS, True, "reads of this kernel end at a control message")
     runs = ""
-    if found is not None and was is not None and was.known_as == found.known_as:
-        if found.runs is not False:
+    if build is not None and was is not None and was.known_as == build.known_as:
+        if build.runs is not False:
             return PrimaryKnowledge(
                 AsPrimary.WORKS if was.works else AsPrimary.FAILS, True, f"{was.how}, {utc(was.at)}"
             )

@@ -96,8 +96,8 @@ def lies_on_hast(node: Node, mount: Mount, devices: frozenset[str]) -> bool | No
     if mount.kind in IN_NO_DEVICE or re.fullmatch(DISK, mount.device):
         return False
     first, *rest = sorted(devices) or [HAST]
-    found = ground(node, mount, ResourceDevices("", first, others=frozenset(rest)))
-    return None if found.lies is Location.NOT_KNOWN else found.lies is not Location.ELSEWHERE or found.on_hast
+    lies = ground(node, mount, ResourceDevices("", first, others=frozenset(rest)))
+    return None if lies.lies is Location.NOT_KNOWN else lies.lies is not Location.ELSEWHERE or lies.on_hast
 
 
 def by_name(device: str, wanted: ResourceDevices) -> Location:
@@ -121,7 +121,7 @@ def _of_a_pool(node: Node, pool: str, wanted: ResourceDevices) -> Ground:
     try:
         text = zpool.status(node, pool)
         suspended = zpool.suspended(text, pool)
-        found = of_devices(node, zpool.parse(text, pool), wanted)
+        pool_ground = of_devices(node, zpool.parse(text, pool), wanted)
     except ProbeError as error:
         suspended = suspended or (str(error) if isinstance(error, Hangs) else "")
         unread = None if suspended else error
@@ -129,9 +129,9 @@ def _of_a_pool(node: Node, pool: str, wanted: ResourceDevices) -> Ground:
             return Ground(Location.ON_IT, f"the pool {pool}", True, suspended, unread)
         says = f"the pool {pool}, and what it is made of is not known ({error})"
         return Ground(Location.NOT_KNOWN, says, suspended=suspended, unread=unread)
-    if found.lies is Location.NOT_KNOWN and pool in wanted.pools:
+    if pool_ground.lies is Location.NOT_KNOWN and pool in wanted.pools:
         return Ground(Location.ON_IT, f"the pool {pool}", True, suspended)
-    return found._replace(says=f"the pool {pool} of {found.says}", suspended=suspended)
+    return pool_ground._replace(says=f"the pool {pool} of {pool_ground.says}", suspended=suspended)
 
 
 class _Looking:
@@ -168,9 +168,9 @@ class _Looking:
             return frozenset({device})
         if re.fullmatch(DISK, device):
             return frozenset({device})
-        found = self._provider(device)
-        if found is not None:
-            return self._of_provider(found, frozenset())
+        provider = self._provider(device)
+        if provider is not None:
+            return self._of_provider(provider, frozenset())
         lies = by_name(device, self.wanted)
         if lies is Location.ON_IT:
             return frozenset({self.wanted.hast})
@@ -218,5 +218,5 @@ class _Looking:
         return frozenset().union(*known) if len(known) == len(below) else None
 
     def _below(self, name: str, passed: frozenset[str]) -> frozenset[str] | None:
-        found = self._graph.get(name) if self._graph else None
-        return None if found is None else self._of_provider(found, passed)
+        provider = self._graph.get(name) if self._graph else None
+        return None if provider is None else self._of_provider(provider, passed)

@@ -54,7 +54,7 @@ def boot_time(node: Node) -> int:
     """When the node was booted by its present clock, seconds since 1970: for its uptime, which a step of the clock does
     not change. Raises ProbeError."""
     text = node.run("sysctl", "-n", "kern.boottime").stdout
-    found = re.search(BOOTTIME, text)
-    if not found:
+    match = re.search(BOOTTIME, text)
+    if not match:
         raise NotUnderstood("kern.boottime", text or "(empty)")
-    return int(found["seconds"])
+    return int(match["seconds"])

@@ -55,10 +55,10 @@ class AsPrimary(enum.Enum):
 
 def as_primary(release: str, repaired: bool) -> AsPrimary:
     """Whether a hastd of this release (`uname -r`) works as primary; `repaired`: an administrator says that it does."""
-    found = re.match(RELEASE, release)
-    if repaired or (found and int(found["major"]) < 15):
+    match = re.match(RELEASE, release)
+    if repaired or (match and int(match["major"]) < 15):
         return AsPrimary.WORKS
-    if not found or (int(found["major"]), int(found["minor"])) not in AFFECTED:
+    if not match or (int(match["major"]), int(match["minor"])) not in AFFECTED:
         return AsPrimary.NOT_KNOWN
     return AsPrimary.FAILS
 
@@ -79,25 +79,25 @@ def warning(name: str) -> str:
     )
 
 
-def signs(here: Node, peer: Node | None, found: Resource, repaired: bool) -> str:
+def signs(here: Node, peer: Node | None, resource: Resource, repaired: bool) -> str:
     """Why a degraded primary may be one that the bug keeps from connecting, in words; empty where nothing says so. It
     may have its device: a worker that was refused its first connection at once waits with the next one (`primary.c`
     guard_one()). Raises ProbeError where the release cannot be read."""
     affected = as_primary(release(here), repaired) is AsPrimary.FAILS
-    if not affected or found.role is not Role.PRIMARY or found.status is not Status.DEGRADED:
+    if not affected or resource.role is not Role.PRIMARY or resource.status is not Status.DEGRADED:
         return ""
-    device = _has_device(here, found.name)
-    said = [f"{DEVICES}/{found.name} is not there"] if device is False else []
-    seen = _seen_by(peer, here, found) if peer is not None else ""
-    if device and not seen:
+    device = _has_device(here, resource.name)
+    reasons = [f"{DEVICES}/{resource.name} is not there"] if device is False else []
+    told_by_peer = _seen_by(peer, here, resource) if peer is not None else ""
+    if device and not told_by_peer:
         return ""  # a worker that waits from its start has none
-    said += [seen] if seen else []
-    answers = None if said else _answers(here, found.remoteaddr)
+    reasons += [told_by_peer] if told_by_peer else []
+    answers = None if reasons else _answers(here, resource.remoteaddr)
     if answers is False:
         return ""  # there is nobody to connect to
     if answers:
-        said.append("hastd of the other node listens")
-    return f"{'' if device is False or seen else 'perhaps '}{NAME}{': ' if said else ''}{', '.join(said)}"
+        reasons.append("hastd of the other node listens")
+    return f"{'' if device is False or told_by_peer else 'perhaps '}{NAME}{': ' if reasons else ''}{', '.join(reasons)}"
 
 
 def _has_device(node: Node, name: str) -> bool | None:
@@ -124,18 +124,18 @@ def _answers(node: Node, remoteaddr: str) -> bool | None:
     return done.status == 0
 
 
-def _seen_by(peer: Node, here: Node, found: Resource) -> str:
+def _seen_by(peer: Node, here: Node, resource: Resource) -> str:
     """The line of the other node's hastd on a connection of this one that stayed empty, since the worker was started;
     empty where there is none, or it cannot be read."""
     from checks.probes import hast_log, log_time
 
     try:
-        ours = route.address_of(hast.resource(peer, found.name).remoteaddr)
+        ours = route.address_of(hast.resource(peer, resource.name).remoteaddr)
         log = peer.run("grep", "-h", "hastd", *hast_log.LOGS).stdout
         now = log_time.now(peer)
     except (ProbeError, hast.NoState):
         return ""
-    oldest = _age_of_worker(here, found.workerpid)
+    oldest = _age_of_worker(here, resource.workerpid)
     most = DAY if oldest is None else oldest + SKEW
     lines = log_time.of_host(log.splitlines(), peer)
     offset = log_time.offset(peer, lines)

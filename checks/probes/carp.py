@@ -44,9 +44,9 @@ def vhids(node: Node) -> tuple[Vhid, ...]:
     completed = node.run("ifconfig", "-a")
     if completed.status != 0:
         raise CommandFailed(f"`ifconfig -a` exits with {completed.status}: {completed.words}")
-    found = ifconfig.parse(completed.stdout)
-    node.note_odd("ifconfig", found.odd)
-    return found.vhids
+    interfaces = ifconfig.parse(completed.stdout)
+    node.note_odd("ifconfig", interfaces.odd)
+    return interfaces.vhids
 
 
 def settings(node: Node) -> CarpSysctl:
@@ -56,9 +56,9 @@ def settings(node: Node) -> CarpSysctl:
         raise CarpNotLoaded("net.inet.carp: unknown oid, the carp module is not loaded")
     if completed.status != 0:
         raise CommandFailed(f"`sysctl net.inet.carp` exits with {completed.status}: {completed.words}")
-    found, odd = parse_sysctl(completed.stdout)
+    values, odd = parse_sysctl(completed.stdout)
     node.note_odd("sysctl net.inet.carp", odd)
-    return found
+    return values
 
 
 def parse_sysctl(text: str) -> tuple[CarpSysctl, tuple[str, ...]]:
@@ -67,14 +67,14 @@ def parse_sysctl(text: str) -> tuple[CarpSysctl, tuple[str, ...]]:
     values: dict[str, int] = {}
     odd = []
     for line in text.splitlines():
-        found = re.fullmatch(r"(?a)net\.inet\.carp\.(?P<name>[^:\s]+): (?P<value>.*)", line)
-        if not found:
+        match = re.fullmatch(r"(?a)net\.inet\.carp\.(?P<name>[^:\s]+): (?P<value>.*)", line)
+        if not match:
             odd += [line] if line.strip() else []
             continue
-        name = found["name"]
+        name = match["name"]
         if name not in CarpSysctl._fields:
             continue
-        value = int(found["value"]) if re.fullmatch(r"(?a)-?\d{1,10}", found["value"]) else None
+        value = int(match["value"]) if re.fullmatch(r"(?a)-?\d{1,10}", match["value"]) else None
         if value is None or values.setdefault(name, value) != value:
             raise NotUnderstood("sysctl net.inet.carp", line)
     for name in NEEDED:

@@ -180,16 +180,16 @@ def _sentence(value: object) -> DemotionReason:
     return DemotionReason(DemotionCause(why), about)
 
 
-def share(kept: DemotionRecord, boot: str, demotion: int) -> DemotionRecord:
+def share(record: DemotionRecord, boot: str, demotion: int) -> DemotionRecord:
     """What of ours is in the counter, which stands at `demotion` in the boot `boot`: the record, held against it.
 
     A crash between writing down and doing leaves a share on the way; the counter then tells on which side it is. Where
     it is neither, others have changed it meanwhile, and what is unknown counts as not ours.
     """
-    if not same_boot(kept.boot, boot):
+    if not same_boot(record.boot, boot):
         return DemotionRecord(boot=boot)
-    if kept.target != kept.amount:
-        done = demotion == kept.before + kept.target - kept.amount
-        amount = kept.target if done else kept.amount if demotion == kept.before else 0
-        kept = kept._replace(amount=amount, target=amount)
-    return kept if demotion >= kept.amount else DemotionRecord(boot=boot)
+    if record.target != record.amount:
+        done = demotion == record.before + record.target - record.amount
+        amount = record.target if done else record.amount if demotion == record.before else 0
+        record = record._replace(amount=amount, target=amount)
+    return record if demotion >= record.amount else DemotionRecord(boot=boot)

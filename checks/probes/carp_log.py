@@ -31,9 +31,9 @@ def became_master(node: Node, vhid: str) -> float | None:
     """How many seconds ago, at most, the vhid (`2@em0`) became MASTER from BACKUP. None where the log does not tell: no
     such line, one that is followed by another change, or one that was written late. Only the present log is read: what
     was rotated away tells nothing. Raises ProbeError."""
-    found = node.run("grep", "-h", "-E", "carp: |syslogd: ", LOG)
+    completed = node.run("grep", "-h", "-E", "carp: |syslogd: ", LOG)
     now = log_time.now(node)
-    lines = log_time.of_host(found.stdout.splitlines(), node)
+    lines = log_time.of_host(completed.stdout.splitlines(), node)
     return None if now is None else parse("\n".join(lines), vhid, now, log_time.offset(node, lines))
 
 

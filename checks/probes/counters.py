@@ -59,10 +59,10 @@ def wrote_nothing_alone(first: Metadata, second: Metadata) -> bool:
     `prevrole` says nothing here: a node that gives up the role primary does not write it (metadata.c, metadata_write()
     is called only where a counter or the ID changes), so that both nodes may have it.
     """
-    found = relation(first, second)
-    if found is Relation.SECOND_BLANK:
+    stands = relation(first, second)
+    if stands is Relation.SECOND_BLANK:
         return True
-    return found in (Relation.IN_SYNC, Relation.FIRST_AHEAD) and second.localcnt == 0
+    return stands in (Relation.IN_SYNC, Relation.FIRST_AHEAD) and second.localcnt == 0
 
 
 def neither_wrote_alone(first: Metadata, second: Metadata) -> bool:

@@ -69,14 +69,14 @@ class FailedWrite(NamedTuple):
     theirs: bool = False
 
 
-def by_counters(found: Resource) -> str:
+def by_counters(resource: Resource) -> str:
     """What the counters of hastd's worker prove of this node's copy, in words; empty where they prove nothing."""
-    errors = found.errors
-    said = [f"write {errors.write}"] if errors.write else []
-    for word, failed, asked in (("delete", errors.delete, found.deletes), ("flush", errors.flush, found.flushes)):
-        if failed and not _is_unknown_request(failed, asked, found.queues):
-            said.append(f"{word} {failed} of {asked}")
-    return f"hastd counts requests that failed on {found.localpath}: {', '.join(said)}" if said else ""
+    errors = resource.errors
+    counts = [f"write {errors.write}"] if errors.write else []
+    for word, failed, asked in (("delete", errors.delete, resource.deletes), ("flush", errors.flush, resource.flushes)):
+        if failed and not _is_unknown_request(failed, asked, resource.queues):
+            counts.append(f"{word} {failed} of {asked}")
+    return f"hastd counts requests that failed on {resource.localpath}: {', '.join(counts)}" if counts else ""
 
 
 def _is_unknown_request(failed: int, asked: int, queues: dict[str, int]) -> bool:
@@ -103,24 +103,24 @@ def failed_writes(lines: Iterable[str], name: str, providers: frozenset[str]) ->
     """The lines about the resource, or about one of the `providers` that its local provider is, or lies on alone."""
     before: dict[str, str] = {}
     for line in lines:
-        if found := re.search(HARD, line):
-            if found["name"] in providers:
-                yield FailedWrite(line, f"the kernel: {found['name']}, sector {found['sector'][:20]}")
-        elif found := re.search(CAM_REQUEST, line):
-            before[found["name"]] = found["op"]
-        elif found := re.search(CAM_ENDS, line):
-            request = before.pop(found["name"], "")
-            if found["name"] in providers and re.match(CHANGES, request):
-                yield FailedWrite(line, f"the kernel: {found['name']}, {request.strip()}")
-        elif found := re.search(GEOM, line):
-            if found["name"] in providers:
-                yield FailedWrite(line, f"the kernel: {found['name']}")
-        elif found := re.search(VFS, line):
-            if _is_on(found["name"], name) and found["error"] != GONE:
-                yield FailedWrite(line, f"the kernel: {found['name'][:80]}, offset {found['offset'][:20]}")
-        elif (found := re.search(HASTD, line)) and found["name"] == name and UNSUPPORTED not in line:
-            where = f", offset {found['offset'][:20]}" if found["offset"] else ""
-            yield FailedWrite(line, f"hastd{where}", found["where"] == "Remote request")
+        if match := re.search(HARD, line):
+            if match["name"] in providers:
+                yield FailedWrite(line, f"the kernel: {match['name']}, sector {match['sector'][:20]}")
+        elif match := re.search(CAM_REQUEST, line):
+            before[match["name"]] = match["op"]
+        elif match := re.search(CAM_ENDS, line):
+            request = before.pop(match["name"], "")
+            if match["name"] in providers and re.match(CHANGES, request):
+                yield FailedWrite(line, f"the kernel: {match['name']}, {request.strip()}")
+        elif match := re.search(GEOM, line):
+            if match["name"] in providers:
+                yield FailedWrite(line, f"the kernel: {match['name']}")
+        elif match := re.search(VFS, line):
+            if _is_on(match["name"], name) and match["error"] != GONE:
+                yield FailedWrite(line, f"the kernel: {match['name'][:80]}, offset {match['offset'][:20]}")
+        elif (match := re.search(HASTD, line)) and match["name"] == name and UNSUPPORTED not in line:
+            where = f", offset {match['offset'][:20]}" if match["offset"] else ""
+            yield FailedWrite(line, f"hastd{where}", match["where"] == "Remote request")
 
 
 def _is_on(device: str, name: str) -> bool:
@@ -141,8 +141,8 @@ def providers_of(read: Callable[[], Graph], localpath: str) -> frozenset[str]:
     try:
         graph = read()
     except ProbeError:
-        found = re.match(DISK, own)
-        return frozenset({own, found["disk"]} if found and re.fullmatch(LAYERS, own[found.end() :]) else {own})
+        match = re.match(DISK, own)
+        return frozenset({own, match["disk"]} if match and re.fullmatch(LAYERS, own[match.end() :]) else {own})
     names, provider = {own}, geom.find(graph, localpath)
     while provider is not None and provider.name not in names - {own}:
         names.add(provider.name)
@@ -150,8 +150,8 @@ def providers_of(read: Callable[[], Graph], localpath: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def summary(found: Iterable[FailedWrite]) -> str:
+def summary(writes: Iterable[FailedWrite]) -> str:
     """Several of them in one sentence."""
-    said = list(dict.fromkeys(each.says for each in found))
-    more = f", and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
-    return "; ".join(said[:SHOWN]) + more
+    sentences = list(dict.fromkeys(each.says for each in writes))
+    more = f", and {len(sentences) - SHOWN} more" if len(sentences) > SHOWN else ""
+    return "; ".join(sentences[:SHOWN]) + more

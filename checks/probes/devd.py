@@ -37,9 +37,9 @@ def pid_in_file(node: Node) -> int | None:
     return int(text)
 
 
-def find(found: tuple[Process, ...]) -> Process | None:
+def find(processes: tuple[Process, ...]) -> Process | None:
     """devd among the processes of a node."""
-    return next(iter(daemons(found, DEVD)), None)
+    return next(iter(daemons(processes, DEVD)), None)
 
 
 def has_socket(node: Node) -> bool:
@@ -58,39 +58,39 @@ def parse_sockets(text: str) -> frozenset[str]:
     header, *lines = text.splitlines() or [""]
     if header != SOCKETS_HEADER:
         raise NotUnderstood("netstat", header or "(empty)")
-    return frozenset(found["path"] for line in lines if (found := re.fullmatch(SOCKETS_LINE, line, re.ASCII)))
+    return frozenset(match["path"] for line in lines if (match := re.fullmatch(SOCKETS_LINE, line, re.ASCII)))
 
 
-def action(found: tuple[Process, ...], daemon: Process) -> Process | None:
+def action(processes: tuple[Process, ...], daemon: Process) -> Process | None:
     """The process of the action that devd waits for, None where it waits for none: it starts one at a time, and reads
     no event until that has ended (devd.cc, my_system())."""
-    return next((process for process in found if process.ppid == daemon.pid), None)
+    return next((process for process in processes if process.ppid == daemon.pid), None)
 
 
 def configured(node: Node, daemon: Process | None) -> DevdConfiguration:
     """What devd reads: the file it was started with, then *.conf of the directories that this names. Raises
     DevdConfError, NotThere and ProbeError."""
     file = MAIN_FILE if daemon is None else main_file(title(node, daemon.pid))
-    made = DevdConfiguration()
+    configuration = DevdConfiguration()
     try:
-        made.read(node.read(file), file)
+        configuration.read(node.read(file), file)
     except NotFound:
         raise DevdConfMissing(file) from None
-    directories = tuple(made.directories)
+    directories = tuple(configuration.directories)
     for rank, directory in enumerate(directories, 1):
         for path in _files(node, directory):
-            made.read(node.read(path), path, rank)
-    if tuple(made.directories) != directories:
-        raise NotUnderstood("the files of devd, one of which names one more directory", made.directories[-1])
-    return made
+            configuration.read(node.read(path), path, rank)
+    if tuple(configuration.directories) != directories:
+        raise NotUnderstood("the files of devd, one of which names one more directory", configuration.directories[-1])
+    return configuration
 
 
 def read_files(node: Node, files: Iterable[str]) -> DevdConfiguration:
     """The rules of some files, in this order. Raises DevdConfError and ProbeError."""
-    made = DevdConfiguration()
+    configuration = DevdConfiguration()
     for rank, file in enumerate(files):
-        made.read(node.read(file), file, rank)
-    return made
+        configuration.read(node.read(file), file, rank)
+    return configuration
 
 
 def main_file(called: str) -> str:

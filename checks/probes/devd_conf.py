@@ -41,8 +41,8 @@ Event = Mapping[str, str]
 class DevdConfError(NotUnderstood):
     """devd does not start with this file (config::parse_one_file())."""
 
-    def __init__(self, file: str, line: int, seen: str) -> None:
-        super().__init__(f"{file}, line {line}", seen or "(end of file)")
+    def __init__(self, file: str, line: int, text: str) -> None:
+        super().__init__(f"{file}, line {line}", text or "(end of file)")
 
 
 class DevdConfMissing(NotFound):
@@ -64,8 +64,8 @@ class Match(NamedTuple):
         if self.variable in OF_THE_MOMENT and self.variable not in variables:
             raise NotUnderstood("a rule of devd that depends on a variable of the moment", self.variable)
         expression = compiled(self.pattern)
-        found = expression is not None and expression.found_in(variables.get(self.variable, ""))
-        return found is not self.inverted
+        matches = expression is not None and expression.found_in(variables.get(self.variable, ""))
+        return matches is not self.inverted
 
 
 @lru_cache(maxsize=1024)
@@ -161,23 +161,23 @@ def shell_quoted(value: str) -> str:
 def expanded(text: str, value: Callable[[str], str], before: str = "", after: str = "") -> str:
     """config::expand_string(). A `$` at the very end is kept, and nothing comes after it: expand_one() copies the NUL
     behind it, where every reader of the result stops."""
-    found, at = [before], 0
+    parts, at = [before], 0
     while (mark := text.find("$", at)) >= 0:
-        found.append(text[at:mark])
+        parts.append(text[at:mark])
         at = mark + 1
         if at == len(text):
-            return "".join([*found, "$"])
+            return "".join([*parts, "$"])
         if text[at] == "(":
             end = _closing(text, at)
-            found.append("$" + text[at:end])
+            parts.append("$" + text[at:end])
         elif name := VARIABLE.match(text, at):
             end = name.end()
-            found.append(value(name.group()))
+            parts.append(value(name.group()))
         else:
             end = at + 1
-            found.append("$" if text[at] == "$" else "$" + text[at])
+            parts.append("$" if text[at] == "$" else "$" + text[at])
         at = end
-    return "".join([*found, text[at:], after])
+    return "".join([*parts, text[at:], after])
 
 
 def _closing(text: str, at: int) -> int:
@@ -201,13 +201,13 @@ class Token(NamedTuple):
 def tokens(text: str) -> Iterator[Token]:
     """yylex()."""
     line = 1
-    for found in TOKEN.finditer(text):
-        line += found.group().count("\n")
-        kind = str(found.lastgroup)
+    for match in TOKEN.finditer(text):
+        line += match.group().count("\n")
+        kind = str(match.lastgroup)
         if kind == "string":
-            yield Token(kind, _string(found.group()), line)
+            yield Token(kind, _string(match.group()), line)
         elif kind not in ("blank", "other"):
-            word = found.group()
+            word = match.group()
             yield Token("keyword" if word in KEYWORDS else kind, word, line)
     yield Token("end", "", line)
 
@@ -216,15 +216,15 @@ def _string(quoted: str) -> str:
     """Without its quotes, lines joined as token.l joins them: one that goes on at the closing quote takes it in."""
     if "\\\n" not in quoted:
         return quoted[1:-1]
-    found, at = [], 1
+    parts, at = [], 1
     while at < len(quoted) - 1:
         if quoted.startswith("\\\n", at):
             at += 2
             while quoted[at] in BLANK:
                 at += 1
-        found.append(quoted[at])
+        parts.append(quoted[at])
         at += 1
-    return "".join(found)
+    return "".join(parts)
 
 
 class _File:

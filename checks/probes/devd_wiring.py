@@ -37,8 +37,8 @@ def wiring(configuration: DevdConfiguration, path: str, vhids: list[str]) -> Dev
 
     def called(rule: DevdRule, event: Event) -> HookEffect | None:
         """What a rule does with the hook, None where it does not call it."""
-        found = hook.seen(configuration, rule, event, path)
-        return None if found.does is HookUse.NEVER else found
+        effect = hook.seen(configuration, rule, event, path)
+        return None if effect.does is HookUse.NEVER else effect
 
     ours = [rule for rule in configuration.rules if any(called(rule, event) for event in events)]
     if not ours:
@@ -48,11 +48,11 @@ def wiring(configuration: DevdConfiguration, path: str, vhids: list[str]) -> Dev
     wired = DevdWiring(ours[0].file)
     for event in events if vhids else []:
         first = configuration.first(event)
-        seen = [called(rule, event) for rule in first]
+        effects = [called(rule, event) for rule in first]
         others = [f"{_program(rule)} in {rule.file}" for rule in first if rule not in ours]
         fits = any(rule.fits(configuration.variables_of(event)) for rule in ours)
-        missed = not fits or (not others and None in seen)
-        calls = [each for each in seen if each is not None]
+        missed = not fits or (not others and None in effects)
+        calls = [each for each in effects if each is not None]
         wired = wired._replace(
             missed=(*wired.missed, *([f"{event['subsystem']} {event['type']}"] if missed else [])),
             before=(*wired.before, *(others if fits else [])),

@@ -116,10 +116,10 @@ class Choice(NamedTuple):
     parts: tuple[Part, ...]
 
     def advance(self, text: Text, states: States) -> States:
-        found = States(0)
+        reached = States(0)
         for part in self.parts:
-            found |= part.advance(text, states)
-        return found
+            reached |= part.advance(text, states)
+        return reached
 
 
 class Repeat(NamedTuple):
@@ -190,9 +190,9 @@ class _Parser:
         return self.at < len(self.pattern)
 
     def eats(self, wanted: str) -> bool:
-        seen = self.sees(wanted)
-        self.at += len(wanted) * seen
-        return seen
+        eaten = self.sees(wanted)
+        self.at += len(wanted) * eaten
+        return eaten
 
     def next(self, error: str) -> str:
         if not self.more():

@@ -60,13 +60,13 @@ def network_of(text: str) -> Network | None:
         address += ".0" * (3 - address.count("."))
     try:
         host = ipaddress.ip_address(address)
-        found = ipaddress.ip_network(f"{host}/{mask}" if slash else str(host), strict=False)
+        network = ipaddress.ip_network(f"{host}/{mask}" if slash else str(host), strict=False)
     except ValueError:
         return None
     mapped = host.ipv4_mapped if isinstance(host, ipaddress.IPv6Address) else None
     if mapped is None:
-        return found
-    return ipaddress.ip_network(f"{mapped}/{max(found.prefixlen - 96, 0)}", strict=False)
+        return network
+    return ipaddress.ip_network(f"{mapped}/{max(network.prefixlen - 96, 0)}", strict=False)
 
 
 def admitted_to(directory: str, groups: Mapping[str, Sequence[str]], wanted: str) -> Admission | None:

@@ -83,15 +83,15 @@ def below(lines: Sequence[ExportsLine], point: str, others: Sequence[str] = ()) 
     def home(path: str) -> str:
         return next((each for each in points if path == each or path.startswith(f"{each.rstrip('/')}/")), "")
 
-    found = []
+    below_it = []
     for line in lines:
         homes = [home(path) for path in map(decoded, line.paths)]
         mine = tuple(decoded(path) for path, at in zip(line.paths, homes, strict=True) if at == point)
         if mine and len(set(homes)) > 1 and line.taken is not MountdVerdict.NO:
             line = line._replace(taken=MountdVerdict.NO, why="its directories are in several file systems")
         if mine:
-            found.append(line._replace(paths=mine))
-    return tuple(found)
+            below_it.append(line._replace(paths=mine))
+    return tuple(below_it)
 
 
 def decoded(path: str) -> str:
@@ -106,10 +106,10 @@ def _lines(text: str) -> Iterator[tuple[int, str, bool]]:
     joined, first = "", 0
     pieces = text.split("\n")
     for number, piece in enumerate(pieces[:-1] if pieces[-1] == "" else pieces, 1):
-        kept = piece.rstrip(" \t\\")
-        continued = "\\" in piece[len(kept) :]
+        without_backslash = piece.rstrip(" \t\\")
+        continued = "\\" in piece[len(without_backslash) :]
         first = first or number
-        joined += f"{kept} " if continued else kept
+        joined += f"{without_backslash} " if continued else without_backslash
         if not continued:
             if joined:
                 yield first, joined, True
@@ -238,12 +238,12 @@ class _Reading:
             raise _Refused("a network beside a host or another network")
         address, slash, length = value.partition("/")
         self.network, self.with_length = value, bool(slash)
-        found = _address(address)
-        bits = 32 if found is None else found.max_prefixlen
+        network = _address(address)
+        bits = 32 if network is None else network.max_prefixlen
         number = re.match(r"\s*([+-]?\d+)", length)  # strtol(3): 0 where there is none
         if not PLAIN_NAME.fullmatch(address) or (number and not 0 <= int(number[1]) <= bits):
             raise _Refused(f"-network {value[:40]!r} is not a network")
-        if found is None:
+        if network is None:
             self.doubts.append(f"the network {address} has to be in networks(5)")
 
     def _check(self) -> None:
@@ -300,17 +300,17 @@ def _is_mask(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 def _unvis(text: str) -> str | None:
     """strunvis(3), as far as it takes what stands for a character of a name; None where there is something else."""
-    found = bytearray()
+    octets = bytearray()
     for piece in re.findall(rb"\\(?:[0-7]{1,3}|.)?|[^\\]+", text.encode("utf-8", "surrogateescape"), re.DOTALL):
         escaped = piece[1:]
         if not piece.startswith(b"\\"):
-            found += piece
+            octets += piece
         elif escaped[:1].isdigit():
-            found.append(int(escaped, 8) & 255) if escaped[:1] < b"8" else found.extend(escaped)
+            octets.append(int(escaped, 8) & 255) if escaped[:1] < b"8" else octets.extend(escaped)
         elif escaped in (b"s", b"t"):
-            found += {b"s": b" ", b"t": b"\t"}[escaped]
+            octets += {b"s": b" ", b"t": b"\t"}[escaped]
         elif re.fullmatch(rb"[!-~]", escaped) and escaped not in b"MxE^nrbavf$":
-            found += escaped
+            octets += escaped
         else:
             return None
-    return found.decode("utf-8", "backslashreplace")
+    return octets.decode("utf-8", "backslashreplace")

@@ -60,7 +60,7 @@ def mounts(node: Node, with_fsid: bool = False) -> tuple[Mount, ...]:
 def parse_mount(text: str) -> tuple[Mount, ...]:
     """The lines of `mount` or `mount -v`. Raises NotUnderstood where one that is not understood may be a mounted file
     system: that it is not mounted would be a guess. No line at all is not an answer either."""
-    found = []
+    mounts = []
     for line in text.splitlines():
         if _is_none(line) and text.endswith("\n"):  # else it is cut off
             continue
@@ -69,7 +69,7 @@ def parse_mount(text: str) -> tuple[Mount, ...]:
             raise NotUnderstood("mount", line)
         options = [option.strip() for option in fields["options"].split(",")]
         fsid = next((option.removeprefix("fsid ") for option in options if option.startswith("fsid ")), "")
-        found.append(
+        mounts.append(
             Mount(
                 device=fields["device"],
                 point=fields["point"],
@@ -79,9 +79,9 @@ def parse_mount(text: str) -> tuple[Mount, ...]:
                 fsid=fsid,
             )
         )
-    if not any(mount.point == "/" for mount in found):
+    if not any(mount.point == "/" for mount in mounts):
         raise NotUnderstood("mount without a root file system", text[:160] or "(empty)")
-    return tuple(found)
+    return tuple(mounts)
 
 
 def _is_none(line: str) -> bool:
@@ -89,9 +89,9 @@ def _is_none(line: str) -> bool:
     return bool(line.strip()) and " on " not in line and "/" not in line
 
 
-def mounted_at(found: tuple[Mount, ...], point: str) -> Mount | None:
+def mounted_at(mounts: tuple[Mount, ...], point: str) -> Mount | None:
     """What is mounted at `point`: the last of them, which covers the others."""
-    return next((mount for mount in reversed(found) if mount.point == point), None)
+    return next((mount for mount in reversed(mounts) if mount.point == point), None)
 
 
 def usage(node: Node, point: str) -> Usage:
@@ -138,10 +138,10 @@ def names_under(node: Node, directory: str) -> tuple[str, ...]:
 
 def write_and_remove(node: Node, directory: str) -> None:
     """Make an empty file of a new name in a directory, bring it to the disk, remove it. Raises ProbeError."""
-    made = node.run("mktemp", f"{directory}/.hastwatch.XXXXXXXX")
-    path = made.stdout.strip()
-    if made.status != 0 or not re.fullmatch(re.escape(directory) + r"/\.hastwatch\.[A-Za-z0-9]{8}", path):
-        raise CommandFailed(f"no file can be made in {directory}: {made.words}")
+    created = node.run("mktemp", f"{directory}/.hastwatch.XXXXXXXX")
+    path = created.stdout.strip()
+    if created.status != 0 or not re.fullmatch(re.escape(directory) + r"/\.hastwatch\.[A-Za-z0-9]{8}", path):
+        raise CommandFailed(f"no file can be made in {directory}: {created.words}")
     for tool in ("fsync", "rm"):
         completed = node.run(tool, path)
         if completed.status != 0:

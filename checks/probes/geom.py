@@ -49,15 +49,15 @@ def graph(node: Node) -> Graph:
     return parse(completed.stdout)
 
 
-def find(found: Graph, device: str) -> Provider | None:
+def find(graph: Graph, device: str) -> Provider | None:
     """The provider behind a device node of /dev; None where there is none."""
     name = device.removeprefix(DEVICES)
-    return found.get(name) or next((each for each in found.values() if name in each.aliases), None)
+    return graph.get(name) or next((each for each in graph.values() if name in each.aliases), None)
 
 
-def above(found: Graph, name: str) -> list[str]:
+def above(graph: Graph, name: str) -> list[str]:
     """The providers that lie on this one directly."""
-    return [each.name for each in found.values() if name in each.lower]
+    return [each.name for each in graph.values() if name in each.lower]
 
 
 def parse(text: str) -> Graph:
@@ -145,8 +145,8 @@ class _Reading:
     def graph(self) -> Graph:
         """The names in place of the references; a consumer may be attached to nothing any more."""
         names = {reference: each.name for reference, each in self.providers.items()}
-        found: Graph = {}
+        providers: Graph = {}
         for reference, each in self.providers.items():
             lower = tuple(names[under] for under in self.lower.get(reference, ()) if under in names)
-            found[each.name] = each._replace(lower=lower)
-        return found
+            providers[each.name] = each._replace(lower=lower)
+        return providers

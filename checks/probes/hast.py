@@ -156,12 +156,12 @@ def _down_or_stuck(node: Node, why: str) -> NoState:
     `proto_uds.c` listens with a backlog of 8, of which 13 connections may be pending). Only the process table tells."""
     refused = f"hastd does not answer on its control socket: {why}"
     try:
-        found = processes.processes(node)
+        running = processes.processes(node)
     except ProbeError as error:
         return NoState(Cause.STUCK, f"{refused}; whether it runs is not known: {error}")
-    if daemon := processes.hastd(found):
+    if daemon := processes.hastd(running):
         return NoState(Cause.STUCK, f"{refused}, but it runs (process {daemon.pid}): it is stuck")
-    if workers := processes.hastd_workers(found):
+    if workers := processes.hastd_workers(running):
         says = f"{refused}; process {workers[0].pid}, a worker of hastd, is still there"
         return NoState(Cause.WORKER_LEFT, says)
     return NoState(Cause.DOWN, refused)
@@ -216,7 +216,7 @@ def parse_list(text: str, name: str) -> Resource:
         if any(key not in fields and key in line.lower() for key in ("status", "workerpid")):
             raise NotUnderstood("hastctl list", line)  # that there is none of them has a meaning
     status = fields.get("status", "-")
-    found = Resource(
+    resource = Resource(
         name=name,
         role=_one_of(Role, fields, "role"),
         localpath=_field(fields, "localpath"),
@@ -235,9 +235,9 @@ def parse_list(text: str, name: str) -> Resource:
         errors=_errors(fields),
         queues=_pairs(fields, "queues") if "queues" in fields else {},
     )
-    if found.replication not in ("fullsync", "memsync", "async"):  # hast.conf(5)
-        raise NotUnderstood("replication of hastctl list", f"replication: {found.replication}")
-    return found
+    if resource.replication not in ("fullsync", "memsync", "async"):  # hast.conf(5)
+        raise NotUnderstood("replication of hastctl list", f"replication: {resource.replication}")
+    return resource
 
 
 def parse_dump(text: str, name: str) -> Metadata:
@@ -309,10 +309,10 @@ def _field(fields: dict[str, str], key: str) -> str:
 def _number(fields: dict[str, str], key: str) -> int:
     """A number, perhaps followed by its human form: `4194304 (4.0MB)`."""
     value = _field(fields, key)
-    found = re.fullmatch(r"(\d{1,20})(?: \([0-9.]+[A-Z]?B\))?", value, re.ASCII)
-    if not found:
+    match = re.fullmatch(r"(\d{1,20})(?: \([0-9.]+[A-Z]?B\))?", value, re.ASCII)
+    if not match:
         raise NotUnderstood("HAST output", f"{key}: {value}")
-    return int(found[1])
+    return int(match[1])
 
 
 def _pairs(fields: dict[str, str], key: str) -> dict[str, int]:

@@ -104,11 +104,11 @@ def _applied(resource: ResourceSection, names: Set[str], hook: str) -> Configure
     here: dict[str, str] = {}
     for settings in mine:
         here |= settings
-    found = {**resource.settings, **here}
+    applied = {**resource.settings, **here}
     lengths = {**hast_grammar.LENGTHS, "name": hast_grammar.NAME}
     wrong = [f"too long a `{key}`" for key, value in here.items() if len(value) >= lengths.get(key, len(value) + 1)]
-    wrong += [f"no `{key}`" for key in ("remote", "local") if key not in (here if key == "remote" else found)]
+    wrong += [f"no `{key}`" for key in ("remote", "local") if key not in (here if key == "remote" else applied)]
     if wrong:
         raise NotUnderstood(f"hast.conf, whose resource {resource.name} has {wrong[0]} on this node,", resource.line)
-    provname = found.get("name", resource.name)[: hast_grammar.NAME - 1]
-    return ConfiguredResource(resource.name, provname, found["local"], resource.settings.get("exec", hook))
+    provname = applied.get("name", resource.name)[: hast_grammar.NAME - 1]
+    return ConfiguredResource(resource.name, provname, applied["local"], resource.settings.get("exec", hook))

@@ -84,17 +84,17 @@ def read(text: str) -> HastConfFile:
 
 
 def _tokens(text: str) -> list[_Token]:
-    found, line = [], 0
+    tokens, line = [], 0
     for token in TOKEN.finditer(text):
         if token["newline"]:
             line += 1
         elif token["word"]:
             word = token["word"]
             kind = word if word in KEYWORDS else "NUM" if word.isdecimal() else "STR"
-            found.append(_Token(kind, word, line))
+            tokens.append(_Token(kind, word, line))
         elif token["brace"]:
-            found.append(_Token(token["brace"], token["brace"], line))
-    return [*found, _Token("END", "", line)]
+            tokens.append(_Token(token["brace"], token["brace"], line))
+    return [*tokens, _Token("END", "", line)]
 
 
 class _Reader:
@@ -116,8 +116,8 @@ class _Reader:
             if token.kind == "on":
                 nodes.append(self.section(OF_A_NODE))
             elif token.kind == "resource":
-                found = self.resource(resources)
-                resources[found.name] = found
+                section = self.resource(resources)
+                resources[section.name] = section
             else:
                 self.setting(token, OF_ALL, settings)
         return HastConfFile(settings, tuple(nodes), tuple(resources.values()))

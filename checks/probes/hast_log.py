@@ -75,15 +75,15 @@ class HastLogs:
 
     def _read_newest(self) -> list[str]:
         """hastd's lines in LOGS. Raises ProbeError."""
-        found = self.node.run("grep", "-h", "hastd", *LOGS)
-        missing = [line for line in found.stderr.splitlines() if "No such file or directory" in line]
-        unread = [line for line in found.stderr.splitlines() if line not in missing]
-        nothing_said = found.status == 0 and not found.stdout
-        if found.status > 2 or unread or len(missing) == len(LOGS) or nothing_said:
+        completed = self.node.run("grep", "-h", "hastd", *LOGS)
+        missing = [line for line in completed.stderr.splitlines() if "No such file or directory" in line]
+        unread = [line for line in completed.stderr.splitlines() if line not in missing]
+        nothing_said = completed.status == 0 and not completed.stdout
+        if completed.status > 2 or unread or len(missing) == len(LOGS) or nothing_said:
             raise CommandFailed(
-                f"the logs cannot be read: {found.words}"
+                f"the logs cannot be read: {completed.words}"
             )  # grep(1): 1 is no match, 2 an error of one file
-        lines = found.stdout.splitlines()
+        lines = completed.stdout.splitlines()
         if wrong := [line for line in lines if "hastd" not in line]:
             raise NotUnderstood("grep", wrong[0])
         return lines
@@ -125,7 +125,7 @@ def _repeated(node: Node, resource: str) -> tuple[list[str], list[str]]:
     """The lines about the resource whose repetitions syslogd(8) only counted, each with the time of the last one. The
     count stands right behind the line, in lines of their own (syslogd.c, fprintlog_successive()). And what of it is the
     last line of a log: it may have been repeated since, and not been counted yet. Raises ProbeError."""
-    found: list[str] = []
+    repeated: list[str] = []
     last: list[str] = []
     for log in LOGS:
         shown = node.run("grep", "-h", "-A", str(COUNTS), "hastd", log)
@@ -137,9 +137,9 @@ def _repeated(node: Node, resource: str) -> tuple[list[str], list[str]]:
                 before = next(iter(_with_signs(log_time.of_host([line], node), resource)), "")
             elif before:
                 before = _at_the_time_of(line, before)
-                found.append(before)
+                repeated.append(before)
         last += [before] if before else []
-    return found, last
+    return repeated, last
 
 
 def _at_the_time_of(line: str, before: str) -> str:
@@ -151,7 +151,7 @@ def _at_the_time_of(line: str, before: str) -> str:
 def parse_signs(lines: list[str], resource: str, now: datetime | None, offset: int | None = None) -> tuple[Sign, ...]:
     """The signs in log lines of any order; a line that stands in both logs counts once. `now` is the node's time,
     `offset` minutes ahead of UTC."""
-    found = []
+    signs = []
     telling = set(_with_signs(lines, resource))
     for kind, pattern in SIGNS.items():
         matching = {line for line in telling if re.search(pattern, line)}
@@ -160,8 +160,8 @@ def parse_signs(lines: list[str], resource: str, now: datetime | None, offset: i
             last = max(times, default=None)  # two logs are read, one after the other
             current = None if now is None or last is None else _is_current(matching, last, now, offset)
             shown = last.strftime("%b %d %H:%M:%S") if last else "an unreadable time"
-            found.append(Sign(kind, len(matching), shown, current))
-    return tuple(found)
+            signs.append(Sign(kind, len(matching), shown, current))
+    return tuple(signs)
 
 
 def _is_current(lines: Iterable[str], last: datetime, now: datetime, offset: int | None) -> bool | None:
@@ -181,12 +181,12 @@ def _with_signs(lines: list[str], resource: str) -> list[str]:
 def youngest_archives(node: Node) -> list[Archive]:
     """The archives that newsyslog(8) has made last, of each of the LOGS. Raises ProbeError."""
     listed = node.run("ls", "/var/log").stdout.splitlines()
-    archives = [found for name in listed if (found := re.fullmatch(ROTATED, name))]
-    youngest = {found["log"]: found["time"] for found in sorted(archives, key=lambda found: found["time"])}
+    archives = [match for name in listed if (match := re.fullmatch(ROTATED, name))]
+    youngest = {match["log"]: match["time"] for match in sorted(archives, key=lambda match: match["time"])}
     return [
-        Archive(f"/var/log/{found[0]}", f"/var/log/{found['log']}", DECOMPRESS[found["ending"]])
-        for found in archives
-        if found["time"] in ("0", youngest[found["log"]])
+        Archive(f"/var/log/{match[0]}", f"/var/log/{match['log']}", DECOMPRESS[match["ending"]])
+        for match in archives
+        if match["time"] in ("0", youngest[match["log"]])
     ]
 
 

@@ -46,11 +46,11 @@ class Dump(NamedTuple):
 def hast_state(node: Node, name: str) -> HastState:
     """What hastd says of a resource now. Raises ProbeError where nothing can be said about hastd."""
     try:
-        found = hast.resource(node, name)
+        resource = hast.resource(node, name)
     except hast.NoState as error:
         role = HastRole.DOWN if error.cause is Cause.DOWN else HastRole.NOT_KNOWN
         return HastState(role, None, error.cause, str(error))
-    return HastState(HastRole(found.role.value), found)
+    return HastState(HastRole(resource.role.value), resource)
 
 
 def hast_state_or_unknown(node: Node, name: str) -> HastState:

@@ -38,13 +38,13 @@ def wanted(event: Event) -> tuple[str, str]:
 
 def seen(configuration: DevdConfiguration, rule: DevdRule, event: Event, hook: str) -> HookEffect:
     """What all actions of a rule do with `hook` where devd runs the rule for `event`."""
-    made: list[ProgramCall] = []
+    program_calls: list[ProgramCall] = []
     unclear = ""
     for action in rule.actions:
-        found = calls(configuration.command(action, event), hook)
-        made += found.made
-        unclear = unclear or found.unclear
-    right = [call for call in made if _takes(call, wanted(event))]
+        of_action = calls(configuration.command(action, event), hook)
+        program_calls += of_action.made
+        unclear = unclear or of_action.unclear
+    right = [call for call in program_calls if _takes(call, wanted(event))]
     sure = next((call for call in right if not call.doubt and None not in call.arguments), None)
     if sure:
         return HookEffect(HookUse.RUNS, path=sure.path or SEARCH_PATH)
@@ -53,8 +53,10 @@ def seen(configuration: DevdConfiguration, rule: DevdRule, event: Event, hook: s
             HookUse.UNCLEAR,
             next((call.doubt for call in right if call.doubt), unclear) or "its arguments are not known",
         )
-    if made:
-        return HookEffect(HookUse.OTHER_ARGUMENTS, " ".join(str(word) for word in made[0].arguments) or "no argument")
+    if program_calls:
+        return HookEffect(
+            HookUse.OTHER_ARGUMENTS, " ".join(str(word) for word in program_calls[0].arguments) or "no argument"
+        )
     return HookEffect(HookUse.NEVER)
 
 

@@ -28,9 +28,9 @@ class GivenUpCommands:
 
     def refuse_if_still_hanging(self, argv: tuple[str, ...], shown: str) -> None:
         """Raise StillHangs where `argv` was given up before and that very process still exists."""
-        kept = self.memory.get(_name(argv))
-        pid, started, since = kept.get("pid"), kept.get("started"), kept.get("since")
-        if not isinstance(pid, int) or not isinstance(since, int | float) or kept.get("argv") != list(argv):
+        remembered = self.memory.get(_name(argv))
+        pid, started, since = remembered.get("pid"), remembered.get("started"), remembered.get("since")
+        if not isinstance(pid, int) or not isinstance(since, int | float) or remembered.get("argv") != list(argv):
             return
         if _start_of(pid) != started:
             self.memory.forget(_name(argv))

@@ -63,8 +63,8 @@ def same_name(one: str, other: str) -> bool:
 def host_id_of(name: str) -> int | None:
     """The kern.hostid of the host that hast.conf names by its host ID or host UUID (rc.d/hostid, hostid_set(): the
     first four bytes of the UUID's MD5); None of a host name."""
-    if found := re.fullmatch(HOST_ID, name):
-        return int(found["number"])
+    if match := re.fullmatch(HOST_ID, name):
+        return int(match["number"])
     if re.fullmatch(UUID, name):
         import hashlib
 

@@ -73,7 +73,7 @@ class _Interface:
 
 def parse(text: str) -> Ifconfig:
     """The virtual hosts in the output of `ifconfig -a`. Raises NotUnderstood where it names no interface at all."""
-    found: list[_Interface] = []
+    interfaces: list[_Interface] = []
     odd: list[str] = []
     for line in text.splitlines():
         if not line.strip():
@@ -81,14 +81,14 @@ def parse(text: str) -> Ifconfig:
         if not line[0].isspace():
             heading = re.fullmatch(HEADING, line)
             if heading:
-                found.append(_interface(heading))
-            if not heading or found[-1].name == UNNAMED:
+                interfaces.append(_interface(heading))
+            if not heading or interfaces[-1].name == UNNAMED:
                 odd.append(line)
-        elif not found or not _take(found[-1], line):
+        elif not interfaces or not _take(interfaces[-1], line):
             odd.append(line)
-    if not found:
+    if not interfaces:
         raise NotUnderstood("ifconfig without any interface", text[:160] or "(empty)")
-    return Ifconfig(tuple(vhid for interface in found for vhid in interface.finished()), tuple(odd))
+    return Ifconfig(tuple(vhid for interface in interfaces for vhid in interface.finished()), tuple(odd))
 
 
 def _interface(heading: re.Match[str]) -> _Interface:

@@ -50,7 +50,7 @@ def offset(node: Node, lines: Iterable[str]) -> int | None:
 
 def have_zones(lines: Iterable[str]) -> bool:
     """Whether a line has a time with a zone."""
-    return any((found := re.match(SYSLOG_TIME, line)) and found["zone"] for line in lines)
+    return any((match := re.match(SYSLOG_TIME, line)) and match["zone"] for line in lines)
 
 
 def of_line(line: str, now: datetime | None, offset: int | None = None) -> datetime | None:
@@ -58,22 +58,22 @@ def of_line(line: str, now: datetime | None, offset: int | None = None) -> datet
     The old format has no year: it is the last such day that is not in the future."""
     from datetime import datetime, timedelta
 
-    found = re.match(SYSLOG_TIME, line)
-    if not found:
+    match = re.match(SYSLOG_TIME, line)
+    if not match:
         return None
     try:
-        if found["iso"]:
-            when = datetime.strptime(found["iso"], "%Y-%m-%dT%H:%M:%S")
-            written = _minutes(found["zone"] or "")
+        if match["iso"]:
+            when = datetime.strptime(match["iso"], "%Y-%m-%dT%H:%M:%S")
+            written = _minutes(match["zone"] or "")
             differ = written is not None and offset is not None
             return when + timedelta(minutes=(offset or 0) - (written or 0)) if differ else when
-        month, day = MONTHS.index(found["month"]) + 1, int(found["day"])
+        month, day = MONTHS.index(match["month"]) + 1, int(match["day"])
     except (ValueError, OverflowError):
         return None
     years = range(now.year + 1, now.year - LEAP - 1, -1) if now else (2000,)
     for year in years:
         try:
-            when = datetime.fromisoformat(f"{year:04d}-{month:02d}-{day:02d}T{found['time']}")
+            when = datetime.fromisoformat(f"{year:04d}-{month:02d}-{day:02d}T{match['time']}")
             if not now or when <= now + timedelta(days=1):
                 return when
         except (ValueError, OverflowError):
@@ -89,7 +89,7 @@ def of_host(lines: Iterable[str], node: Node) -> list[str]:
     except ProbeError:
         return list(lines)
     own = (whole, whole.partition(".")[0], "localhost")
-    return [line for line in lines if not (found := re.match(HOST, line)) or _is_own(found["host"].lower(), own)]
+    return [line for line in lines if not (match := re.match(HOST, line)) or _is_own(match["host"].lower(), own)]
 
 
 def _is_own(host: str, own: tuple[str, ...]) -> bool:
@@ -101,5 +101,5 @@ def _minutes(zone: str) -> int | None:
     """`+0130`, `+01:30` or `Z` in minutes; None of anything else."""
     if zone == "Z":
         return 0
-    found = re.fullmatch(r"(?a)([+-])(\d\d):?(\d\d)", zone)
-    return (int(found[2]) * 60 + int(found[3])) * (-1 if found[1] == "-" else 1) if found else None
+    match = re.fullmatch(r"(?a)([+-])(\d\d):?(\d\d)", zone)
+    return (int(match[2]) * 60 + int(match[3])) * (-1 if match[1] == "-" else 1) if match else None

@@ -59,17 +59,17 @@ def from_values(values: object) -> Maintenance:
         if not isinstance(values, dict) or values["version"] != 1:
             raise ValueError("not an object of version 1")
         until = values["until"]
-        found = Maintenance(
+        record = Maintenance(
             since=since_1970(values["since"]),
             until=None if until is None else since_1970(until),
             reason=values["reason"],
             who=values["who"],
         )
-        if not isinstance(found.reason, str) or not isinstance(found.who, str):
+        if not isinstance(record.reason, str) or not isinstance(record.who, str):
             raise ValueError("reason and who are text")
     except (ValueError, KeyError):
         raise NotUnderstood(NAME, repr(values)) from None
-    return found
+    return record
 
 
 def to_values(maintenance: Maintenance) -> dict[str, object]:

@@ -105,28 +105,28 @@ def processes(node: Node) -> tuple[Process, ...]:
     completed = node.run("ps", "-axww", "-o", COLUMNS)
     if completed.status != 0:
         raise CommandFailed(f"`ps` exits with {completed.status}: {completed.words}")
-    found, odd = read_ps(completed.stdout)
+    listed, odd = read_ps(completed.stdout)
     node.note_odd("ps", odd)
-    return _out_of_service_jails(node, found)
+    return _out_of_service_jails(node, listed)
 
 
-def _out_of_service_jails(node: Node, found: tuple[Process, ...]) -> tuple[Process, ...]:
+def _out_of_service_jails(node: Node, candidates: tuple[Process, ...]) -> tuple[Process, ...]:
     """The processes, daemons in a service jail of rc(8) without it: those are the host's. Since 15.0 `svcj_all_enable`
     puts rpcbind, statd and lockd into jails of the whole host, by the name of their script (rc.subr run_rc_command());
     nobody but root of the host gives a jail such a name, and a jail within a jail has a longer one."""
     names = {comm: f"svcj-{name}" for name, comm in NFS_DAEMONS.items()}
     jailed = [
-        process for process in found if process.jid and process.comm in names and process.ruid == process.uid == 0
+        process for process in candidates if process.jid and process.comm in names and process.ruid == process.uid == 0
     ]
     if not jailed:
-        return found
+        return candidates
     try:
         listed = node.run(*JAILS).stdout
     except ProbeError:
-        return found
+        return candidates
     jails = dict(re.findall(r"(?m)^ *(\d+) +(\S+)$", listed, re.ASCII))
     of_rc = {process for process in jailed if jails.get(str(process.jid)) == names[process.comm]}
-    return tuple(process._replace(jid=0) if process in of_rc else process for process in found)
+    return tuple(process._replace(jid=0) if process in of_rc else process for process in candidates)
 
 
 def titles(node: Node) -> dict[int, str]:
@@ -134,14 +134,14 @@ def titles(node: Node) -> dict[int, str]:
     completed = node.run("ps", "-axww", "-o", "pid,command")
     if completed.status != 0:
         raise CommandFailed(f"`ps` exits with {completed.status}: {completed.words}")
-    found = {}
+    by_pid = {}
     for line in completed.stdout.split("\n")[1:-1]:
         pid, _, command = line.strip().partition(" ")
         if re.fullmatch(r"\d+", pid, re.ASCII):
-            found[int(pid)] = command
+            by_pid[int(pid)] = command
         else:
             node.note_odd("ps", [line])
-    return found
+    return by_pid
 
 
 def title(node: Node, pid: int) -> str:
@@ -181,25 +181,25 @@ def read_ps(text: str) -> tuple[tuple[Process, ...], tuple[str, ...]]:
     name_at = header.index(HEADER[-1])
     if not lines or lines.pop():
         raise NotUnderstood("ps, whose last line is cut off", text.rpartition("\n")[2])
-    found: list[Process] = []
+    listed: list[Process] = []
     odd: list[str] = []
     for line in lines:
         if len(ONE_BYTE.sub("?", line)) < name_at:
-            if not found or found[-1].of_the_system or odd:
+            if not listed or listed[-1].of_the_system or odd:
                 odd.append(line)
                 continue
-            found[-1] = found[-1]._replace(comm=f"{found[-1].comm}\n{line}")
+            listed[-1] = listed[-1]._replace(comm=f"{listed[-1].comm}\n{line}")
             continue
         fields = LINE.match(line)
         if not fields or fields.end() < name_at:
             odd.append(line)
             continue
         pid, ppid, jid, ruid, uid = (int(fields[name]) for name in ("pid", "ppid", "jid", "ruid", "uid"))
-        found.append(Process(pid, ppid, jid, ruid, uid, fields["started"], line[name_at:]))
+        listed.append(Process(pid, ppid, jid, ruid, uid, fields["started"], line[name_at:]))
     for line in odd:
-        if not found or _may_be_looked_for(line, name_at):
+        if not listed or _may_be_looked_for(line, name_at):
             raise NotUnderstood("ps", line)
-    return tuple(found), tuple(odd)
+    return tuple(listed), tuple(odd)
 
 
 def _may_be_looked_for(line: str, name_at: int) -> bool:
@@ -208,30 +208,30 @@ def _may_be_looked_for(line: str, name_at: int) -> bool:
     return cut_off or any(name in line for name in LOOKED_FOR)
 
 
-def daemons(found: Iterable[Process], comm: str) -> tuple[Process, ...]:
+def daemons(listed: Iterable[Process], comm: str) -> tuple[Process, ...]:
     """The daemons of the system that are named so. Of one and its children, which may have its name too (nfsd's
     server, what hastd forks), only the first: the others end with it."""
-    named = {process.pid: process for process in found if process.of_the_system and process.comm == comm}
+    named = {process.pid: process for process in listed if process.of_the_system and process.comm == comm}
     return tuple(process for process in named.values() if process.ppid not in named)
 
 
-def hastd(found: Iterable[Process]) -> Process | None:
+def hastd(listed: Iterable[Process]) -> Process | None:
     """The process of hastd(8), None where there is none."""
-    return next(iter(daemons(found, HASTD)), None)
+    return next(iter(daemons(listed, HASTD)), None)
 
 
-def hastd_workers(found: Iterable[Process]) -> tuple[Process, ...]:
+def hastd_workers(listed: Iterable[Process]) -> tuple[Process, ...]:
     """The children of hastd, and workers that have outlived their hastd."""
-    found = tuple(found)
-    parents = {process.pid for process in daemons(found, HASTD)}
-    return tuple(process for process in found if process.ppid in parents or _is_worker(process))
+    listed = tuple(listed)
+    parents = {process.pid for process in daemons(listed, HASTD)}
+    return tuple(process for process in listed if process.ppid in parents or _is_worker(process))
 
 
 def _is_worker(process: Process) -> bool:
     return process.comm == HASTD and process.ruid == process.uid == HAST_USER
 
 
-def running(found: Iterable[Process]) -> frozenset[str]:
+def running(listed: Iterable[Process]) -> frozenset[str]:
     """Which daemons of an NFS server (the names of NFS_DAEMONS) are among the processes."""
-    found = tuple(found)
-    return frozenset(name for name, comm in NFS_DAEMONS.items() if daemons(found, comm))
+    listed = tuple(listed)
+    return frozenset(name for name, comm in NFS_DAEMONS.items() if daemons(listed, comm))

@@ -115,17 +115,17 @@ def read(node: Node, asked: Asked) -> RcConf:
     nothing else: what is not known is said when it is asked for."""
     files = _Files(node)
     if node.reads is not None:
-        found = read_files(asked, files, "sh was not asked")
-        if not found.unknown:
-            return found
+        values = read_files(asked, files, "sh was not asked")
+        if not values.unknown:
+            return values
     try:
         done = node.run("sh", "-c", SCRIPT, "sh", *arguments(asked))
     except Unreachable:
         raise
     except ProbeError as error:
         return read_files(asked, files, str(error))
-    found = answer(done.stdout, asked)
-    return found if not found.unknown else read_files(asked, files, f"sh exits with {done.status}")
+    values = answer(done.stdout, asked)
+    return values if not values.unknown else read_files(asked, files, f"sh exits with {done.status}")
 
 
 def arguments(asked: Asked) -> tuple[str, ...]:

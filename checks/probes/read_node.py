@@ -73,8 +73,8 @@ class NodeReader:
 
     def daemons(self) -> frozenset[str] | UnreadPart:
         """The daemons of NFS that run."""
-        found = self.processes()
-        return found if isinstance(found, UnreadPart) else processes.running(found)
+        running = self.processes()
+        return running if isinstance(running, UnreadPart) else processes.running(running)
 
     def titles(self) -> dict[int, str] | UnreadPart:
         """The titles of its processes by number, in which a worker of hastd has its role."""
@@ -99,8 +99,8 @@ class NodeReader:
     def _part(self, part: object, read: Callable[[Node], T]) -> T | UnreadPart:
         if part not in self._parts:
             self._parts.setdefault(part, attempted(partial(read, self.node)))  # the first one stays, of two threads
-        found: T | UnreadPart = self._parts[part]
-        return found
+        value: T | UnreadPart = self._parts[part]
+        return value
 
 
 def attempted(read: Callable[[], T]) -> T | UnreadPart:
@@ -146,18 +146,18 @@ def read_resource(
         nfs=_nfs(needed(reader.daemons())),
         exported=mount is not None and mount.exported,
     )
-    told = carp_asks.lacking not in (NoCarpState.NOT_UNIQUE, NoCarpState.NOT_UNDERSTOOD)
-    return ResourceFacts(state, hastd.says, carp_asks.why, look, told)
+    carp_told = carp_asks.lacking not in (NoCarpState.NOT_UNIQUE, NoCarpState.NOT_UNDERSTOOD)
+    return ResourceFacts(state, hastd.says, carp_asks.why, look, carp_told)
 
 
 def look_at_mount(node: Node, mount: Mount | None, wanted: ResourceDevices) -> MountLook:
     """What is mounted, as far as the resource goes. Raises nothing."""
     if mount is None:
         return MountLook(MountState.NOTHING, "")
-    found = ground(node, mount, wanted)
+    lies_on = ground(node, mount, wanted)
     as_mounted = MountState.READ_ONLY if mount.read_only else MountState.WRITABLE
-    here = as_mounted if found.lies is Location.ON_IT else NOT_THE_RESOURCE[found.lies]
-    return MountLook(here, found.says, found.suspended, found.unread)
+    here = as_mounted if lies_on.lies is Location.ON_IT else NOT_THE_RESOURCE[lies_on.lies]
+    return MountLook(here, lies_on.says, lies_on.suspended, lies_on.unread)
 
 
 def mounted_as(node: Node, mount: Mount | None, wanted: ResourceDevices) -> MountState:

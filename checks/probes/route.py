@@ -39,9 +39,9 @@ def address_of(remoteaddr: str) -> str:
     """The address in a `remote` of hast.conf; empty where that has a host name, which a route cannot stand for."""
     import ipaddress
 
-    found = re.fullmatch(REMOTE, remoteaddr)
+    match = re.fullmatch(REMOTE, remoteaddr)
     try:
-        return str(ipaddress.ip_address(found["host"].strip("[]"))) if found else ""
+        return str(ipaddress.ip_address(match["host"].strip("[]"))) if match else ""
     except ValueError:
         return ""
 
@@ -61,8 +61,8 @@ def to(node: Node, address: str) -> Route | None:
 
 def parse(text: str) -> Route:
     """What `route -n get` prints (sbin/route/route.c and route_netlink.c, print_getmsg()). Raises NotUnderstood."""
-    found = {field["name"]: field["value"].strip() for field in re.finditer(FIELD, text)}
-    flags = re.fullmatch(r"<(?P<names>[A-Z0-9,]*)>", found.get("flags", ""))
-    if not flags or "destination" not in found:
+    fields = {field["name"]: field["value"].strip() for field in re.finditer(FIELD, text)}
+    flags = re.fullmatch(r"<(?P<names>[A-Z0-9,]*)>", fields.get("flags", ""))
+    if not flags or "destination" not in fields:
         raise NotUnderstood("route -n get", text)
-    return Route(found["destination"], frozenset(flags["names"].split(",")))
+    return Route(fields["destination"], frozenset(flags["names"].split(",")))

@@ -128,11 +128,11 @@ def resolve(host: str) -> Address:
     """A name or an address to its first IPv4 address, else its first IPv6 address. Blocks; raises HostUnreachable."""
     try:
         # As bytes, which spares the import of the IDNA codec.
-        found = socket.getaddrinfo(host.encode("ascii") if host.isascii() else host, None, type=socket.SOCK_STREAM)
+        addresses = socket.getaddrinfo(host.encode("ascii") if host.isascii() else host, None, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as error:
         raise HostUnreachable(f"look-up of {host}", getattr(error, "strerror", None) or str(error)) from error
     for wanted in (socket.AF_INET, socket.AF_INET6):
-        for family, _, _, _, address in found:
+        for family, _, _, _, address in addresses:
             if family == wanted:
                 return Address(host, str(address[0]), family, int(address[3]) if len(address) > 3 else 0)
     raise HostUnreachable(f"look-up of {host}", "neither an IPv4 nor an IPv6 address")

@@ -100,10 +100,10 @@ def parse(text: str) -> List:
     if "\0" in text:
         raise Unreadable("a NUL")
     parser = _Parser(text)
-    found = parser.commands(frozenset())
+    commands = parser.commands(frozenset())
     if parser.at < len(text):
         raise Unreadable(f"`{text[parser.at : parser.at + 20].strip()}`")
-    return found
+    return commands
 
 
 class _Parser:
@@ -114,15 +114,15 @@ class _Parser:
 
     def commands(self, until: frozenset[str]) -> List:
         """Commands up to one of the reserved words, `)`, `;;` or the end."""
-        found: list[tuple[str, Command]] = []
+        commands: list[tuple[str, Command]] = []
         operator = ";"
         while True:
             self._newlines()
             if self._ends(until):
                 if operator != ";":
                     raise Unreadable(f"nothing after {operator}")
-                return tuple(found)
-            found.append((operator, self._command()))
+                return tuple(commands)
+            commands.append((operator, self._command()))
             operator = self._operator()
 
     def _ends(self, until: frozenset[str]) -> bool:
@@ -152,10 +152,10 @@ class _Parser:
         readers: dict[str, Callable[[], Command]] = {"if": self._if, "case": self._case, "for": self._for}
         if word in readers:
             self._take(word)
-            found = readers[word]()
+            command = readers[word]()
         elif word == "{":
             self._take("{")
-            found = BraceGroup(self.commands(frozenset({"}"})))
+            command = BraceGroup(self.commands(frozenset({"}"})))
             self._take("}")
         elif word == "!":
             self._take("!")
@@ -166,7 +166,7 @@ class _Parser:
         else:
             return self._simple()
         self._redirections()
-        return found
+        return command
 
     def _if(self) -> Command:
         branches = []
@@ -257,10 +257,10 @@ class _Parser:
 
     def _redirections(self) -> None:
         self._blanks()
-        while found := REDIRECTION.match(self.text, self.at):
-            if found[1].startswith("<<"):
+        while match := REDIRECTION.match(self.text, self.at):
+            if match[1].startswith("<<"):
                 raise Unreadable("a here-document")
-            self.at = found.end()
+            self.at = match.end()
             self._blanks()
             self._word()
             self._blanks()
@@ -342,19 +342,19 @@ class _Parser:
 
     def _parentheses(self) -> None:
         """Over a $( ) with nothing in it that its end could be mistaken in."""
-        found = re.compile(r"\$\(([^()'\"\\#`]|\([^()'\"\\#`]*\))*\)").match(self.text, self.at)
-        if not found or "case" in found.group():
+        match = re.compile(r"\$\(([^()'\"\\#`]|\([^()'\"\\#`]*\))*\)").match(self.text, self.at)
+        if not match or "case" in match.group():
             raise Unreadable("a command substitution")
-        self.at = found.end()
+        self.at = match.end()
 
     def _braces(self, quoted: bool) -> Part:
         start = self.at
-        found = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:?[-=+])?").match(self.text, start)
-        if not found:  # ${#name}, ${1}, ...
+        match = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:?[-=+])?").match(self.text, start)
+        if not match:  # ${#name}, ${1}, ...
             self._over_braces()
             return Opaque(self.text[start : self.at])
-        self.at = found.end()
-        if not found[2] and not self.text.startswith("}", self.at):  # ${name%pattern} and the like
+        self.at = match.end()
+        if not match[2] and not self.text.startswith("}", self.at):  # ${name%pattern} and the like
             self.at = start
             self._over_braces()
             return Opaque(self.text[start : self.at])
@@ -369,13 +369,13 @@ class _Parser:
             else:
                 self._unquoted(parts)
         self.at += 1
-        return Parameter(found[1], found[2] or "", tuple(parts), quoted)
+        return Parameter(match[1], match[2] or "", tuple(parts), quoted)
 
     def _over_braces(self) -> None:
-        found = re.compile(r"\$\{[^{}'\"\\`$]*\}").match(self.text, self.at)
-        if not found:
+        match = re.compile(r"\$\{[^{}'\"\\`$]*\}").match(self.text, self.at)
+        if not match:
             raise Unreadable("an expansion")
-        self.at = found.end()
+        self.at = match.end()
 
     # --- characters ----------------------------------------------------------------------------------------------
 
@@ -383,9 +383,9 @@ class _Parser:
         end = self.text.find(mark, self.at + 1)
         if end < 0:
             raise Unreadable("a quotation that does not end")
-        found = self.text[self.at + 1 : end]
+        text = self.text[self.at + 1 : end]
         self.at = end + 1
-        return found
+        return text
 
     def _blanks(self) -> None:
         """Over blanks, continued lines and a comment."""
@@ -408,10 +408,10 @@ class _Parser:
 
     def _reserved(self) -> str:
         """The reserved word that stands here, or nothing."""
-        found = re.compile(r"[a-z]+|[{}!]").match(self.text, self.at)
-        if not found or found.group() not in RESERVED:
+        match = re.compile(r"[a-z]+|[{}!]").match(self.text, self.at)
+        if not match or match.group() not in RESERVED:
             return ""
-        return found.group() if self.text[found.end() : found.end() + 1] in ("", *" \t\n;&|()<>") else ""
+        return match.group() if self.text[match.end() : match.end() + 1] in ("", *" \t\n;&|()<>") else ""
 
     def _take(self, word: str) -> None:
         if self._reserved() != word:

@@ -175,8 +175,8 @@ class Shell:
             outcomes.append((self.values, self.unset))
         self.values, self.unset = {}, set()
         for name in {name for values, gone in outcomes for name in (*values, *gone)}:
-            found = {(values.get(name), name in values, name in gone) for values, gone in outcomes}
-            if len(found) > 1:
+            variants = {(values.get(name), name in values, name in gone) for values, gone in outcomes}
+            if len(variants) > 1:
                 self.values[name] = None
             elif name in unset:
                 self.unset.add(name)
@@ -305,7 +305,7 @@ class Shell:
 
     def _text(self, word: Word) -> Value:
         """A word as it is assigned or compared: not split, no pattern. None where it is not known."""
-        found: list[str] = []
+        parts: list[str] = []
         known = True
         before = ""
         for part in word:
@@ -314,21 +314,21 @@ class Shell:
             elif isinstance(part, Literal):
                 if part.text == "~" and not part.quoted and before in ("", ":"):
                     known = False  # a home directory
-                found.append(part.text)
+                parts.append(part.text)
                 before = part.text[-1:] or "quoted"
             else:
                 text, _ = self._parameter(part)
                 known = known and text is not None
-                found.append(text or "")
+                parts.append(text or "")
                 before = "expanded"
-        return "".join(found) if known else None
+        return "".join(parts) if known else None
 
     def _fields(self, words: tuple[Word, ...]) -> list[str] | None:
         """Words as they reach a command; None where they are not known, which is so of a pattern for files."""
         fields: list[str] | None = []
         for word in words:
-            found = self._split(word)
-            fields = None if fields is None or found is None else fields + found
+            split = self._split(word)
+            fields = None if fields is None or split is None else fields + split
         return fields
 
     def _split(self, word: Word) -> list[str] | None:
@@ -341,13 +341,13 @@ class Shell:
                 known = known and (part.quoted or not re.search(r"[*?\[~]", part.text))
                 quoted, text = quoted or part.quoted, text + part.text
             else:
-                found, is_word = self._parameter(part)
-                plain = found is not None and (part.quoted or not (is_word or re.search(r"[*?\[\\]", found)))
-                splits = plain and not part.quoted and re.search(r"[ \t\n]", found or "")
-                if splits and len(word) == 1 and found is not None:
-                    return found.split()
+                value, is_word = self._parameter(part)
+                plain = value is not None and (part.quoted or not (is_word or re.search(r"[*?\[\\]", value)))
+                splits = plain and not part.quoted and re.search(r"[ \t\n]", value or "")
+                if splits and len(word) == 1 and value is not None:
+                    return value.split()
                 known = known and plain and not splits
-                quoted, text = quoted or part.quoted, text + (found or "")
+                quoted, text = quoted or part.quoted, text + (value or "")
         return ([text] if text or quoted else []) if known else None
 
     def _matches(self, word: str, pattern: Word) -> bool | None:

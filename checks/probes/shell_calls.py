@@ -84,21 +84,21 @@ class ShellState:
         self.strict = False
 
     def copy(self) -> ShellState:
-        made = ShellState()
-        made.variables, made.exported = dict(self.variables), set(self.exported)
-        made.parameters, made.functions = list(self.parameters), dict(self.functions)
-        made.directory, made.doubt, made.strict = self.directory, self.doubt, self.strict
-        made.loops, made.tested = self.loops, self.tested
-        return made
+        copy = ShellState()
+        copy.variables, copy.exported = dict(self.variables), set(self.exported)
+        copy.parameters, copy.functions = list(self.parameters), dict(self.functions)
+        copy.directory, copy.doubt, copy.strict = self.directory, self.doubt, self.strict
+        copy.loops, copy.tested = self.loops, self.tested
+        return copy
 
     def child(self, assignments: dict[str, Text] | None = None) -> ShellState:
         """A new process: only what is exported is left."""
-        made = ShellState()
-        made.variables = {name: value for name, value in self.variables.items() if name in self.exported}
-        made.variables |= assignments or {}
-        made.exported = set(made.variables)
-        made.directory, made.doubt = self.directory, self.doubt
-        return made
+        child = ShellState()
+        child.variables = {name: value for name, value in self.variables.items() if name in self.exported}
+        child.variables |= assignments or {}
+        child.exported = set(child.variables)
+        child.directory, child.doubt = self.directory, self.doubt
+        return child
 
     def perhaps(self, other: ShellState) -> None:
         """What `other` has done may have been done."""
@@ -279,14 +279,14 @@ class _Follower:
 
     def expanded(self, word: Word, shell: ShellState) -> list[Text]:
         """A word after the expansions of sh(1); splitting is that of the usual IFS."""
-        found: list[Text] = []
+        fields: list[Text] = []
         current: Text = ""
         some = False
         for kind, text, quoted in word.pieces:
             if kind == "variable" and text in ("@", "*"):
                 values: list[Text] = shell.parameters[1:]
                 some = some or bool(values)
-                current, found = _joined(found, current, values)
+                current, fields = _joined(fields, current, values)
                 continue
             value = text if kind == "literal" else self.value(kind, text, shell)
             if value is None:
@@ -295,9 +295,9 @@ class _Follower:
                 some = some or quoted or bool(value)
                 current = None if current is None else current + value
             elif value:
-                current, found = _joined(found, current, list(value.split()), value[0].isspace(), value[-1].isspace())
+                current, fields = _joined(fields, current, list(value.split()), value[0].isspace(), value[-1].isspace())
                 some = some or current != ""
-        return [*found, current] if some else found
+        return [*fields, current] if some else fields
 
     def value(self, kind: str, text: str, shell: ShellState) -> Text:
         if kind == "command":
@@ -539,18 +539,18 @@ BUILT_IN: dict[str, BuiltIn] = {
 
 
 def _joined(
-    found: list[Text], current: Text, values: list[Text], before: bool = False, after: bool = False
+    fields: list[Text], current: Text, values: list[Text], before: bool = False, after: bool = False
 ) -> tuple[Text, list[Text]]:
     """The field that goes on, and those that are complete, once an unquoted value has been split."""
     if before and current != "":
-        found, current = [*found, current], ""
+        fields, current = [*fields, current], ""
     for number, value in enumerate(values):
         if number:
-            found, current = [*found, current], ""
+            fields, current = [*fields, current], ""
         current = None if current is None or value is None else current + value
     if after and current != "":
-        found, current = [*found, current], ""
-    return current, found
+        fields, current = [*fields, current], ""
+    return current, fields
 
 
 def _command_of(wrapper: Wrapper, words: list[Text], inner: ShellState) -> list[Text] | None:

@@ -136,21 +136,21 @@ class _Lexer:
 
     def tokens(self) -> list[str | Word]:
         """Operators as text, words as Word."""
-        found: list[str | Word] = []
+        tokens: list[str | Word] = []
         while self.at < len(self.line):
             operator = OPERATOR.match(self.line, self.at)
             if operator and not (self.pieces and operator.group()[0].isdigit()):
-                found += [*self.flush(), operator.group()]
+                tokens += [*self.flush(), operator.group()]
                 self.at = operator.end()
             elif self.line[self.at] in " \t":
-                found += self.flush()
+                tokens += self.flush()
                 self.at += 1
             elif self.line[self.at] == "#" and not self.pieces:
                 end = self.line.find("\n", self.at)
                 self.at = end if end >= 0 else len(self.line)
             else:
                 self.piece(False)
-        return [*found, *self.flush()]
+        return [*tokens, *self.flush()]
 
     def flush(self) -> list[str | Word]:
         word: list[str | Word] = [Word(tuple(self.pieces))] if self.pieces else []
@@ -291,10 +291,10 @@ class _Parser:
         return str(text)
 
     def need(self, *marks: str) -> str:
-        found = self.eat(*marks)
-        if not found:
+        mark = self.eat(*marks)
+        if not mark:
             raise WrongSyntax(f'{self.shown()} unexpected (expecting "{marks[0]}")')
-        return found
+        return mark
 
     def newlines(self) -> None:
         while self.eat("\n"):
@@ -347,23 +347,23 @@ class _Parser:
 
     def command(self) -> Command:
         if self.eat("("):
-            made: Command = Group(self.body(")"), True)
+            command: Command = Group(self.body(")"), True)
         elif self.eat("{"):
-            made = Group(self.body("}"), False)
+            command = Group(self.body("}"), False)
         elif self.eat("if"):
-            made = self.condition()
+            command = self.condition()
         elif word := self.eat("while", "until"):
             condition = self.body("do")
-            made = Loop(condition, self.body("done"), word == "while")
+            command = Loop(condition, self.body("done"), word == "while")
         elif self.eat("for"):
-            made = self.iteration()
+            command = self.iteration()
         elif self.eat("case"):
-            made = self.choice()
+            command = self.choice()
         else:
             return self.simple()
         if any(piece.kind == "command" for word in self.redirections() for piece in word.pieces):
             raise NotRead("a command substitution in a redirection")
-        return made
+        return command
 
     def condition(self) -> If:
         branches, otherwise = [], None
@@ -383,10 +383,10 @@ class _Parser:
         words: tuple[Word, ...] | None = None
         self.newlines()
         if self.eat("in"):
-            found = []
+            listed = []
             while isinstance(self.peek(), Word):
-                found.append(self.word())
-            words = tuple(found)
+                listed.append(self.word())
+            words = tuple(listed)
             self.need(";", "\n")
         else:
             self.eat(";")

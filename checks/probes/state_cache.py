@@ -36,10 +36,10 @@ class Memory:
         import json
 
         try:
-            kept = json.loads(text)
+            stored = json.loads(text)
         except (ValueError, RecursionError):
             return {}
-        return kept if isinstance(kept, dict) else {}
+        return stored if isinstance(stored, dict) else {}
 
     def put(self, name: str, values: Mapping[str, object]) -> None:
         """Keep `values` under `name`; a failure is remembered in `trouble` and is otherwise silent."""
@@ -108,7 +108,7 @@ def own_directory(parent: str) -> str:
 def _is_own(path: str) -> bool:
     """Whether it is a directory into which nobody but this user can put files."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022

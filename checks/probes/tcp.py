@@ -52,7 +52,7 @@ def parse(text: str) -> TcpConnections:
     lines = text.splitlines()
     if lines and not lines[0].startswith(HEADINGS):
         raise NotUnderstood("netstat", lines[0])
-    found: list[TcpConnection] = []
+    connections: list[TcpConnection] = []
     odd_line = ""
     for line in lines:
         if not line.strip() or line.startswith(HEADINGS):
@@ -61,5 +61,5 @@ def parse(text: str) -> TcpConnections:
         if row is None:
             odd_line = odd_line or line
         elif row["state"] == ESTABLISHED and "*" not in (row["port"], row["remote_port"]):
-            found.append(TcpConnection(row["local"], int(row["port"]), row["remote"], int(row["remote_port"])))
-    return TcpConnections(tuple(found), odd_line)
+            connections.append(TcpConnection(row["local"], int(row["port"]), row["remote"], int(row["remote_port"])))
+    return TcpConnections(tuple(connections), odd_line)

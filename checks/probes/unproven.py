@@ -59,8 +59,8 @@ class UnprovenCopy(NamedTuple):
         lost = f"the connection was lost with writes underway at {utc(self.last)}"
         if self.differ:
             return f"{lost}, and the copies differ"
-        said = f"{lost}, and the copies have not been compared since" + (f": {self.said}" if self.said else "")
-        return f"{said} ({FAILED_ON_BOTH}): recreate the other copy" if self.restless else said
+        text = f"{lost}, and the copies have not been compared since" + (f": {self.said}" if self.said else "")
+        return f"{text} ({FAILED_ON_BOTH}): recreate the other copy" if self.restless else text
 
 
 def path(resource: str) -> str:
@@ -88,12 +88,12 @@ def from_values(values: object) -> UnprovenCopy:
         if not isinstance(values, dict) or values["version"] != 1 or not isinstance(values["full"], bool):
             raise ValueError("not an object of version 1")
         extents = None if values["extents"] is None else _numbers(values["extents"])
-        said = values["said"]
-        if not isinstance(said, str) or len(said) > LONGEST or not said.isprintable():
+        reason = values["said"]
+        if not isinstance(reason, str) or len(reason) > LONGEST or not reason.isprintable():
             raise ValueError("no text")
         since, last = since_1970(values["since"]), since_1970(values["last"])
         through, restless = values["through"] is True, values.get("restless") is True
-        return UnprovenCopy(since, last, extents, values["full"], _numbers(values["differ"]), through, said, restless)
+        return UnprovenCopy(since, last, extents, values["full"], _numbers(values["differ"]), through, reason, restless)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not what is known of a copy: {error}") from None
 

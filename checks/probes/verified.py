@@ -112,8 +112,8 @@ def run_from(values: object) -> Verification:
 
 def as_values(run: Verification) -> Mapping[str, object]:
     """The object of one run."""
-    kept = run._asdict() | {"began": utc(run.began), "ended": utc(run.ended)}
-    return kept | {"numbers": list(run.numbers[:MOST_NUMBERS]), "unread": dict(run.unread)}
+    record = run._asdict() | {"began": utc(run.began), "ended": utc(run.ended)}
+    return record | {"numbers": list(run.numbers[:MOST_NUMBERS]), "unread": dict(run.unread)}
 
 
 def _text(value: object) -> str:

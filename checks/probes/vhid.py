@@ -112,22 +112,22 @@ def speaking(vhids: tuple[Vhid, ...], mapped: str, address: str = "") -> tuple[V
 
 def asked(vhids: tuple[Vhid, ...], mapped: str, address: str = "") -> ResourceCarp:
     """The state of the vhid that the configuration names; without a mapping all vhids of the node must agree."""
-    found = speaking(vhids, mapped, address)
-    shown = ", ".join(f"{vhid.name} {vhid.state.value}" for vhid in found)
-    exactly = bool(mapped) and any(vhid.name == mapped for vhid in found)
+    vhids_of_it = speaking(vhids, mapped, address)
+    shown = ", ".join(f"{vhid.name} {vhid.state.value}" for vhid in vhids_of_it)
+    exactly = bool(mapped) and any(vhid.name == mapped for vhid in vhids_of_it)
     nameless = bool(mapped) and not exactly and any(not vhid.number for vhid in vhids)
-    if nameless or any(not vhid.is_read for vhid in found):
+    if nameless or any(not vhid.is_read for vhid in vhids_of_it):
         return ResourceCarp(None, f"a vhid of this node is not understood ({shown or 'its number neither'})",
                      NoCarpState.NOT_UNDERSTOOD)  # fmt: skip
-    if not found:
+    if not vhids_of_it:
         return ResourceCarp(
             None, f"no vhid {mapped} on this node" if mapped else "no vhid on this node", NoCarpState.NO_VHID
         )
-    if mapped and len(found) > 1:
+    if mapped and len(vhids_of_it) > 1:
         why = f"{mapped} is not unique on this node: {shown}"
         return ResourceCarp(None, why if exactly else f"{why}; set `service_address`", NoCarpState.NOT_UNIQUE)
-    if len({vhid.state for vhid in found}) == 1:
-        return ResourceCarp(found[0].state, "")
+    if len({vhid.state for vhid in vhids_of_it}) == 1:
+        return ResourceCarp(vhids_of_it[0].state, "")
     return ResourceCarp(None, f"the vhids disagree: {shown}", NoCarpState.DISAGREE)
 
 

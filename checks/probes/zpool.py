@@ -51,8 +51,8 @@ def suspended(text: str, pool: str) -> str:
     """Why nothing of the pool can be read or written, in words, out of what `status` gives; empty where it can."""
     state, message = re.search(STATE, text), re.search(SUSPENDED, text)
     if message or (state and state["state"] in LOST):
-        said = [f"state {state['state']}" if state else "", message["message"] if message else ""]
-        return f"the pool {pool} is suspended ({', '.join(filter(None, said))})"
+        parts = [f"state {state['state']}" if state else "", message["message"] if message else ""]
+        return f"the pool {pool} is suspended ({', '.join(filter(None, parts))})"
     return ""
 
 
@@ -62,7 +62,7 @@ def parse(text: str, pool: str) -> tuple[DeviceGroup, ...]:
     start = next((number for number, line in enumerate(lines) if re.fullmatch(HEADING, line)), None)
     if start is None:
         raise NotUnderstood(f"zpool status of {pool}", text[:160] or "(empty)")
-    found: list[DeviceGroup] = []
+    groups: list[DeviceGroup] = []
     skipped, depth_of_group = False, -1
     for line in lines[start + 1 :]:
         fields = re.fullmatch(LINE, line)
@@ -72,19 +72,19 @@ def parse(text: str, pool: str) -> tuple[DeviceGroup, ...]:
         if depth == 0:
             skipped, depth_of_group = name in WITHOUT_DATA, -1
         elif not skipped and name.startswith("/"):
-            found = _with(found, name, depth > depth_of_group >= 0)
+            groups = _with(groups, name, depth > depth_of_group >= 0)
         elif not skipped and (was := re.fullmatch(WAS, fields["rest"] or "")):
-            found = _with(found, was["path"], depth > depth_of_group >= 0)
+            groups = _with(groups, was["path"], depth > depth_of_group >= 0)
         elif not skipped and (depth_of_group < 0 or depth <= depth_of_group):
-            found.append(DeviceGroup((), bool(re.fullmatch(COPIES, name))))
+            groups.append(DeviceGroup((), bool(re.fullmatch(COPIES, name))))
             depth_of_group = depth
-    if not any(group.devices for group in found):
+    if not any(group.devices for group in groups):
         raise NotUnderstood(f"zpool status of {pool} without a device", text[:160])
-    return tuple(group for group in found if group.devices)
+    return tuple(group for group in groups if group.devices)
 
 
-def _with(found: list[DeviceGroup], device: str, is_member: bool) -> list[DeviceGroup]:
+def _with(groups: list[DeviceGroup], device: str, is_member: bool) -> list[DeviceGroup]:
     """The groups with a device more: a member of the last one, or one by itself."""
     if not is_member:
-        return [*found, DeviceGroup((device,), False)]
-    return [*found[:-1], found[-1]._replace(devices=(*found[-1].devices, device))]
+        return [*groups, DeviceGroup((device,), False)]
+    return [*groups[:-1], groups[-1]._replace(devices=(*groups[-1].devices, device))]
