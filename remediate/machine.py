@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.carp import CarpState
-from checks.probes.errors import CommandFailed, Hangs, NotFound, NotPermitted, ProbeError
+from checks.probes.errors import CommandFailed, Hangs, NotFound, NotPermitted, ProbeError, why_unread
 from checks.probes.filesystem import Mount
 
 if TYPE_CHECKING:
@@ -168,12 +168,8 @@ class Machine:
         try:
             with open(path, encoding="utf-8", errors="backslashreplace") as file:
                 return file.read()
-        except FileNotFoundError:
-            raise NotFound(f"{path}: no such file") from None
-        except PermissionError:
-            raise NotPermitted(f"{path}: permission denied") from None
         except OSError as error:
-            raise CommandFailed(f"{path}: {error.strerror}") from None
+            raise why_unread(path, error) from None
 
     def make_immutable(self, path: str, wanted: bool) -> str:
         """Set or clear the flag schg (chflags(2)); why it could not be, or nothing."""

@@ -83,3 +83,12 @@ class NotUnderstood(ProbeError):
     def __init__(self, what: str, line: str) -> None:
         super().__init__(f"{what} not understood: {line.strip()[:160]!r}")
         self.line = line
+
+
+def why_unread(path: str, error: OSError) -> ProbeError:
+    """Why a file of this machine could not be opened or read."""
+    if isinstance(error, FileNotFoundError):
+        return NotFound(f"{path}: no such file")
+    if isinstance(error, PermissionError):
+        return NotPermitted(f"{path}: permission denied")
+    return CommandFailed(f"{path}: {error.strerror}")

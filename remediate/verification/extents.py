@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
-from checks.probes.errors import CommandFailed, NotFound, NotPermitted
+from checks.probes.errors import CommandFailed, why_unread
 from checks.probes.hast import Metadata
 
 METADATA_SIZE = 4096
@@ -174,12 +174,8 @@ def _opened(path: str) -> int:
     """Raises NotFound, NotPermitted, CommandFailed."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise NotFound(f"{path}: no such file") from None
-    except PermissionError:
-        raise NotPermitted(f"{path}: permission denied") from None
     except OSError as error:
-        raise CommandFailed(f"{path}: {error.strerror}") from None
+        raise why_unread(path, error) from None
     if not any(kind(os.fstat(file).st_mode) for kind in (stat.S_ISCHR, stat.S_ISBLK, stat.S_ISREG)):
         os.close(file)
         raise CommandFailed(f"{path} is neither a disk nor a file")
