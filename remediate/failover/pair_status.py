@@ -234,8 +234,7 @@ class _Look:
         except StateUnreadable as error:
             self.unread.append(str(error))
         self.suspended = maintenance.current(self.store, now)
-        most = failures.MOST_KEPT + 1  # never reached: what a convergence wrote down is shown, and nothing written
-        self.blocked = failures.blocked(self.store, now, self.context.config.failover.window, most)
+        self.blocked = failures.blocked(self.store, now, self.context.config.failover.window)
 
     def _journal(self) -> None:
         try:

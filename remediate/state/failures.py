@@ -60,14 +60,14 @@ def unreadable(store: Store) -> str:
     return ""
 
 
-def blocked(store: Store, now: float, window: float, most: int = MOST) -> str:
-    """Why no promotion may be tried, empty where one may: `most` failed within `window` seconds, or `block` was
+def blocked(store: Store, now: float, window: float) -> str:
+    """Why no promotion may be tried, empty where one may: MOST failed within `window` seconds, or `block` was
     called."""
     failures = _read(store)
     if failures.blocked:
         return failures.blocked
     failed = _within(failures, now, window)
-    if len(failed) < most:
+    if len(failed) < MOST:
         return ""
     last = failed[-1]
     return (

@@ -63,13 +63,6 @@ def test_a_human_clears_the_block_and_everything_begins_anew(store: Store) -> No
     assert failures.blocked(store, NOW, HOUR) == ""
 
 
-def test_how_many_are_too_many_can_be_said(store: Store) -> None:
-    fail(store, NOW, NOW)
-    assert failures.blocked(store, NOW, HOUR, most=3) == ""
-    fail(store, NOW)
-    assert failures.blocked(store, NOW, HOUR, most=3).startswith("3 promotions failed")
-
-
 def test_the_address_is_given_away_once(store: Store) -> None:
     assert not failures.given_away(store)
     failures.note_given_away(store, NOW)

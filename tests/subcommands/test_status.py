@@ -163,7 +163,6 @@ def test_maintenance_failures_and_a_split_brain_are_said_on_the_node_that_has_th
     maintenance.begin(store, now, 7260, "new\x1b[2J disk", "root")
     for _ in range(2):
         failures.note(store, "home", now, "fsck: exit 8")
-    failures.block(store, failures.blocked(store, now, 3600))
     marker.record(store, "home", "nfs002", "1", now, losing=True)
     text = " ".join(shown(pair, 150))
     assert text.startswith(
