@@ -25,7 +25,8 @@ class Costs:
     """A hook of devd, or the program that answers the other node: a Python with its imports (recorded for
     `import hooks.carp_hast_switch`)."""
     python_worker: float = 0.55
-    """A detached worker or a subcommand, likewise: 0.2 for `hastwatch --version`, 0.55 for the most imports."""
+    """A subcommand, likewise: 0.2 for `hastwatch --version`, 0.55 for the most imports. A worker that a hook or a
+    subcommand forks has what its parent has imported: both together take what one takes that imports it all."""
     ssh_client: float = 0.55
     """A new connection of ssh(1), here; 1.15 with the other end (freebsd-facts: costs-of-ssh)."""
     ssh_server: float = 0.55

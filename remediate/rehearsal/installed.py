@@ -77,8 +77,10 @@ class Installed:
         """The context of a new process on a node, whose console is that of this one."""
         return self._context(node, Life(fate), Console())
 
-    def _context(self, node: Node, life: Life, console: Console | None = None) -> Context:
-        context = context_of(node, self.state, self.configs[node.name], life, lambda call: self.work(node, call))
+    def _context(self, node: Node, life: Life, console: Console | None = None, imported: float = 0.0) -> Context:
+        """That of a process whose Python, with its imports, has cost so many seconds."""
+        detached = partial(self._fork, node, imported)
+        context = context_of(node, self.state, self.configs[node.name], life, detached)
         return context._replace(console=console or NodeConsole(node))
 
     def start_worker(self, node: Node, request: ConvergeRequest) -> Life:
@@ -86,10 +88,20 @@ class Installed:
         return self.work(node, lambda context: converge(context, request))
 
     def work(self, node: Node, call: Callable[[Context], object]) -> Life:
-        """A detached worker on a node that does something in its context."""
+        """A process of a node that does something in its context."""
+        return self._begin(node, call, node.pair.layout.costs.python_worker)
+
+    def _fork(self, node: Node, imported: float, call: Callable[[Context], object]) -> Life:
+        """A worker that a process of a node leaves behind (`remediate.detached`): a fork has what its parent has
+        imported, and imports what is missing itself."""
+        costs = node.pair.layout.costs
+        return self._begin(node, call, costs.process + max(costs.python_worker - imported, 0.0))
+
+    def _begin(self, node: Node, call: Callable[[Context], object], seconds: float) -> Life:
+        """A process that is ready after so many seconds."""
         life = self._doomed(node)
-        context = self._context(node, life)
-        self._as_task(node, lambda: call(self._started(node, context, node.pair.layout.costs.python_worker)))
+        context = self._context(node, life, imported=node.pair.layout.costs.python_worker)
+        self._as_task(node, lambda: call(self._started(node, context, seconds)))
         return life
 
     def runs(self, node: Node, *words: str) -> Life:
@@ -118,7 +130,7 @@ class Installed:
         self, node: Node, life: Life, console: Console, seconds: float, main: Callable[[Invocation], int]
     ) -> int:
         """A program of Python that is up after so many seconds; the exit status. Raises Killed."""
-        context = self._started(node, self._context(node, life, console), seconds)
+        context = self._started(node, self._context(node, life, console, seconds), seconds)
         try:
             return main(NodeInvocation(node, console, lambda: context))
         except ConfigError as error:  # of an option that a real node takes

@@ -41,6 +41,27 @@ def test_what_it_prints_is_the_output_of_the_node(pair: InstalledPair, capsys: p
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("begun", "starts"),
+    [
+        (f"{HASTWATCH} converge --detach", ["process", "python_worker", "process"]),
+        ("/usr/local/sbin/carp-hast-switch 2@vtnet1 MASTER", ["python_hook", "process", "the rest"]),
+    ],
+)
+def test_a_detached_worker_imports_only_what_its_parent_has_not(
+    pair: InstalledPair, begun: str, starts: list[str]
+) -> None:
+    costs = pair.pair.layout.costs
+    known = {"the rest": costs.python_worker - costs.python_hook}
+    ready = sum(known.get(each) or getattr(costs, each) for each in starts)
+    began, workers = pair.pair.clock.now, len(pair.installed.workers)
+    assert pair.active.run(begun).status == 0
+    worker = pair.installed.workers[workers]
+    assert pair.until(lambda: worker.commands > 0 or worker.writes > 0, 5.0)
+    assert pair.pair.clock.now - began == pytest.approx(ready, abs=0.2)
+    pair.passes(A_LOOK)
+
+
 def test_wrong_words_are_refused_as_by_the_real_command(
     pair: InstalledPair, capsys: pytest.CaptureFixture[str]
 ) -> None:
