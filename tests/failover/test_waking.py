@@ -237,9 +237,9 @@ KEEP = """
 import os, sys
 from remediate import mounted_file
 from remediate.failover import clients
-from remediate.state.clients import Client
+from remediate.state.clients import KnownClient
 try:
-    known = (Client("10.1.101.5", "10.1.101.20", (876,), 1000.0),)
+    known = (KnownClient("10.1.101.5", "10.1.101.20", (876,), 1000.0),)
     mounted_file.write(sys.argv[1], clients.FILE, clients.NEW, clients.text(known))
 except OSError as error:
     print("refused", error.strerror)
