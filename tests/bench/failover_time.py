@@ -164,13 +164,13 @@ class Hastwatch(Way):
 
 
 def _steps(entries: list[JournalEntry], run: str) -> dict[str, int]:
-    found: dict[str, int] = {}
+    durations: dict[str, int] = {}
     for entry in entries:
         if entry.run == run and entry.event in ("plan", "step") and entry.processes is not None:
             step = entry.step.partition(" ")[0] or "look"
             if step not in AFTERWARDS:
-                found[step] = found.get(step, 0) + entry.processes
-    return {step: count for step, count in found.items() if count}
+                durations[step] = durations.get(step, 0) + entry.processes
+    return {step: count for step, count in durations.items() if count}
 
 
 def _gone_down(entries: list[JournalEntry]) -> dict[str, int]:

@@ -81,9 +81,9 @@ def main(count: int) -> int:
                 nodes = ["nfs001", "nfs002"]
                 times = [moved(pair, icinga, *(nodes if turn % 2 == 0 else nodes[::-1])) for turn in range(count)]
     for name, seconds in (("a failover is in progress", 0), ("it is through", 1)):
-        found = sorted(each[seconds] for each in times)
-        middle = statistics.median(found)
-        sys.stdout.write(f"{name:<26} {found[0]:5.2f} {middle:5.2f} {found[-1]:5.2f} s (least, median, most);"
+        durations = sorted(each[seconds] for each in times)
+        middle = statistics.median(durations)
+        sys.stdout.write(f"{name:<26} {durations[0]:5.2f} {middle:5.2f} {durations[-1]:5.2f} s (least, median, most);"
                          f" a look once a minute {POLLED:g} s: {middle / POLLED:.3f}\n")  # fmt: skip
     return 0
 
@@ -94,23 +94,23 @@ def moved(pair: RunningPair, icinga: IcingaDaemon, old: str, new: str) -> tuple[
     began = time.monotonic()
     pair.on(old, f"sysctl net.inet.carp.demotion={HELD_BACK}")
     icinga.wait_for("the failover", lambda: execution_end(icinga, new) > known, LIMIT)
-    told = time.monotonic() - began
+    seconds = time.monotonic() - began
     icinga.wait_for("its end", lambda: icinga.service(new, CHECK)["state"] == 0 and is_served(icinga, new), LIMIT)
     served = time.monotonic() - began
     pair.on(old, f"sysctl net.inet.carp.demotion=-{HELD_BACK}")  # it stays where it is: no failback
-    return told, served
+    return seconds, served
 
 
 def execution_end(icinga: IcingaDaemon, node: str) -> float:
     """When the last result of a node was made; 0 where there is none."""
-    kept = icinga.service(node, CHECK)["last_check_result"]
-    return float(kept["execution_end"]) if isinstance(kept, dict) else 0.0
+    service = icinga.service(node, CHECK)["last_check_result"]
+    return float(service["execution_end"]) if isinstance(service, dict) else 0.0
 
 
 def is_served(icinga: IcingaDaemon, node: str) -> bool:
     """Whether the last result says that clients are served by the node."""
-    kept = icinga.service(node, CHECK)["last_check_result"]
-    return isinstance(kept, dict) and f"on {node}: CARP MASTER, HAST primary" in str(kept["output"])
+    service = icinga.service(node, CHECK)["last_check_result"]
+    return isinstance(service, dict) and f"on {node}: CARP MASTER, HAST primary" in str(service["output"])
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ def commands() -> dict[str, list[str]]:
     here = Path(sys.executable).parent
     options = {"check_nfs_export": ["-H", "127.0.0.1", "--export", "/hast/home"]}
     asked, names = ["-r", "home", "--via", "/nonexistent"], [each.name for each in REGISTRY]
-    found = {name: [str(here / name), *options.get(name, asked)] for name in names}
-    return found | {name: [str(here / name), *asked[2:]] for name in HOOKS}
+    lines = {name: [str(here / name), *options.get(name, asked)] for name in names}
+    return lines | {name: [str(here / name), *asked[2:]] for name in HOOKS}
 
 
 def process_time(argv: list[str]) -> float:

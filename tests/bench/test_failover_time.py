@@ -19,8 +19,8 @@ def test_the_simulated_documented_hook_takes_what_the_recorded_one_took(event: E
 
 
 def test_the_floor_is_what_the_commands_took_by_hand() -> None:
-    found = measured(HANDOVER, ByHand())
-    assert found.servers == pytest.approx(BY_HAND, rel=A_FIFTH)
+    measurement = measured(HANDOVER, ByHand())
+    assert measurement.servers == pytest.approx(BY_HAND, rel=A_FIFTH)
 
 
 @pytest.mark.slow
@@ -48,9 +48,9 @@ GIVEN = {"stop-serving": 1, "unmount": 1, "become-secondary": 1}
 def test_so_many_processes_are_started_on_the_way_of_the_clients(
     event: Event, down: dict[str, int], up: dict[str, int]
 ) -> None:
-    found = measured(event, Hastwatch())
-    assert found.counted == (down, up)
-    lines = list(table(event, found, found, found))
+    measurement = measured(event, Hastwatch())
+    assert measurement.counted == (down, up)
+    lines = list(table(event, measurement, measurement, measurement))
     totals = [str(sum(each.values())) for each in (down, up) if each]
     assert [line.partition(":")[0].split()[-1] for line in lines if " processes to " in line] == totals
 

@@ -41,7 +41,7 @@ BITS_FLIP = Disturbance("bits flip", _flips)
 def compared(campaign: CampaignPair) -> bool:
     """Where bits have flipped: compare the copies of a healthy pair, and make that of the standby anew, where they
     differ. Whether that was to be done. Raises Violation where not exactly what differs is found."""
-    found = False
+    differs = False
     for resource in campaign.pair.layout.resources if campaign.installed is not None else ():
         here, there = (disk_of(node, resource.name) for node in campaign.pair.nodes.values())
         if here.flips == there.flips:
@@ -52,8 +52,8 @@ def compared(campaign: CampaignPair) -> bool:
             raise Violation(f"verify finds that {run.numbers} differ, and {sorted(after)} do")
         if run.numbers:
             renew(campaign, campaign.pair.peer(campaign.active), resource.name)
-            found = True
-    return found
+            differs = True
+    return differs
 
 
 def _verified(campaign: CampaignPair, name: str) -> tuple[set[int], Verification]:

@@ -82,12 +82,12 @@ def series(seed: int, count: int = IN_A_ROW) -> Played:
     return row(seed, rounds(seed, count))
 
 
-def row(seed: int, made: Sequence[Round]) -> Played:
+def row(seed: int, series: Sequence[Round]) -> Played:
     """The same for rounds that are given."""
     with TemporaryDirectory(dir=fast_directory()) as state:
         campaign = CampaignPair(seed, Path(state), CONFIG)
         played, known = NOTHING, set[Missing]()
-        for number, one in enumerate(made):
+        for number, one in enumerate(series):
             began = campaign.clock.now
             try:
                 play(campaign, one)
@@ -129,15 +129,17 @@ def documented(seed: int, count: int = DOCUMENTED) -> Played:
     return played
 
 
-def play(campaign: CampaignPair, made: Round) -> None:
+def play(campaign: CampaignPair, round_played: Round) -> None:
     """One failover, up to the moment before it is put right. Raises Violation."""
     clock = campaign.clock
-    clock.advance(made.pause)
+    clock.advance(round_played.pause)
     nodes = campaign.active, campaign.pair.peer(campaign.active)
     cause = clock.now + 3.0
     happenings: list[tuple[float, str, Callable[[], None]]]
-    happenings = [(cause, f"{made.kind.name}: {nodes[0].name}", partial(made.kind.happens, campaign, nodes[0]))]
-    for event in made.events:
+    happenings = [
+        (cause, f"{round_played.kind.name}: {nodes[0].name}", partial(round_played.kind.happens, campaign, nodes[0]))
+    ]
+    for event in round_played.events:
         node, disturbance = nodes[event.node], event.disturbance
         name, begins = f"{disturbance.name}: {node.name}", cause + event.at
         happenings.append((begins, name, partial(disturbance.begins, campaign, node, random.Random(event.seed))))
@@ -145,13 +147,13 @@ def play(campaign: CampaignPair, made: Round) -> None:
             happenings.append(
                 (begins + event.seconds, f"{name} ends", partial(ended, campaign, disturbance.ends, node))
             )
-    for ask in made.asks:  # some of them come only when everything is put right
+    for ask in round_played.asks:  # some of them come only when everything is put right
         clock.after(cause + ask.at - clock.now, partial(campaign.ask, nodes[ask.node], ask.request))
     for at, name, happens in sorted(happenings, key=lambda happening: happening[0]):
         clock.advance(max(0.0, at - clock.now))
         campaign.pair.note("fault", f"fault: {name}")
         happens()
-    clock.advance(max(0.0, cause + made.watched - clock.now))
+    clock.advance(max(0.0, cause + round_played.watched - clock.now))
 
 
 def ended(campaign: CampaignPair, ends: Callable[[CampaignPair, Node], None], node: Node) -> None:
@@ -160,13 +162,13 @@ def ended(campaign: CampaignPair, ends: Callable[[CampaignPair, Node], None], no
     campaign.came_back.append(campaign.clock.now)
 
 
-def refuse(made: Round, lost: set[Missing], given_up: bool = False) -> None:
+def refuse(round_played: Round, lost: set[Missing], given_up: bool = False) -> None:
     """Raises Violation where something is missing that must not be. `given_up`: a copy on which a write has failed
     served alone until the handover, perhaps since an earlier round, and an operator has given it up since."""
     wrong = [each for each in lost if each.cause not in GIVEN_UP]
     if wrong:
         raise Violation(f"{len(wrong)} acknowledged writes are missing by {wrong[0].cause.value}")
-    if made.lossless and lost and not given_up:
+    if round_played.lossless and lost and not given_up:
         raise Violation(f"{len(lost)} acknowledged writes are missing after a planned handover: {sorted(lost)[0]}")
 
 
@@ -281,14 +283,16 @@ def violations(count: int, seed: int, processes: int, most: int) -> tuple[Played
 
 def main(words: list[str] | None = None) -> int:
     """Run, print, judge."""
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("count", nargs="?", type=int, default=COUNT)
-    made.add_argument("--seed", type=int, default=SEED)
-    made.add_argument("--processes", type=int, default=PROCESSES)
-    made.add_argument("--violations", type=int, default=1, help="end after so many (default: %(default)s)")
-    made.add_argument("--series", type=int, help="play the series of this number, up to COUNT of its failovers, again")
-    made.add_argument("--shrink", action="store_true", help="leave out of that what its violation does not need")
-    options = made.parse_args(words)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", nargs="?", type=int, default=COUNT)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--processes", type=int, default=PROCESSES)
+    parser.add_argument("--violations", type=int, default=1, help="end after so many (default: %(default)s)")
+    parser.add_argument(
+        "--series", type=int, help="play the series of this number, up to COUNT of its failovers, again"
+    )
+    parser.add_argument("--shrink", action="store_true", help="leave out of that what its violation does not need")
+    options = parser.parse_args(words)
     if options.series is not None:
         return replay(options.series, min(options.count, IN_A_ROW), options.shrink)
     began = time.monotonic()
@@ -303,10 +307,10 @@ def main(words: list[str] | None = None) -> int:
 
 def replay(seed: int, count: int, shrinks: bool) -> int:
     """One series again; its violation, if it has one, and the least that leads to it."""
-    made = rounds(seed, count)
-    played = row(seed, made)
+    series = rounds(seed, count)
+    played = row(seed, series)
     if played.violation and shrinks:
-        least = shrunk(made, played.violation, lambda fewer: row(seed, fewer).violation)
+        least = shrunk(series, played.violation, lambda fewer: row(seed, fewer).violation)
         played = row(seed, least)
         print("\n".join(f"{number}: {one}" for number, one in enumerate(least)))
     print(f"VIOLATION: {played.violation}" if played.violation else f"{count} failovers of series {seed}: none wrong")

@@ -32,9 +32,9 @@ class Intruder:
     def _tries(self, directory: Path) -> None:
         for path in directory.iterdir():
             with suppress(OSError):  # gone meanwhile
-                found = path.lstat()
-                if found.st_mode & stat.S_IROTH and stat.S_ISREG(found.st_mode) and found.st_ino not in self._held:
-                    self._take(path, found.st_ino)
+                status = path.lstat()
+                if status.st_mode & stat.S_IROTH and stat.S_ISREG(status.st_mode) and status.st_ino not in self._held:
+                    self._take(path, status.st_ino)
 
     def _take(self, path: Path, inode: int) -> None:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -282,8 +282,8 @@ def _can_know(campaign: CampaignPair, node: Node) -> bool:
     wrote."""
     pair, peer = campaign.pair, campaign.pair.peer(node)
     for resource in pair.layout.resources:
-        kept = ledger.read(Store(str(campaign.state / node.name)), resource.name) if campaign.state else None
-        unheard = kept is not None and kept.unheard_since is not None
+        own = ledger.read(Store(str(campaign.state / node.name)), resource.name) if campaign.state else None
+        unheard = own is not None and own.unheard_since is not None
         alone = campaign.watch.may_have_written_alone(peer, resource.name)
         if (unheard or alone) and not (peer.on and pair.manageable(node, peer)):
             return False
@@ -308,14 +308,14 @@ def _has_all(campaign: CampaignPair, node: Node, resource: str) -> bool:
 def held_back(campaign: CampaignPair) -> str:
     """What of the demotion, and of what a transition sets, is left on nodes of a healthy pair, and should not be; empty
     where nothing is."""
-    said = []
+    reasons = []
     for name, node in campaign.pair.nodes.items():
         if dropped := node.kernel.integer(OID):
-            said.append(f"{name} has {OID}={dropped}")
+            reasons.append(f"{name} has {OID}={dropped}")
         demotion = node.kernel.integer("net.inet.carp.demotion")
         values = Store(str(campaign.state / name)).read(NAME) if campaign.state is not None else {}
         held = from_values(values) if values else DemotionRecord()
         kept_back = held.reasons == (DemotionReason(DemotionCause.NO_FAILBACK),) and node is not campaign.active
         if demotion != (held.amount if kept_back else 0):
-            said.append(f"{name} is demoted by {demotion} ({held.says or 'no reason'})")
-    return "; ".join(said)
+            reasons.append(f"{name} is demoted by {demotion} ({held.says or 'no reason'})")
+    return "; ".join(reasons)

@@ -87,34 +87,34 @@ def make_anew(campaign: CampaignPair) -> bool:
     up (docs/failover.md). Where the node that serves keeps a damaged copy, or both copies are damaged, an operator
     takes the one at the address for the one that counts. Whether there was anything to do."""
     active, standby = campaign.active, campaign.pair.peer(campaign.active)
-    found = False
+    anything = False
     for resource in campaign.pair.layout.resources if campaign.state is not None else ():
         here, there = (_is_damaged(campaign, node, resource.name) for node in (active, standby))
         anew = [standby] if there and (serves(active) or not here) else []
         anew += [active] if here and not there and not serves(active) else []
         for node in anew:
-            found = True
+            anything = True
             renew(campaign, node, resource.name)
             if not serves(active):
                 campaign.given_up_at = campaign.clock.now
                 _promote(campaign, campaign.pair.peer(node))
         if here and (there or serves(active)):
-            found = True
+            anything = True
             campaign.watch.accepted_until = campaign.clock.now + ACCEPTED
             _declare(campaign, active, resource.name)
-    return found
+    return anything
 
 
 def renew_unproven(campaign: CampaignPair) -> bool:
     """What `check_hast` asks for on the primary where it says `hast-copies-differ`, or of `hast-copy-unproven` that the
     copies cannot be compared: the copy of the standby is recreated. Whether there was anything to do."""
-    found = False
+    anything = False
     for resource in campaign.pair.layout.resources if campaign.state is not None else ():
         doubt = unproven.known(Store(f"{campaign.state}/{campaign.active.name}"), resource.name)
         if doubt is not None and (doubt.differ or doubt.restless):
-            found = True
+            anything = True
             renew(campaign, campaign.pair.peer(campaign.active), resource.name)
-    return found
+    return anything
 
 
 def renew(campaign: CampaignPair, node: Node, name: str) -> None:

@@ -55,8 +55,8 @@ def report(played: Played, documented_hook: Played, seed: int, seconds: float, k
     yield f"{count} failovers, seed {seed}: {seconds:.0f} s, {count / seconds:.1f} a second"
     for name in kinds:
         causes = {cause: number for (kind, cause), number in played.missing.items() if kind == name}
-        told = ", ".join(f"{number} by {cause}" for cause, number in sorted(causes.items())) or "none"
-        yield f"  {name:<24} {played.kinds[name]:>6}   acknowledged writes missing: {told}"
+        lost = ", ".join(f"{number} by {cause}" for cause, number in sorted(causes.items())) or "none"
+        yield f"  {name:<24} {played.kinds[name]:>6}   acknowledged writes missing: {lost}"
     yield "with these disturbances: " + (
         ", ".join(f"{number} x {what}" for what, number in sorted(played.disturbed.items())) or "none"
     )

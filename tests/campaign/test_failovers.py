@@ -53,12 +53,12 @@ def test_a_planned_handover_loses_nothing_and_the_pair_is_healthy_again(tmp_path
 
 def test_the_documented_hook_loses_acknowledged_writes_in_a_planned_handover_and_is_caught() -> None:
     campaign = CampaignPair(1, None)
-    made = PLANNED._replace(kind=BY_NAME["demotion by hand"])
-    play(campaign, made)
+    planned = PLANNED._replace(kind=BY_NAME["demotion by hand"])
+    play(campaign, planned)
     lost = campaign.missing()
     assert {each.cause for each in lost} == {LossCause.STEPS}
     with pytest.raises(Violation, match="the order of the steps"):
-        refuse(made, lost)
+        refuse(planned, lost)
     assert sum(documented(seed=1, count=2).missing.values()) > 20
     campaign.close()
 
@@ -74,14 +74,14 @@ def test_the_last_node_shuts_down_and_loses_nothing(tmp_path: Path) -> None:
 def test_a_last_node_whose_device_is_taken_away_under_its_mount_is_blamed_for_what_it_loses() -> None:
     """Without hastwatch rc(8) stops hastd under the mount. No delay of UFS hides that any more."""
     campaign = CampaignPair(1, None)
-    made = PLANNED._replace(kind=BY_NAME["last node shuts down"])
-    play(campaign, made)
+    planned = PLANNED._replace(kind=BY_NAME["last node shuts down"])
+    play(campaign, planned)
     put_right(campaign, random.Random(1))
     campaign.clock.advance(60)
     lost = campaign.missing()
     assert LossCause.STEPS in {each.cause for each in lost}
     with pytest.raises(Violation, match="the order of the steps"):
-        refuse(made, {each for each in lost if each.cause is LossCause.STEPS})
+        refuse(planned, {each for each in lost if each.cause is LossCause.STEPS})
     campaign.close()
 
 
@@ -149,10 +149,15 @@ def test_a_clock_that_is_set_back_keeps_no_convergence_busy(tmp_path: Path) -> N
 @pytest.mark.quick
 def test_what_is_drawn_is_of_every_kind_and_never_cuts_both_networks_while_clients_reach_both_nodes() -> None:
     drawn = [one for seed in range(200) for one in rounds(seed)]
-    assert {made.kind.name for made in drawn} == BY_NAME.keys()
-    assert {event.disturbance.name for made in drawn for event in made.events} == DISTURBED.keys()
-    cuts = [made for made in drawn if made.kind.name in ("link cut", "one way cut", "CARP cut")]
-    assert not [made for made in cuts for event in made.events if event.disturbance.name == "management cut"]
+    assert {drawn_round.kind.name for drawn_round in drawn} == BY_NAME.keys()
+    assert {event.disturbance.name for drawn_round in drawn for event in drawn_round.events} == DISTURBED.keys()
+    cuts = [drawn_round for drawn_round in drawn if drawn_round.kind.name in ("link cut", "one way cut", "CARP cut")]
+    assert not [
+        drawn_round
+        for drawn_round in cuts
+        for event in drawn_round.events
+        if event.disturbance.name == "management cut"
+    ]
 
 
 def test_monitoring_asks_for_everything_at_any_time_and_rightly_too() -> None:

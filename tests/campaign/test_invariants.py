@@ -263,7 +263,7 @@ def test_an_intruder_locks_what_everybody_may_read_and_nothing_else(tmp_path: Pa
 def test_what_a_violation_does_not_need_is_left_out_of_its_series() -> None:
     bad = Kind("bad", lambda campaign, node: None)
     events = tuple(Event(each, 0.0, 0, 1.0) for each in OUTSIDE[:3])
-    made = (*[SWITCHOVER] * 5, SWITCHOVER._replace(kind=bad, events=events), SWITCHOVER)
+    series = (*[SWITCHOVER] * 5, SWITCHOVER._replace(kind=bad, events=events), SWITCHOVER)
     played = 0
 
     def play_it(rounds: tuple[Round, ...]) -> str:
@@ -274,7 +274,7 @@ def test_what_a_violation_does_not_need_is_left_out_of_its_series() -> None:
                 return f"{played} writes are missing\nfailover {number} of series 1"
         return ""
 
-    assert shrunk(made, "7 writes are missing\nfailover 5 of series 1", play_it) == (
+    assert shrunk(series, "7 writes are missing\nfailover 5 of series 1", play_it) == (
         SWITCHOVER._replace(kind=bad, events=events[1:2]),
     )
 
@@ -282,5 +282,5 @@ def test_what_a_violation_does_not_need_is_left_out_of_its_series() -> None:
 @pytest.mark.slow
 def test_the_same_series_goes_wrong_again_with_a_part_left_out() -> None:
     rng = random.Random(3)
-    made = [SWITCHOVER._replace(pause=rng.uniform(5, 20)) for _ in range(3)]
-    assert row(1, made[1:]) == row(1, made[1:])
+    series = [SWITCHOVER._replace(pause=rng.uniform(5, 20)) for _ in range(3)]
+    assert row(1, series[1:]) == row(1, series[1:])

@@ -18,12 +18,12 @@ def documented() -> dict[str, set[str]]:
 def placeholders(check: str) -> list[re.Pattern[str]]:
     """What the labels of a check look like, whatever the resources, nodes and exports are called."""
     rows = next(each.check.perfdata for each in definitions() if each.name == check)
-    found = []
+    patterns = []
     for row in rows:
         for label in _spelled(*row):
             parts = re.split("|".join(EXAMPLES), label)
-            found.append(re.compile(".+".join(map(re.escape, parts))))
-    return found
+            patterns.append(re.compile(".+".join(map(re.escape, parts))))
+    return patterns
 
 
 def _labels(label: str, meaning: str) -> set[str]:
@@ -32,9 +32,9 @@ def _labels(label: str, meaning: str) -> set[str]:
 
 def _spelled(label: str, meaning: str) -> list[str]:
     """`RESOURCE_reads` with "likewise _writes, _deletes and _flushes" is four labels; `nfs_tcp, mountd` two."""
-    found = label.split(", ")
+    labels = label.split(", ")
     likewise = meaning.partition("likewise ")[2]
     ending = max((each for each in ("_read_errors", "_mnt", "_reads") if label.endswith(each)), default="")
     if likewise and not ending:
         raise AssertionError(f"{label}: what is `likewise {likewise}` instead of?")
-    return found + [label.removesuffix(ending) + other for other in re.findall(r"_\w+", likewise)]
+    return labels + [label.removesuffix(ending) + other for other in re.findall(r"_\w+", likewise)]

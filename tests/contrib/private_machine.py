@@ -136,8 +136,8 @@ class Machine:
     def reachable(self) -> Iterator[Reached]:
         """With an sshd of its own, which takes three keys."""
         for name in ("host", "checks", "repairs", "peer"):
-            made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(self.directory / name)]
-            subprocess.run(made, check=True, timeout=LIMIT)
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(self.directory / name)]
+            subprocess.run(command, check=True, timeout=LIMIT)
         text = authorized_keys.text(self.placement)
         for name, place in (("checks", authorized_keys.CHECKS_KEY), ("repairs", authorized_keys.REPAIRS_KEY),
                             ("peer", authorized_keys.PEER_KEY)):  # fmt: skip

@@ -89,20 +89,20 @@ def test_an_expressions_brackets_are_closed(expression: str) -> None:
 
 def template(check: str) -> configparser.ConfigParser:
     """The templates of a check; a section or key that comes twice is an error."""
-    made = configparser.ConfigParser(interpolation=None)
-    made.read_string((TEMPLATES / f"{check}.ini").read_text())
-    return made
+    template = configparser.ConfigParser(interpolation=None)
+    template.read_string((TEMPLATES / f"{check}.ini").read_text())
+    return template
 
 
 def labels(check: str) -> Iterator[str]:
     """The labels that the templates of a check draw, as patterns. Icinga writes what is not of a name as `_`."""
-    made = template(check)
-    for section in made.sections():
+    parser = template(check)
+    for section in parser.sections():
         if section.endswith(".metrics_filters"):
-            for path in made[section].values():
-                found = METRIC.fullmatch(path.strip('"'))
-                assert found, path
-                yield re.sub(r"\$\w+\$", ".+", found[1])
+            for path in parser[section].values():
+                match = METRIC.fullmatch(path.strip('"'))
+                assert match, path
+                yield re.sub(r"\$\w+\$", ".+", match[1])
 
 
 def as_graphite(label: str) -> str:
@@ -120,11 +120,11 @@ def test_a_graph_draws_numbers_that_the_check_has_and_every_one_of_them(check: s
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_template_is_one_that_icinga_web_takes(check: str) -> None:
-    made = template(check)
-    names = {section.rpartition(".")[0] for section in made.sections()}
-    assert {section.rpartition(".")[2] for section in made.sections()} == set(SECTIONS)
+    parser = template(check)
+    names = {section.rpartition(".")[0] for section in parser.sections()}
+    assert {section.rpartition(".")[2] for section in parser.sections()} == set(SECTIONS)
     for name in names:
-        graph, filters, _, functions = (made[f"{name}.{part}"] for part in SECTIONS)
+        graph, filters, _, functions = (parser[f"{name}.{part}"] for part in SECTIONS)
         assert dict(graph) == {"check_command": f'"{check}"'}
         assert set(functions) == set(filters)
         assert all(re.findall(r"\$\w+\$", each) == ["$metric$"] for each in functions.values())

@@ -42,8 +42,8 @@ def test_there_is_nothing_else_in_it() -> None:
 
 
 def test_its_commands_are_icingas_with_the_same_arguments() -> None:
-    found = re.findall(r'^object CheckCommand "(\w+)" \{$(.*?)^\}$', COMMANDS, re.MULTILINE | re.DOTALL)
-    assert {name: arguments_of(text) for name, text in found} == {
+    matches = re.findall(r'^object CheckCommand "(\w+)" \{$(.*?)^\}$', COMMANDS, re.MULTILINE | re.DOTALL)
+    assert {name: arguments_of(text) for name, text in matches} == {
         name: {
             flag: (each.get("value"), each.get("set_if"), each.get("repeat_key", False))
             for flag, each in command["arguments"].items()
@@ -55,25 +55,25 @@ def test_its_commands_are_icingas_with_the_same_arguments() -> None:
 
 def arguments_of(text: str) -> dict[str, tuple[str | None, str | None, bool]]:
     """The arguments in a command of Icinga's language: value, set_if, and whether the key is repeated."""
-    found = re.findall(r'^    "(--[a-z0-9-]+)" = \{$(.*?)^    \}$', text, re.MULTILINE | re.DOTALL)
+    matches = re.findall(r'^    "(--[a-z0-9-]+)" = \{$(.*?)^    \}$', text, re.MULTILINE | re.DOTALL)
     return {flag: (said("value", inside), said("set_if", inside), "repeat_key = true" in inside)
-            for flag, inside in found}  # fmt: skip
+            for flag, inside in matches}  # fmt: skip
 
 
 def said(key: str, text: str) -> str | None:
-    found = re.search(rf'^ +{key} = "(.*)"$', text, re.MULTILINE)
-    return found[1] if found else None
+    match = re.search(rf'^ +{key} = "(.*)"$', text, re.MULTILINE)
+    return match[1] if match else None
 
 
 def test_its_event_commands_are_icingas() -> None:
     for name, way in (("hastwatch-event-handler", "--by"), ("hastwatch-event-handler-ssh", "--ssh")):
         command = COMMANDS_THERE[name]
         assert command["methods_execute"] == "PluginEvent"
-        told = {flag: each["value"] for flag, each in command["arguments"].items()}
-        told.pop("--hastwatch", None)
+        arguments = {flag: each["value"] for flag, each in command["arguments"].items()}
+        arguments.pop("--hastwatch", None)
         known = dict(re.findall(r'^    "(--\w+)" = "(.*)"$', COMMANDS, re.MULTILINE))
         wanted = {flag: macro for flag, macro in known.items() if flag not in ("--by", "--ssh") or flag == way}
-        assert told == wanted | {"--output": "--output=$service.output$"}
+        assert arguments == wanted | {"--output": "--output=$service.output$"}
 
 
 def test_an_argument_has_keys_that_icinga_knows() -> None:
@@ -98,7 +98,7 @@ def test_a_variable_is_one_field_of_a_type_that_director_has() -> None:
 
 def test_services_are_made_of_templates_and_commands_that_are_in_it() -> None:
     templates = BASKET["ServiceTemplate"]
-    services = [each for found in BASKET["ServiceSet"].values() for each in found["services"].values()]
+    services = [each for match in BASKET["ServiceSet"].values() for each in match["services"].values()]
     for each in [*templates.values(), *services]:
         assert set(each.get("imports", [])) <= set(templates)
         assert {each[key] for key in ("check_command", "event_command") if key in each} <= set(COMMANDS_THERE)
@@ -119,7 +119,7 @@ def test_its_templates_look_as_often_as_icingas(template: str) -> None:
     assert text
     ours = BASKET["ServiceTemplate"][template]
     for key in ("check_interval", "retry_interval", "max_check_attempts", "enable_flapping", "event_command"):
-        found = re.search(rf"^  {key} = (.*)$", text[1], re.MULTILINE)
-        assert (found is None) is (key not in ours)
-        if found:
-            assert {"1m": 60, "20s": 20, "3": 3, "true": True}.get(found[1], found[1].strip('"')) == ours[key]
+        match = re.search(rf"^  {key} = (.*)$", text[1], re.MULTILINE)
+        assert (match is None) is (key not in ours)
+        if match:
+            assert {"1m": 60, "20s": 20, "3": 3, "true": True}.get(match[1], match[1].strip('"')) == ours[key]

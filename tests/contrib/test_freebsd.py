@@ -52,19 +52,19 @@ run_rc_command() {
 @pytest.fixture(scope="module")
 def pair() -> Pair:
     """A pair whose only rules are ours."""
-    made = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
-    for node in made.nodes.values():
+    pair = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
+    for node in pair.nodes.values():
         node.files.remove("/etc/devd/carp.conf")
         node.files.write("/usr/local/etc/devd/hastwatch.conf", (FREEBSD / "devd-hastwatch.conf").read_text(), 0.0)
-        made.must(node, "service devd restart")
-    return made
+        pair.must(node, "service devd restart")
+    return pair
 
 
 def shipped() -> DevdConfiguration:
     """The rules in contrib."""
-    made = DevdConfiguration()
-    made.read((FREEBSD / "devd-hastwatch.conf").read_text(), "hastwatch.conf")
-    return made
+    configuration = DevdConfiguration()
+    configuration.read((FREEBSD / "devd-hastwatch.conf").read_text(), "hastwatch.conf")
+    return configuration
 
 
 @pytest.mark.parametrize("vhid", ["2@em0", "255@vlan0.100", "1@em0_1", "7@LAN-1", "3@em0:1"])
@@ -102,7 +102,7 @@ def test_devd_runs_the_hook_by_these_rules(pair: Pair) -> None:
 
 def test_check_devd_is_content_with_these_rules(pair: Pair) -> None:
     says = Observer(pair).look(pair.clock.wait)
-    assert [(said.node, said.state) for said in says if said.check == CHECK.name] == [
+    assert [(report.node, report.state) for report in says if report.check == CHECK.name] == [
         ("nfs001", "OK"),
         ("nfs002", "OK"),
     ]
@@ -193,9 +193,9 @@ def test_the_order_of_rc_is_hold_network_hastd_converge_nfs() -> None:
 
 def test_the_documented_installation_puts_the_hooks_where_the_samples_name_them() -> None:
     text = (ROOT / "docs" / "failover.md").read_text()
-    made = re.search(r"(?ms)^    cd (\S+) && ln -s (.*?) \.$", text)
-    assert made
-    programs = {f"{made[1]}/{os.path.basename(word)}" for word in made[2].split()}
+    match = re.search(r"(?ms)^    cd (\S+) && ln -s (.*?) \.$", text)
+    assert match
+    programs = {f"{match[1]}/{os.path.basename(word)}" for word in match[2].split()}
     programs |= {f"{to}{name}" for name, to in re.findall(r"(?m)^    install -m 755 (\S+) (\S+)$", text)}
     assert {HOOK, HAST_HOOK, "/usr/local/sbin/hastwatch"} == programs
     assert f"`exec {HAST_HOOK}`" in text.replace("\n", " ")
@@ -367,8 +367,8 @@ def test_what_is_primary_here_is_compared_as_periodic_conf_says(tmp_path: Path, 
     status, text, called = weekly(tmp_path, settings)
     assert called == ["verify", "--quiet", "--if-primary", *words.split()]
     assert status == 1 and "Comparing both copies" in text
-    made = verify.parser().parse_args(called[1:])
-    assert made.if_primary and made.resource == [word for word in words.split() if word in ("home", "mail")]
+    options = verify.parser().parse_args(called[1:])
+    assert options.if_primary and options.resource == [word for word in words.split() if word in ("home", "mail")]
 
 
 @pytest.mark.parametrize(

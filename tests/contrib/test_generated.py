@@ -33,8 +33,8 @@ def test_another_directory_is_named_instead_of_the_readmes(what: str) -> None:
 def test_a_full_disk_is_one_line_and_no_success(what: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run([*COMMAND, "contrib", what], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
-    said = "hastwatch: standard output: No space left on device\n"
-    assert (done.returncode, done.stderr) == (74, said)
+    message = "hastwatch: standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (74, message)
 
 
 @pytest.mark.parametrize("what", ["sudoers", "director"])

@@ -64,9 +64,9 @@ def test_where_the_programs_are_and_how_to_become_root_are_the_users() -> None:
 
 def block(name: str) -> str:
     """The CheckCommand of that name."""
-    found = re.search(rf'^object CheckCommand "{name}" \{{$(.*?)^\}}$', COMMANDS, re.MULTILINE | re.DOTALL)
-    assert found
-    return found[1]
+    answered = re.search(rf'^object CheckCommand "{name}" \{{$(.*?)^\}}$', COMMANDS, re.MULTILINE | re.DOTALL)
+    assert answered
+    return answered[1]
 
 
 # --- what Icinga's verifier says -----------------------------------------------------------------------------
@@ -85,10 +85,10 @@ def test_the_master_of_many_pairs_is_accepted_without_a_warning_and_every_node_h
         place = master.etc / "zones.d" / zone
         place.mkdir(parents=True)
         (place / name).write_text(text)
-    said = verified(master, "zones.conf.sample")
-    assert "Instantiated 15 Services." in said  # seven on each of two nodes, one on the service address
-    assert "Instantiated 12 Dependencies." in said  # each check of a node on its agent
-    assert "Instantiated 2 EventCommands." in said
+    output = verified(master, "zones.conf.sample")
+    assert "Instantiated 15 Services." in output  # seven on each of two nodes, one on the service address
+    assert "Instantiated 12 Dependencies." in output  # each check of a node on its agent
+    assert "Instantiated 2 EventCommands." in output
 
 
 @pytest.mark.slow
@@ -250,9 +250,9 @@ def service(definition: Definition) -> str:
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     if reason := why_not():
         pytest.skip(reason)
-    made = Recorded(tmp_path_factory.mktemp("recorded"))
-    with made.daemon:
-        yield made
+    recording = Recorded(tmp_path_factory.mktemp("recorded"))
+    with recording.daemon:
+        yield recording
 
 
 @pytest.mark.slow
@@ -279,12 +279,12 @@ def test_the_event_handler_is_told_what_happened_and_no_shell_reads_the_output(
     trap = tmp_path / "touched"
     output = HOSTILE.format(trap)
     recorded.submit("Service", "seen!check_devd", 2, output)
-    told = handler_parser().parse_args(recorded.argv(icinga2.HANDLER))
-    found = (told.check, told.state.name, told.type, told.attempt)
-    assert found == ("check_devd", "CRITICAL", "SOFT", 2)  # a first result that is submitted counts so
-    assert (told.downtime, told.flapping, told.host, told.service) == (0, False, "seen", "check_devd")
-    assert told.output == output
-    assert (told.by, told.hastwatch) == ("doas", f"{recorded.programs}/hastwatch")
+    options = handler_parser().parse_args(recorded.argv(icinga2.HANDLER))
+    answered = (options.check, options.state.name, options.type, options.attempt)
+    assert answered == ("check_devd", "CRITICAL", "SOFT", 2)  # a first result that is submitted counts so
+    assert (options.downtime, options.flapping, options.host, options.service) == (0, False, "seen", "check_devd")
+    assert options.output == output
+    assert (options.by, options.hastwatch) == ("doas", f"{recorded.programs}/hastwatch")
     assert not trap.exists()
 
 

@@ -25,10 +25,10 @@ needs_nrpe = pytest.mark.skipif(nrpe.why_not() is not None, reason=str(nrpe.why_
 
 def objects(file: Path) -> list[tuple[str, dict[str, str]]]:
     """The objects that a file defines: type, and its directives."""
-    found = []
+    definitions = []
     for kind, body in re.findall(r"(?ms)^define (\w+) \{\n(.*?)^\}", file.read_text()):
-        found.append((kind, dict(line.split(None, 1) for line in body.splitlines())))
-    return found
+        definitions.append((kind, dict(line.split(None, 1) for line in body.splitlines())))
+    return definitions
 
 
 def program(path: Path, body: str) -> None:

@@ -124,8 +124,8 @@ def test_doas_judges_each_line_by_the_rules(place: Path) -> None:
 
 @pytest.mark.quick
 def test_a_user_who_is_root_is_offered_the_gate_and_no_repair() -> None:
-    found = authorized_keys.text(Placement(user="root", by=""))
-    lines = [each for each in found.splitlines() if each and not each.startswith("#")]
+    text = authorized_keys.text(Placement(user="root", by=""))
+    lines = [each for each in text.splitlines() if each and not each.startswith("#")]
     assert lines == [
         'restrict,command="exec /usr/local/hastwatch/bin/hastwatch-ask" KEY-OF-THE-CHECKS',
         'restrict,command="exec /usr/local/hastwatch/bin/hastwatch answer" KEY-OF-ROOT-ON-THE-OTHER-NODE',
@@ -294,8 +294,8 @@ def connected(reached: Reached, place: Path) -> Iterator[list[str]]:
 def master(words: list[str]) -> int:
     """The process that holds the connection, 0 where there is none."""
     done = subprocess.run([*words[:-1], "-O", "check", words[-1]], capture_output=True, text=True, check=False)
-    found = re.search(r"Master running \(pid=(\d+)\)", done.stderr)
-    return int(found[1]) if found else 0
+    match = re.search(r"Master running \(pid=(\d+)\)", done.stderr)
+    return int(match[1]) if match else 0
 
 
 def test_one_login_serves_the_calls_that_follow(connected: list[str], tmp_path: Path) -> None:

@@ -35,9 +35,9 @@ ASKED = "the repair `devd` is asked for, because devd calls no hook: a failover 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[RunningPair]:
     """The devd of nfs001 was killed."""
-    with running(tmp_path / "d", "--automatic") as made:
-        assert made.command("fault", "kill", "nfs001", "devd").returncode == 0
-        yield made
+    with running(tmp_path / "d", "--automatic") as pair:
+        assert pair.command("fault", "kill", "nfs001", "devd").returncode == 0
+        yield pair
 
 
 def repairs(pair: RunningPair) -> list[str]:
@@ -67,9 +67,9 @@ def address(pair: RunningPair, tmp_path: Path) -> Iterator[str]:
     if reason := nrpe.why_not():
         pytest.skip(reason)
     placement = Placement(str(install(pair, "nfs001", tmp_path / "programs")))
-    found = own_address(4)
-    with NrpeDaemon(tmp_path / "nrpe", found, text("nrpe", placement), text("sudoers", placement)):
-        yield found
+    address = own_address(4)
+    with NrpeDaemon(tmp_path / "nrpe", address, text("nrpe", placement), text("sudoers", placement)):
+        yield address
 
 
 def test_through_nrpe_devd_is_started(pair: RunningPair, address: str) -> None:

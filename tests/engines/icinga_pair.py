@@ -185,9 +185,9 @@ class IcingaPair:
             raise RuntimeError(f"{what}: not within {LIMIT:g} s\n{self._said()}")
 
     def _said(self) -> str:
-        said = [str(self.journal(node)[-6:]) for node in NODES]
+        tails = [str(self.journal(node)[-6:]) for node in NODES]
         services = self.master.get("objects/services", attrs="last_check_result")
-        return "\n".join([*said, *(str(each) for each in services), self.master.log[-1000:]])
+        return "\n".join([*tails, *(str(each) for each in services), self.master.log[-1000:]])
 
     def _change(self, which: str, attributes: Mapping[str, object]) -> None:
         """Change attributes of services for as long as the master runs."""

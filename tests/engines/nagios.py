@@ -167,9 +167,9 @@ class NagiosDaemon(Daemon):
 
     def alerts(self, host: str, service: str) -> list[Alert]:
         """The changes of a service, in order."""
-        found = re.findall(r"(?m)^\[\d+\] SERVICE ALERT: ([^;\n]*);([^;\n]*);([^;]*);([^;]*);(\d+);(.*)$", self.log)
+        matches = re.findall(r"(?m)^\[\d+\] SERVICE ALERT: ([^;\n]*);([^;\n]*);([^;]*);([^;]*);(\d+);(.*)$", self.log)
         alerts = [
-            Alert(name, about, state, kind, int(attempt), text) for name, about, state, kind, attempt, text in found
+            Alert(name, about, state, kind, int(attempt), text) for name, about, state, kind, attempt, text in matches
         ]
         return [alert for alert in alerts if (alert.host, alert.service) == (host, service)]
 

@@ -105,14 +105,14 @@ class NagiosPair:
 
     def follow(self, phases: Phases, node: str, check: str, *until: str) -> None:
         """Look what Nagios's log and the node's journal say until all of these phases have come."""
-        told = 0
+        count = 0
 
         def come() -> bool:
-            nonlocal told
+            nonlocal count
             alerts = self.nagios.alerts(node, check)
-            for alert in alerts[told:]:
+            for alert in alerts[count:]:
                 phases.saw(alert.state, alert.kind == "HARD" and alert.state != "OK")
-            told = len(alerts)
+            count = len(alerts)
             phases.read(journal(self.pair.state(node)))
             return set(until) <= set(phases.at)
 
@@ -136,11 +136,11 @@ def monitored(
     """A pair, started with the options of `hastwatch pair up`, that is watched and well."""
     with ExitStack() as stack:
         pair = stack.enter_context(running(directory / "pair", *options))
-        made = NagiosPair(directory, pair, checks, settings or {})
-        for agent in made.agents.values():
+        runner = NagiosPair(directory, pair, checks, settings or {})
+        for agent in runner.agents.values():
             stack.enter_context(agent)
-        stack.enter_context(made.nagios)
-        made.nagios.wait_for("all is OK", lambda: all(
-            made.is_ok(node, check) for node in NODES for check in checks if check != "check_nfs_export"
+        stack.enter_context(runner.nagios)
+        runner.nagios.wait_for("all is OK", lambda: all(
+            runner.is_ok(node, check) for node in NODES for check in checks if check != "check_nfs_export"
         ))  # fmt: skip
-        yield made
+        yield runner

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 @pytest.fixture(scope="module")
 def icinga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IcingaPair]:
     """A master and two agents; their keys cost seconds, so one for all."""
-    with IcingaPair(tmp_path_factory.mktemp("i")).up() as made:
+    with IcingaPair(tmp_path_factory.mktemp("i")).up() as pair:
         print(f"\n{heading('Icinga 2')}")
-        yield made
+        yield pair
 
 
 def test_every_check_of_a_healthy_pair_is_ok_on_both_agents_with_the_numbers_of_its_help(icinga: IcingaPair) -> None:

@@ -39,12 +39,12 @@ def test_every_service_of_the_sample_is_ok_on_a_healthy_pair(here: Path) -> None
         outside = "check_nfs_export"  # asks the network, where no simulated node is
         pair.nagios.wait_for("its turn", lambda: pair.nagios.service("nfs", outside)["has_been_checked"] == "1")
         assert "[nfs-portmapper]" in pair.nagios.service("nfs", outside)["plugin_output"]
-        found = {
+        states = {
             (each["host_name"], each["service_description"]): each["current_state"] for each in pair.nagios.services()
         }
-        found.pop(("nfs", outside))
+        states.pop(("nfs", outside))
         checks = [*(check for check in EVERY_CHECK if check != outside), "nrpe"]
-        assert found == {(node, check): "0" for node in NODES for check in checks}
+        assert states == {(node, check): "0" for node in NODES for check in checks}
 
 
 def test_devd_that_died_is_restarted_and_the_failover_that_it_missed_is_done(here: Path) -> None:

@@ -123,8 +123,8 @@ def test_the_handler_takes_every_call_for_what_it_is(hostile: Handled) -> None:
 
 
 def test_the_handler_is_told_of_soft_and_hard(hostile: Handled) -> None:
-    told = {(words[1], words[2], words[3], words[4]) for words in hostile.calls("lines")}
-    assert told == {
+    events = {(words[1], words[2], words[3], words[4]) for words in hostile.calls("lines")}
+    assert events == {
         ("--state=CRITICAL", "--type=SOFT", "--attempt=1", "--downtime=0"),
         ("--state=CRITICAL", "--type=SOFT", "--attempt=2", "--downtime=0"),
         ("--state=CRITICAL", "--type=HARD", "--attempt=3", "--downtime=0"),

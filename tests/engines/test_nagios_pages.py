@@ -56,10 +56,10 @@ class SamplePair:
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[SamplePair]:
     """The pair, all of it looked at and well."""
-    made = SamplePair(tmp_path)
-    with made.nagios as daemon:
+    pair = SamplePair(tmp_path)
+    with pair.nagios as daemon:
         daemon.wait_for("a first look", lambda: all(each["has_been_checked"] == "1" for each in daemon.services()))
-        yield made
+        yield pair
 
 
 def looked_since(daemon: NagiosDaemon, host: str, last: dict[str, str]) -> bool:

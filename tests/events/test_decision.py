@@ -21,8 +21,8 @@ STATES = [Severity.WARNING, Severity.CRITICAL]
 def line(check: str, *reasons: str) -> str:
     """The status line of a check that found these."""
     command = COMMANDS[check]
-    found = [command.table.finding(reason, "home on nfs001", "it is so") for reason in reasons]
-    return status_line(report(command.table, found, [], check))
+    findings = [command.table.finding(reason, "home on nfs001", "it is so") for reason in reasons]
+    return status_line(report(command.table, findings, [], check))
 
 
 def an_event(check: str, *reasons: str, **changes: object) -> EngineEvent:
@@ -37,10 +37,10 @@ def at(stage: Since) -> dict[str, object]:
 
 
 def test_every_finding_that_is_not_ok_has_one_row_and_there_is_no_other() -> None:
-    found = {
+    rows = {
         (name, row.reason) for name, command in COMMANDS.items() for row in command.table.own if row.severity in STATES
     }
-    assert found == set(BY_FINDING)
+    assert rows == set(BY_FINDING)
     assert len(TABLE) == len(BY_FINDING)
 
 
@@ -116,5 +116,5 @@ def test_no_output_calls_for_more_than_the_findings_it_names(
 
 def test_a_finding_is_read_from_the_very_line_that_a_check_prints() -> None:
     hostile = Finding("devd-not-running", Severity.CRITICAL, "nfs\n001", "x | [devd-spinning] ", "no failover")
-    said = status_line(report(COMMANDS["check_devd"].table, [hostile], [], "check_devd"))
-    assert decide(an_event("check_devd", output=said)).request == RepairRequest(Remedy.DEVD)
+    line = status_line(report(COMMANDS["check_devd"].table, [hostile], [], "check_devd"))
+    assert decide(an_event("check_devd", output=line)).request == RepairRequest(Remedy.DEVD)

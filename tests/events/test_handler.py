@@ -57,8 +57,8 @@ def handler(*words: str) -> subprocess.CompletedProcess[str]:
 def test_it_asks_for_the_repair_with_one_fixed_command_line(node: Node) -> None:
     done = node.event(*CALLED, "--host", "nfs001", "--service", "devd")
     assert node.called == ["repair", "devd", "--detach"]
-    said = "the repair `devd` is asked for, because devd calls no hook: a failover is missed"
-    assert done.stdout == f"nfs001/devd CRITICAL HARD 3 [devd-not-running]: {said}\n"
+    message = "the repair `devd` is asked for, because devd calls no hook: a failover is missed"
+    assert done.stdout == f"nfs001/devd CRITICAL HARD 3 [devd-not-running]: {message}\n"
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -110,8 +110,8 @@ def test_a_macro_that_is_none_asks_for_nothing(node: Node, words: tuple[str, ...
 ])  # fmt: skip
 def test_what_ssh_takes_as_its_destination_is_handed_on(destination: str) -> None:
     options = parser().parse_args([*CALLED, "--ssh", destination])
-    said = command(options, RepairRequest(Remedy.DEVD))
-    assert said[-2:] == (destination, "/usr/local/hastwatch/bin/hastwatch repair devd --detach")
+    words = command(options, RepairRequest(Remedy.DEVD))
+    assert words[-2:] == (destination, "/usr/local/hastwatch/bin/hastwatch repair devd --detach")
 
 
 def test_what_the_engine_says_reaches_no_shell_and_no_second_line(node: Node, tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_the_command_gets_nothing_of_the_engine_s_environment(tmp_path: Path) ->
     program = tmp_path / "hastwatch"
     program.write_text('#!/bin/sh\necho "secret=$ICINGA_SECRET path=$PATH"\n')
     program.chmod(0o755)
-    said = handler(*CALLED, "--downtime", "1", "--hastwatch", str(program)).stdout
-    assert "secret= path=/" in said and "/nowhere" not in said
+    output = handler(*CALLED, "--downtime", "1", "--hastwatch", str(program)).stdout
+    assert "secret= path=/" in output and "/nowhere" not in output
 
 
 def test_the_table_is_printed_for_people() -> None:

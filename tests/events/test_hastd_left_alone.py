@@ -56,8 +56,8 @@ def test_a_line_that_does_not_is_not(line: str) -> None:
 
 @pytest.mark.quick
 def test_no_program_script_or_text_of_ours_ends_the_hastd_in_service() -> None:
-    found = {str(path.relative_to(ROOT)): ENDS.findall(path.read_text(encoding="utf-8")) for path in TEXTS}
-    assert len(found) > 300 and {path: lines for path, lines in found.items() if lines} == {}
+    endings = {str(path.relative_to(ROOT)): ENDS.findall(path.read_text(encoding="utf-8")) for path in TEXTS}
+    assert len(endings) > 300 and {path: lines for path, lines in endings.items() if lines} == {}
 
 
 def test_what_starts_hastd_starts_it_where_none_runs() -> None:

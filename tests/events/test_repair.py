@@ -225,9 +225,9 @@ def test_hastd_that_runs_badly_is_left_alone(pair: InstalledPair, fault: str, as
 
 
 def test_hastd_is_not_started_while_its_file_system_is_mounted(pair: InstalledPair) -> None:
-    kept = dict(pair.active.filesystems.mounts)
+    mounts = dict(pair.active.filesystems.mounts)
     pair.breaks("kill", "nfs001", "hastd")
-    pair.active.filesystems.mounts.update(kept)  # as a kernel before 13 keeps it (freebsd-facts: ufs-unmounts-itself)
+    pair.active.filesystems.mounts.update(mounts)  # as a kernel before 13 keeps it (freebsd-facts: ufs-unmounts-itself)
     outcome = repairs(pair, pair.active, Remedy.HASTD)
     assert outcome.guard is UNSAFE and "is still mounted at /hast/home" in outcome.said
     assert not pair.active.hastd.running and not pair.entries(pair.active, "step")

@@ -107,7 +107,7 @@ HOLDING: dict[str, tuple[Callable[[InstalledPair], object], RemediationConfig, i
 def test_a_guard_holds_the_repair_back_and_says_so(state: Path, name: str) -> None:
     begin, config, status, says = HOLDING[name]
     pair = pair_without_devd(state, config)
-    kept = begin(pair)
+    attempt = begin(pair)
     outcome = repaired(pair, pair.active, Remedy.DEVD)
     assert (outcome.ending, outcome.guard and outcome.guard.name, outcome.status) == (Ending.HELD, name, status)
     assert says in outcome.said
@@ -115,8 +115,8 @@ def test_a_guard_holds_the_repair_back_and_says_so(state: Path, name: str) -> No
     assert pair.active.devd.process is None and not pair.entries(pair.active, "step")
     shown = pair.does(pair.active, lambda context: dry_run(context, RepairRequest(Remedy.DEVD)))
     assert name in [held.guard.name for held in shown.held]
-    if isinstance(kept, Lock):
-        kept.release()
+    if isinstance(attempt, Lock):
+        attempt.release()
         assert repaired(pair, pair.active, Remedy.DEVD).ending is Ending.HELPED
 
 

@@ -109,12 +109,12 @@ def test_a_repair_that_is_killed_at_any_moment_and_asked_for_again_ends_well(nam
 
 def wrong(name: str, moments: list[KillPoint]) -> dict[KillPoint, list[str]]:
     """What a death at these moments leads to that it must not."""
-    found: dict[KillPoint, list[str]] = {}
+    by_name: dict[KillPoint, list[str]] = {}
     for fate in moments:
         life, trouble = played(name, fate)
         trouble += [] if life.over else ["it was not killed"]
-        found |= {fate: trouble} if trouble else {}
-    return found
+        by_name |= {fate: trouble} if trouble else {}
+    return by_name
 
 
 def main() -> int:
@@ -122,11 +122,11 @@ def main() -> int:
     bad = 0
     for name in CASES:
         moments = list(fates(played(name, KillPoint())[0]))
-        found = wrong(name, moments)
-        print(f"{name}: {len(moments)} moments, {len(found)} end wrong")
-        for fate, trouble in found.items():
+        troubles = wrong(name, moments)
+        print(f"{name}: {len(moments)} moments, {len(troubles)} end wrong")
+        for fate, trouble in troubles.items():
             print(f"  {fate}", *trouble, sep="\n    ")
-        bad += len(found)
+        bad += len(troubles)
     return int(bad > 0)
 
 

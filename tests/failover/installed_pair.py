@@ -58,11 +58,11 @@ PERIOD = 60.0
 @contextmanager
 def state_directory() -> Iterator[Path]:
     """An empty directory, in memory where the machine has such: every write of a state is synced to the disk."""
-    made = tempfile.mkdtemp(dir=MEMORY if Path(MEMORY).is_dir() else None)
+    directory = tempfile.mkdtemp(dir=MEMORY if Path(MEMORY).is_dir() else None)
     try:
-        yield Path(made)
+        yield Path(directory)
     finally:
-        shutil.rmtree(made)
+        shutil.rmtree(directory)
 
 
 class Watched:
@@ -216,19 +216,19 @@ class InstalledPair(Watched):
     def share(self, node: Node) -> int:
         """What hold.json says that the node has added to its demotion, and still is there."""
         try:
-            kept = json.loads((self.state / node.name / "hold.json").read_text())
+            hold = json.loads((self.state / node.name / "hold.json").read_text())
         except FileNotFoundError:
             return 0
-        assert kept["amount"] == kept["target"], "a change of the share was begun and not ended"
-        return int(kept["amount"]) if kept["boot"] == node.boot_mark else 0
+        assert hold["amount"] == hold["target"], "a change of the share was begun and not ended"
+        return int(hold["amount"]) if hold["boot"] == node.boot_mark else 0
 
     def reasons(self, node: Node) -> tuple[str, ...]:
         """Why the node holds itself back."""
         try:
-            kept = json.loads((self.state / node.name / "hold.json").read_text())
+            hold = json.loads((self.state / node.name / "hold.json").read_text())
         except FileNotFoundError:
             return ()
-        return tuple(map(str, from_values(kept).reasons))
+        return tuple(map(str, from_values(hold).reasons))
 
     def entries(self, node: Node, event: str = "") -> list[JournalEntry]:
         """The journal of a node since the test began."""
@@ -237,11 +237,11 @@ class InstalledPair(Watched):
 
     def told_once(self, node: Node, pattern: str, event: str) -> JournalEntry:
         """The one entry of an event that says what the pattern does, which has one line of syslog."""
-        found = [entry for entry in self.entries(node, event) if re.search(pattern, entry.sentence())]
-        assert len(found) == 1, [entry.sentence() for entry in self.entries(node)]
+        entries = [entry for entry in self.entries(node, event) if re.search(pattern, entry.sentence())]
+        assert len(entries) == 1, [entry.sentence() for entry in self.entries(node)]
         lines = node.files.read(MESSAGES).splitlines()
-        assert sum(line.endswith(one_line(found[0].sentence())) for line in lines) == 1
-        return found[0]
+        assert sum(line.endswith(one_line(entries[0].sentence())) for line in lines) == 1
+        return entries[0]
 
     def blocked(self, node: Node) -> str:
         """Why nothing is promoted on the node any more."""
@@ -253,9 +253,11 @@ class InstalledPair(Watched):
 
     def story(self) -> str:
         """Everything that was journalled, for a test that fails."""
-        found = [(entry.time - self.began, entry) for node in self.pair.nodes.values() for entry in self.entries(node)]
+        entries = [
+            (entry.time - self.began, entry) for node in self.pair.nodes.values() for entry in self.entries(node)
+        ]
         return "\n".join(
-            f"{at:8.2f} {entry.node} {entry.sentence()}" for at, entry in sorted(found, key=lambda x: x[0])
+            f"{at:8.2f} {entry.node} {entry.sentence()}" for at, entry in sorted(entries, key=lambda x: x[0])
         )
 
 

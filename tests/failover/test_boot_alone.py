@@ -38,9 +38,9 @@ def test_a_node_that_was_off_while_the_other_one_wrote_alone_does_not_serve_when
     pair.looks_every_minute(pair.active)
     pair.boots(pair.active, SETTLED)
     assert master(pair.active) and pair.rests(pair.active), pair.story()
-    said = [entry.result for entry in pair.entries(pair.active, "refused") if re.search(REFUSED, entry.result)]
-    assert 1 <= len(said) <= 2  # devd's event and the boot script, and not once a minute
-    assert "not known to have written last" in said[0]
+    sentences = [entry.result for entry in pair.entries(pair.active, "refused") if re.search(REFUSED, entry.result)]
+    assert 1 <= len(sentences) <= 2  # devd's event and the boot script, and not once a minute
+    assert "not known to have written last" in sentences[0]
     assert pair.reasons(pair.active) == ("home: boot-alone",) and not pair.blocked(pair.active)
 
 
@@ -50,7 +50,7 @@ def test_the_checks_are_critical_while_a_node_that_was_booted_alone_waits(state:
     observer = Observer(pair.pair)
     observer.look(pair.pair.clock.wait)
     pair.passes(SETTLED)
-    says = {said.check: said for said in observer.look(pair.pair.clock.wait) if said.node == BOTH}
+    says = {report.check: report for report in observer.look(pair.pair.clock.wait) if report.node == BOTH}
     assert says["check_carp_hast"].state == "CRITICAL"
     assert "carp-master-hast-secondary" in says["check_carp_hast"].reasons
     assert "carp-demoted" in says["check_carp"].reasons

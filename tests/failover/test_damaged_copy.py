@@ -66,9 +66,9 @@ def test_a_standby_that_failed_a_write_is_damaged_for_good_and_its_primary_is_no
     fails_for_a_while(pair, pair.standby)
     reconnects(pair)
     pair.passes(MINUTES)
-    kept = ledger.read(pair.store(pair.standby), "home")
-    assert kept.copy is CopyState.INCOMPLETE and kept.damage is not None and kept.damage.anew is RecreationStage.NO
-    assert "hastd counts" in kept.damage.says and "vtbd1, sector" in kept.damage.says
+    own = ledger.read(pair.store(pair.standby), "home")
+    assert own.copy is CopyState.INCOMPLETE and own.damage is not None and own.damage.anew is RecreationStage.NO
+    assert "hastd counts" in own.damage.says and "vtbd1, sector" in own.damage.says
     assert pair.reasons(pair.standby) == ("home: damaged copy",)
     assert damage(pair, pair.active) is None and pair.serves(pair.active)
     assert len(pair.entries(pair.standby, "damaged")) == 1, pair.story()
@@ -80,8 +80,8 @@ def test_a_damaged_standby_is_not_promoted_when_the_primary_dies_and_says_why(st
     pair.active.power_off()
     pair.passes(MINUTES)
     assert master(pair.standby) and pair.rests(pair.standby), pair.story()
-    said = pair.told_once(pair.standby, "a write failed on this copy", "refused").result
-    assert "clients would be served old data" in said and "sector" in said
+    sentence = pair.told_once(pair.standby, "a write failed on this copy", "refused").result
+    assert "clients would be served old data" in sentence and "sector" in sentence
     outcome = pair.converges(pair.standby, ConvergeRequest("human", accept_loss=True))
     assert pair.serves(pair.standby), (outcome, pair.story())
     pair.passes(MINUTES)
@@ -97,8 +97,8 @@ def test_a_failure_that_nobody_has_looked_at_before_the_worker_went_is_found_in_
     pair.active.power_off()
     pair.passes(60)
     assert master(pair.standby) and pair.rests(pair.standby), pair.story()
-    found = damage(pair, pair.standby)
-    assert found is not None and "hastd counts" not in found.says and "vtbd1, sector" in found.says
+    failure = damage(pair, pair.standby)
+    assert failure is not None and "hastd counts" not in failure.says and "vtbd1, sector" in failure.says
 
 
 def rotates(node: Node, log: str = MESSAGES) -> None:
@@ -125,8 +125,8 @@ def test_a_failure_is_found_in_a_log_that_was_rotated_since_the_last_look(pair: 
     fails_without_a_look(pair)
     rotates(pair.standby)
     pair.converges(pair.standby)
-    found = damage(pair, pair.standby)
-    assert found is not None and "vtbd1, sector" in found.says, pair.story()
+    failure = damage(pair, pair.standby)
+    assert failure is not None and "vtbd1, sector" in failure.says, pair.story()
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -158,8 +158,8 @@ def test_a_damaged_copy_is_sound_again_when_it_was_created_filled_and_called_com
     pair = with_cron(state)
     fails_for_a_while(pair, pair.standby)
     made_anew(pair, pair.standby)
-    found = damage(pair, pair.standby)
-    assert found is not None and found.anew is not RecreationStage.NO, pair.story()
+    failure = damage(pair, pair.standby)
+    assert failure is not None and failure.anew is not RecreationStage.NO, pair.story()
     pair.passes(2 * MINUTES)
     assert damage(pair, pair.standby) is None, pair.story()
     assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
@@ -176,8 +176,8 @@ def test_a_copy_whose_disk_fails_again_while_it_is_filled_stays_damaged(state: P
     pair.passes(5)
     pair.breaks("disk-fails-writes", pair.standby.name, "home", "15")
     pair.passes(2 * MINUTES)
-    found = damage(pair, pair.standby)
-    assert found is not None and found.anew is RecreationStage.NO, pair.story()
+    failure = damage(pair, pair.standby)
+    assert failure is not None and failure.anew is RecreationStage.NO, pair.story()
 
 
 def test_a_new_role_alone_makes_nothing_sound(state: Path) -> None:
@@ -247,8 +247,8 @@ def test_with_both_copies_damaged_nothing_moves_and_it_is_said_once_where_each_f
     pair.breaks("disk-fails-writes", pair.active.name, "home", "20")
     pair.passes(2 * MINUTES)
     assert pair.serves(pair.active) and pair.rests(pair.standby)
-    said = pair.told_once(pair.active, "nothing is moved", "disk-errors").result
-    assert "the copy of home on nfs002 is damaged" in said and said.count("sector") >= 2, said
+    sentence = pair.told_once(pair.active, "nothing is moved", "disk-errors").result
+    assert "the copy of home on nfs002 is damaged" in sentence and sentence.count("sector") >= 2, sentence
 
 
 def test_a_primary_without_a_peer_goes_on_and_hands_over_when_that_is_complete_again(state: Path) -> None:
@@ -311,8 +311,8 @@ def test_a_copy_that_was_seen_to_lack_writes_is_not_served_because_the_other_one
     pair = alone_and_damaged(state)
     pair.boots(pair.standby)
     pair.passes(MINUTES)
-    said = pair.told_once(pair.standby, "the counters on both disks showed that this copy lacks writes", "ledger")
-    assert said.result == "this copy is incomplete"
+    sentence = pair.told_once(pair.standby, "the counters on both disks showed that this copy lacks writes", "ledger")
+    assert sentence.result == "this copy is incomplete"
     made_anew(pair, pair.active)
     pair.passes(2 * MINUTES)
     assert not pair.holds(pair.standby), pair.story()

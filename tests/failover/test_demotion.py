@@ -189,8 +189,8 @@ def test_after_a_cut_the_node_that_had_the_clients_goes_on_serving_them(
     pair.breaks("heal")
     pair.passes(120)
     assert pair.serves(pair.active) and not master(pair.standby), pair.story()
-    found = pair.split_brain(pair.standby)
-    assert found is not None and found.losing
+    split = pair.split_brain(pair.standby)
+    assert split is not None and split.losing
     masters = [note for note in pair.pair.notes if note.node == "nfs001" and "MASTER -> BACKUP" in note.text]
     assert masters == []
 

@@ -60,8 +60,8 @@ def test_a_try_tells_whether_hastd_works_and_leaves_nothing_behind(
 def test_a_device_that_does_not_come_for_another_reason_tells_nothing(state: Path) -> None:
     pair = pair_of(state, REPAIRED)
     pair.standby.trouble.absent_devices.add("hastwatch-try")
-    found = tried(pair)
-    assert found.as_primary is AsPrimary.NOT_KNOWN
+    result = tried(pair)
+    assert result.as_primary is AsPrimary.NOT_KNOWN
     assert is_clean(pair.standby) and not pair.store(pair.standby).read(as_primary.NAME)
 
 
@@ -131,9 +131,9 @@ def test_the_command_says_what_came_of_it(
 
 
 def test_its_configuration_is_one_of_hastd_with_nothing_of_the_one_in_service() -> None:
-    found = parse(conf("nfs001.example.org", 49152), "nfs001.example.org")
-    (resource,) = found.resources.values()
-    assert [found.control, *found.listen] == [f"uds://{DIRECTORY}/control", f"uds://{DIRECTORY}/listen"]
+    result = parse(conf("nfs001.example.org", 49152), "nfs001.example.org")
+    (resource,) = result.resources.values()
+    assert [result.control, *result.listen] == [f"uds://{DIRECTORY}/control", f"uds://{DIRECTORY}/listen"]
     assert (resource.remote, resource.timeout) == ("tcp4://127.0.0.1:49152", 1)
     assert resource.local.startswith(f"{DIRECTORY}/") and PIDFILE.startswith(f"{DIRECTORY}/")
 

@@ -80,8 +80,8 @@ def test_looks_by_cron_prove_that_the_other_node_served_alone_whatever_devd_tell
     missed(pair, f"kill {pair.standby.name} syslogd")
     pair.standby.run("service devd onestart")
     pair.passes(30)
-    said = pair.entries(pair.standby, "refused")[-1].result
-    assert "the other node stayed MASTER for" in said and pair.rests(pair.standby), pair.story()
+    sentence = pair.entries(pair.standby, "refused")[-1].result
+    assert "the other node stayed MASTER for" in sentence and pair.rests(pair.standby), pair.story()
 
 
 def test_the_kernels_line_proves_it_where_nobody_looked(pair: InstalledPair) -> None:
@@ -90,8 +90,8 @@ def test_the_kernels_line_proves_it_where_nobody_looked(pair: InstalledPair) -> 
     missed(pair)
     pair.standby.run("service devd onestart")
     pair.passes(30)
-    said = pair.entries(pair.standby, "refused")[-1].result
-    assert "the other node stayed MASTER for 16" in said and pair.rests(pair.standby), pair.story()
+    sentence = pair.entries(pair.standby, "refused")[-1].result
+    assert "the other node stayed MASTER for 16" in sentence and pair.rests(pair.standby), pair.story()
 
 
 def test_a_clock_that_was_set_meanwhile_proves_nothing(pair: InstalledPair) -> None:

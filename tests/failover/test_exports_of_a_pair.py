@@ -133,6 +133,6 @@ def test_the_other_node_is_asked_what_its_mountd_reads(pair: InstalledPair) -> N
         place = places(context.here.node(), context.config)["home"]
         return evidence.collect(context, place)
 
-    found = pair.does(pair.standby, look)
-    assert found.there.unread == "" and found.there.export == "/hast/home"
-    assert found.there.serves
+    result = pair.does(pair.standby, look)
+    assert result.there.unread == "" and result.there.export == "/hast/home"
+    assert result.there.serves

@@ -51,14 +51,14 @@ def recorded(directory: Path, files: dict[str, str]) -> Node:
 )
 def test_what_is_exported_is_known_without_a_shell(files: dict[str, str], tmp_path: Path) -> None:
     node = recorded(tmp_path, files)
-    said = exported.look(node, rc_conf.read(node, exported.ASKED)).at("/hast/home", ("/hast/home",))
-    assert said.path == "/hast/home"
+    directory = exported.look(node, rc_conf.read(node, exported.ASKED)).at("/hast/home", ("/hast/home",))
+    assert directory.path == "/hast/home"
 
 
 def test_where_rc_conf_does_not_tell_the_files_that_is_said(tmp_path: Path) -> None:
     node = recorded(tmp_path, {"/etc/exports": "# nothing\n"})
-    said = exported.look(node, rc_conf.read(node, exported.ASKED)).at("/hast/home", ("/hast/home",))
-    assert said.path == "" and "mountd_flags of rc.conf is not known" in said.why
+    directory = exported.look(node, rc_conf.read(node, exported.ASKED)).at("/hast/home", ("/hast/home",))
+    assert directory.path == "" and "mountd_flags of rc.conf is not known" in directory.why
 
 
 def test_a_resource_of_a_recording_has_its_export(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_promotion_that_fails_there_is_taken_back(pair: InstalledPair) -> None
     task = pair.moves()
     assert pair.until(lambda: task.done and pair.serves(pair.active), 90), pair.story()
     assert task.value is not None and task.value.result is ConvergeResult.REFUSED
-    assert any("a step failed" in said for said in task.value.said)
+    assert any("a step failed" in sentence for sentence in task.value.said)
     assert pair.lost() == 0 and pair.sound
 
 
@@ -197,29 +197,29 @@ def trouble(begins: str, ends: str, moment: float) -> list[str]:
         ENDS[ends](pair)
         pair.passes(100)
         alive = [node for node in (pair.active, pair.standby) if node.on]
-        found = [f"{node.name} is locked" for node in alive if not unlocked(pair, node)]
+        troubles = [f"{node.name} is locked" for node in alive if not unlocked(pair, node)]
         serving = [node.name for node in alive if pair.serves(node)]
         if len(serving) != min(len(alive), 1):
-            found.append(f"served by {serving or 'nobody'}")
+            troubles.append(f"served by {serving or 'nobody'}")
         if pair.twice:
-            found.append(f"both are primary and mounted at {pair.twice[0]:.2f}")
+            troubles.append(f"both are primary and mounted at {pair.twice[0]:.2f}")
         if pair.pair.hook_errors:
-            found.append(f"a hook failed: {pair.pair.hook_errors[0]!r}")
+            troubles.append(f"a hook failed: {pair.pair.hook_errors[0]!r}")
         if ends in ("the session", "the management network") and pair.lost():
-            found.append(f"{pair.lost()} acknowledged writes are lost")
-        found += [
+            troubles.append(f"{pair.lost()} acknowledged writes are lost")
+        troubles += [
             f"{node.name}: converged again: {again}"
             for node in alive
             if (again := pair.converges(node, ConvergeRequest("again"))).result is not ConvergeResult.IN_PLACE
             or again.steps
         ]
-        return [*found, pair.story()] if found else []
+        return [*troubles, pair.story()] if troubles else []
 
 
 @pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize("begins", BEGINS)
 def test_exactly_one_node_serves_whatever_ends_at_any_moment(begins: str, ends: str) -> None:
-    assert {moment: found for moment in MOMENTS[::2] if (found := trouble(begins, ends, moment))} == {}
+    assert {moment: troubles for moment in MOMENTS[::2] if (troubles := trouble(begins, ends, moment))} == {}
 
 
 TIMEOUT = 10.0

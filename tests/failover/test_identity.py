@@ -113,10 +113,10 @@ def test_a_switchover_says_where_its_way_leads_and_what_to_do(state: Path) -> No
 @pytest.mark.parametrize("kind", ["uuid", "hostid"])
 def test_both_nodes_know_themselves_and_agree_which_of_them_comes_first(state: Path, kind: str) -> None:
     pair = named_by_id(installed_pair(state), kind)
-    seen = [place_of(pair, node) for node in pair.pair.nodes.values()]
-    assert [place.mine for place in seen] == [identifier(node, kind) for node in pair.pair.nodes.values()]
-    assert len({place.nodes for place in seen}) == 1
-    assert sum(place.mine == min(place.nodes) for place in seen) == 1
+    places = [place_of(pair, node) for node in pair.pair.nodes.values()]
+    assert [place.mine for place in places] == [identifier(node, kind) for node in pair.pair.nodes.values()]
+    assert len({place.nodes for place in places}) == 1
+    assert sum(place.mine == min(place.nodes) for place in places) == 1
 
 
 @pytest.mark.parametrize("kind", ["uuid", "hostid"])

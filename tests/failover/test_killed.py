@@ -165,15 +165,15 @@ def fates(life: Life) -> Iterator[KillPoint]:
 def wrong(transition: Transition, plain: Played, fate: KillPoint) -> list[str]:
     """What a death at this moment leads to that it must not."""
     killed = played(transition, fate)
-    found = list(killed.trouble)
+    troubles = list(killed.trouble)
     if not killed.life.over:
-        found.append("it was not killed")
+        troubles.append("it was not killed")
     stayed = transition.may_stay and killed.end == End((True, False), (False, True), ("MASTER", "BACKUP"), (0, 0))
     if killed.end != plain.end and not stayed:
-        found.append(f"{killed.end} instead of {plain.end}")
+        troubles.append(f"{killed.end} instead of {plain.end}")
     if killed.lost > plain.lost:
-        found.append(f"{killed.lost} acknowledged writes are lost, {plain.lost} without the death")
-    return found
+        troubles.append(f"{killed.lost} acknowledged writes are lost, {plain.lost} without the death")
+    return troubles
 
 
 @pytest.mark.parametrize("offset", range(2))
@@ -184,7 +184,7 @@ def test_a_death_at_any_moment_is_made_good_by_the_next_converge(name: str, offs
     assert not plain.trouble and not plain.life.over
     moments = list(fates(plain.life))[offset * ONE_IN :: 2 * ONE_IN]
     assert len(moments) >= 5
-    assert {fate: found for fate in moments if (found := wrong(transition, plain, fate))} == {}
+    assert {fate: trouble for fate in moments if (trouble := wrong(transition, plain, fate))} == {}
 
 
 def main() -> int:

@@ -98,7 +98,7 @@ def test_it_is_not_tried_again_where_nobody_else_could_serve(state: Path) -> Non
     for _ in range(3):
         outcome = pair.converges(pair.standby)
         assert outcome.result is ConvergeResult.REFUSED
-        assert any("the address stays here" in said for said in outcome.said)
+        assert any("the address stays here" in sentence for sentence in outcome.said)
     assert tried(pair) == 1 and pair.rests(pair.standby)
     assert pair.reasons(pair.standby) == ("hastd does not work as primary",)
 
@@ -141,8 +141,8 @@ def test_another_hastd_is_another_one(state: Path) -> None:
 def test_a_primary_that_is_connected_is_remembered_as_one_that_works(state: Path) -> None:
     pair = pair_of(state, "15.1+D57511,15.1+D57511")
     pair.converges(pair.active, ConvergeRequest("periodic", promote=False))
-    found = pair.does(pair.active, known_bug.known)
-    assert (found.as_primary, found.seen) == (AsPrimary.WORKS, True)
+    current = pair.does(pair.active, known_bug.known)
+    assert (current.as_primary, current.seen) == (AsPrimary.WORKS, True)
     noted = pair.entries(pair.active, "as-primary")
     pair.converges(pair.active, ConvergeRequest("periodic", promote=False))
     assert len(pair.entries(pair.active, "as-primary")) == len(noted)
@@ -176,16 +176,16 @@ def test_a_human_who_promotes_such_a_node_is_told_how_to_try_it_again(state: Pat
     loses_the_address(pair)
     assert pair.until(lambda: failed(pair)), pair.story()
     pair.passes(30)
-    seen = pair.does(pair.standby, observe)
+    observation = pair.does(pair.standby, observe)
     with pytest.raises(StepFailed, match="hastwatch clear"):
-        refuse_impossible(seen, ["home"], {})
+        refuse_impossible(observation, ["home"], {})
 
 
 def test_a_glance_at_the_pair_says_that_the_standby_cannot_take_over(state: Path) -> None:
-    found = pair_of(state)
-    said = found.does(found.active, lambda context: verdict(look(context)))
-    assert said.headline == f"{found.active.name} serves home, {found.standby.name} cannot take over"
-    assert any("hastd does not work as primary" in trouble.says for trouble in said.troubles)
+    pair = pair_of(state)
+    status = pair.does(pair.active, lambda context: verdict(look(context)))
+    assert status.headline == f"{pair.active.name} serves home, {pair.standby.name} cannot take over"
+    assert any("hastd does not work as primary" in trouble.says for trouble in status.troubles)
 
 
 def test_where_the_other_node_is_gone_nothing_is_to_be_connected_and_it_serves(state: Path) -> None:

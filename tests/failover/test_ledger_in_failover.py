@@ -70,8 +70,8 @@ def test_a_node_whose_disk_holds_no_copy_is_refused_before_anything_is_done(
     state: Path, commands: tuple[str, ...], rule: str, reason: str
 ) -> None:
     pair = without_the_active_node(state, *commands)
-    said = pair.told_once(pair.standby, rule, "refused").result
-    assert reason in said
+    sentence = pair.told_once(pair.standby, rule, "refused").result
+    assert reason in sentence
     assert not [entry for entry in pair.entries(pair.standby, "step") if "become-primary" in entry.step], pair.story()
     assert not pair.blocked(pair.standby) and pair.role(pair.standby) != "primary" and pair.sound
 
@@ -100,9 +100,9 @@ def test_a_disk_that_cannot_be_read_now_is_taken_for_a_copy_that_is_behind(
     hastctl.write_text(f"#!/bin/sh\necho '[ERROR] {words}' >&2\nexit {status}\n")
     hastctl.chmod(0o700)
     here = Transport((str(hastctl),), SimulatedMemory())
-    for found in pair.does(pair.standby, lambda context: looked_at(context._replace(here=here))):
-        assert found.stale.startswith("what is on the disk of this node is not known") and words in found.stale
-        assert not found.dumps and not found.no_copy
+    for findings in pair.does(pair.standby, lambda context: looked_at(context._replace(here=here))):
+        assert findings.stale.startswith("what is on the disk of this node is not known") and words in findings.stale
+        assert not findings.dumps and not findings.no_copy
 
 
 # --- a stale copy ------------------------------------------------------------------------------------------------
@@ -112,8 +112,8 @@ def test_a_disk_that_cannot_be_read_now_is_taken_for_a_copy_that_is_behind(
 def test_a_stale_standby_is_not_promoted_and_says_what_it_would_cost(state: Path) -> None:
     pair = behind(state)
     assert pair.rests(pair.standby)
-    said = pair.told_once(pair.standby, "this copy is known to lack writes", "refused").result
-    assert "nfs001 reported that this copy is behind" in said
+    sentence = pair.told_once(pair.standby, "this copy is known to lack writes", "refused").result
+    assert "nfs001 reported that this copy is behind" in sentence
     since = ledger.read(pair.store(pair.standby), "home").since
     assert pair.began < since < pair.began + 40  # when hastd noticed, not when the power was cut
 
@@ -121,8 +121,8 @@ def test_a_stale_standby_is_not_promoted_and_says_what_it_would_cost(state: Path
 def test_a_stale_standby_that_was_told_nothing_knows_it_from_the_time(state: Path) -> None:
     pair = behind(state, None, "cut-management")
     assert pair.rests(pair.standby)
-    said = pair.told_once(pair.standby, "this copy is known to lack writes", "refused").result
-    assert "the other node stayed MASTER for" in said
+    sentence = pair.told_once(pair.standby, "this copy is known to lack writes", "refused").result
+    assert "the other node stayed MASTER for" in sentence
 
 
 def test_a_human_can_accept_the_loss(state: Path) -> None:
@@ -131,8 +131,8 @@ def test_a_human_can_accept_the_loss(state: Path) -> None:
     assert outcome.result is ConvergeResult.IN_PLACE and pair.serves(pair.standby)
     causes = {loss.cause for loss in pair.clients.account().losses}
     assert LossCause.REPLICATION in causes
-    kept = ledger.read(pair.store(pair.standby), "home")
-    assert kept.copy is CopyState.COMPLETE and "accepted" in kept.why
+    own = ledger.read(pair.store(pair.standby), "home")
+    assert own.copy is CopyState.COMPLETE and "accepted" in own.why
     assert pair.converges(pair.standby) == (ConvergeResult.IN_PLACE, 0, ())
 
 
@@ -271,9 +271,9 @@ def test_in_a_split_brain_the_side_that_does_not_serve_steps_down_at_once(split:
     mine, theirs = split.split_brain(split.active), split.split_brain(split.standby)
     assert mine is not None and theirs is not None
     assert (mine.losing, theirs.losing) == (False, True)
-    seen = split.entries(split.standby, "split-brain")[0].time
+    detected_at = split.entries(split.standby, "split-brain")[0].time
     down = next(entry.time for entry in split.entries(split.standby) if entry.step == "become-init home")
-    assert down - seen < 2
+    assert down - detected_at < 2
     for node in (split.active, split.standby):
         assert sum("hastd reports it" in entry.why for entry in split.entries(node, "split-brain")) == 1
 
@@ -314,8 +314,8 @@ def test_a_split_brain_to_be_is_seen_in_the_counters_before_the_nodes_meet(pair:
     pair.breaks("cut-carp")
     pair.passes(60)
     assert master(pair.standby) and pair.role(pair.standby) == "init"
-    said = pair.entries(pair.standby, "refused")[-1].result
-    assert "each has writes that the other lacks" in said
+    sentence = pair.entries(pair.standby, "refused")[-1].result
+    assert "each has writes that the other lacks" in sentence
     assert pair.holds(pair.active)
 
 

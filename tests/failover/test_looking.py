@@ -84,7 +84,7 @@ class Silent(Journal):
 
 
 def looks() -> dict[str, Callable[[Context], object]]:
-    found: dict[str, Callable[[Context], object]] = {
+    calls: dict[str, Callable[[Context], object]] = {
         "observe": observe,
         "dry-run": lambda context: dry_run(context, TEST),
         "status": pair_status.look,
@@ -92,10 +92,10 @@ def looks() -> dict[str, Callable[[Context], object]]:
         "recovery": lambda context: Recovery(context, "home", Keeper(Mode.SALVAGE), silent).look(),
     }
     for remedy in Remedy:
-        found[f"diagnosis {remedy.value}"] = lambda context, asked=remedy: trouble(context, asked)  # type: ignore[misc]
+        calls[f"diagnosis {remedy.value}"] = lambda context, asked=remedy: trouble(context, asked)  # type: ignore[misc]
         request = RepairRequest(remedy)
-        found[f"repair {remedy.value}"] = lambda context, asked=request: repair.dry_run(context, asked)  # type: ignore[misc]
-    return found
+        calls[f"repair {remedy.value}"] = lambda context, asked=request: repair.dry_run(context, asked)  # type: ignore[misc]
+    return calls
 
 
 def broken(state: Path, name: str) -> InstalledPair:
@@ -160,31 +160,34 @@ def test_a_look_that_fails_leaves_what_it_saw_of_carp(state: Path) -> None:
         assert (vhid.heard.first, vhid.heard.last > was.last + 60) == (was.first, True)
 
 
-def says(made: Plan) -> list[tuple[str, str]]:
-    steps = ", ".join(map(str, made.steps)) or "nothing to do"
-    return [(name, f"to be {decision.target.value}: {steps}") for name, decision in made.decisions.items()]
+def says(plan: Plan) -> list[tuple[str, str]]:
+    steps = ", ".join(map(str, plan.steps)) or "nothing to do"
+    return [(name, f"to be {decision.target.value}: {steps}") for name, decision in plan.decisions.items()]
 
 
 @pytest.mark.parametrize("name", [name for name in STATES if name != FULL])
 def test_what_would_be_done_is_what_a_convergence_begins_with(state: Path, name: str) -> None:
     pair = broken(state, name)
     for node in running(pair):
-        _, made = pair.does(node, lambda context: dry_run(context, TEST))
+        _, plan = pair.does(node, lambda context: dry_run(context, TEST))
         known = len(pair.entries(node, "plan"))
         outcome = pair.converges(node)
         begun = [(entry.resource, entry.result) for entry in pair.entries(node, "plan")[known:]]
-        assert begun[: len(made.decisions)] == (says(made) if made.steps else []), pair.story()
-        assert bool(outcome.steps) <= bool(made.steps)
+        assert begun[: len(plan.decisions)] == (says(plan) if plan.steps else []), pair.story()
+        assert bool(outcome.steps) <= bool(plan.steps)
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_what_was_seen_stays_as_it_is_where_it_can_be_written_down(state: Path, name: str) -> None:
     pair = broken(state, name)
     for node in running(pair):
-        seen = pair.does(node, observe)
-        kept = pair.does(node, lambda context, seen=seen: record(context, seen))  # type: ignore[misc]
+        observation = pair.does(node, observe)
+        recorded = pair.does(node, lambda context, observation=observation: record(context, observation))  # type: ignore[misc]
         if name != FULL:
-            assert kept == seen
+            assert recorded == observation
         else:
-            assert kept.facts.resources["home"].stale and "No space left" in kept.facts.unsure
-        assert pair.does(node, observe).carp.before.vhids.keys() >= ({} if name == FULL else seen.carp.states).keys()
+            assert recorded.facts.resources["home"].stale and "No space left" in recorded.facts.unsure
+        assert (
+            pair.does(node, observe).carp.before.vhids.keys()
+            >= ({} if name == FULL else observation.carp.states).keys()
+        )

@@ -50,11 +50,13 @@ def test_status_names_it_on_either_node(state: Path) -> None:
     pair = pool_pair(state)
     suspends(pair, "pool-suspends")
     for node in pair.pair.nodes.values():
-        seen = pair.does(node, look)
-        found = verdict(seen)
-        assert found.headline == "nobody serves home"
-        assert "the ZFS pool of home on nfs001 is suspended: reboot that node" in [each.says for each in found.troubles]
-        rows = page(seen, found, 80, coloured=False)
+        status = pair.does(node, look)
+        judged = verdict(status)
+        assert judged.headline == "nobody serves home"
+        assert "the ZFS pool of home on nfs001 is suspended: reboot that node" in [
+            each.says for each in judged.troubles
+        ]
+        rows = page(status, judged, 80, coloured=False)
         assert any(re.match(r" *data .*pool suspended", row) for row in rows), rows
 
 

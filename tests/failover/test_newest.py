@@ -54,7 +54,9 @@ def test_the_last_node_serves_soon_after_its_reboot(state: Path) -> None:
     pair = alone(state)
     reboots(pair.standby)
     assert seconds_until_served(pair, pair.standby) < 12
-    assert any("lacks writes of this one" in said for entry in pair.entries(pair.standby) for said in entry.evidence)
+    assert any(
+        "lacks writes of this one" in entries for entry in pair.entries(pair.standby) for entries in entry.evidence
+    )
     assert not pair.twice
 
 
@@ -72,8 +74,8 @@ def test_without_a_witness_the_answer_of_a_client_shows_that_the_network_works(
     pair.converges(pair.standby, PERIODIC)  # notes the clients
     boots(pair.standby)
     assert seconds_until_served(pair, pair.standby) < 12
-    said = [said for entry in pair.entries(pair.standby) for said in entry.evidence]
-    assert any("its copy lacks writes of this one, and the client 10.1.101.9 answers" in each for each in said)
+    entries = [entries for entry in pair.entries(pair.standby) for entries in entry.evidence]
+    assert any("its copy lacks writes of this one, and the client 10.1.101.9 answers" in each for each in entries)
     assert not pair.twice
 
 
@@ -103,16 +105,16 @@ def test_an_answer_of_the_other_node_shows_nothing(state: Path) -> None:
     """It may be a client too, of what it does not serve."""
     pair = installed_pair(state, policy(witness=""))
     address = pair.pair.peer(pair.standby).layout.management
-    found = {"service": "10.1.101.5", "address": address, "ports": [], "at": "2026-11-22T08:30:00Z"}
-    (state / "nfs002" / clients.NAME).write_text(json.dumps({"version": 1, "clients": [found]}))
+    client = {"service": "10.1.101.5", "address": address, "ports": [], "at": "2026-11-22T08:30:00Z"}
+    (state / "nfs002" / clients.NAME).write_text(json.dumps({"version": 1, "clients": [client]}))
 
     def works(context: Context) -> str:
-        seen = observe(context)
-        return boot_silence.network_works(context, seen.places["home"], seen.vhids)
+        observation = observe(context)
+        return boot_silence.network_works(context, observation.places["home"], observation.vhids)
 
     assert pair.does(pair.standby, works) == ""
-    found["address"] = WITNESS
-    (state / "nfs002" / clients.NAME).write_text(json.dumps({"version": 1, "clients": [found]}))
+    client["address"] = WITNESS
+    (state / "nfs002" / clients.NAME).write_text(json.dumps({"version": 1, "clients": [client]}))
     assert pair.does(pair.standby, works) == f"the client {WITNESS} answers"
 
 
@@ -144,9 +146,9 @@ def test_a_note_is_void_when_the_nodes_have_been_connected(state: Path) -> None:
 
 def test_a_note_that_nobody_voided_is_refuted_by_the_counters(state: Path) -> None:
     pair = alone(state)
-    kept = (pair.state / "nfs002" / newest.NAME).read_text()
+    text = (pair.state / "nfs002" / newest.NAME).read_text()
     pair.boots(pair.active, 120)
-    (pair.state / "nfs002" / newest.NAME).write_text(kept)
+    (pair.state / "nfs002" / newest.NAME).write_text(text)
     assert not pair.does(pair.standby, lambda context: newest.is_proven(context, "home"))
 
 

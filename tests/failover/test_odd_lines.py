@@ -45,7 +45,7 @@ def test_a_line_that_was_not_understood_is_in_the_journal(pair: InstalledPair) -
     pair.active.power_off()
     assert pair.until(lambda: pair.serves(pair.standby), 60)
     plans = [entry for entry in pair.entries(pair.standby, "plan") if entry.resource == "home"]
-    assert any("ifconfig not understood: 'inet6 nfs.example.org" in said for said in plans[-1].evidence)
+    assert any("ifconfig not understood: 'inet6 nfs.example.org" in sentence for sentence in plans[-1].evidence)
 
 
 def test_a_vhid_whose_own_line_is_not_understood_moves_nothing(pair: InstalledPair) -> None:

@@ -37,8 +37,8 @@ def test_a_change_of_carp_is_seen_without_a_process(pair: InstalledPair) -> None
 def test_a_virtual_host_that_is_not_as_it_was_is_looked_at_by_ifconfig(pair: InstalledPair) -> None:
     before = known(pair, pair.active)
     assert pair.active.run("ifconfig vtnet1 vhid 2 advskew 50").status == 0
-    seen, started = looked(pair, pair.active, before)
-    assert seen == known(pair, pair.active) != before and started == ["ifconfig -a"]
+    standing, started = looked(pair, pair.active, before)
+    assert standing == known(pair, pair.active) != before and started == ["ifconfig -a"]
 
 
 def test_vrrp_is_looked_at_by_ifconfig(pair: InstalledPair) -> None:

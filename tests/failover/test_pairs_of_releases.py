@@ -86,13 +86,13 @@ def test_a_promotion_finds_what_rc_has_put_into_service_jails(state: Path) -> No
     """svcj_all_enable: rpcbind, statd and lockd are not started a second time, and nothing fails for it."""
     config = hastd_repaired(True)
     layout = layout_of(config, 1).running("15.1+D57511")
-    made = Pair(layout)
-    for node in made.nodes.values():
+    runner = Pair(layout)
+    for node in runner.nodes.values():
         node.install(layout.devd_hook, ImmediateProgram(carp_log))
         node.files.write("/etc/rc.conf", 'svcj_all_enable="YES"\n', 0.0, append=True)
-    made.bring_up()
-    made.clock.advance(SETTLE)
-    pair = InstalledPair(made, state, config)
+    runner.bring_up()
+    runner.clock.advance(SETTLE)
+    pair = InstalledPair(runner, state, config)
     assert not wrong(pair)
     assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     pair.active.power_off()

@@ -26,7 +26,7 @@ QUICK = 3.0
 
 
 def rejected(node: Node) -> list[str]:
-    return [address for address, found in node.network.host_routes.items() if found.rejects]
+    return [address for address, route in node.network.host_routes.items() if route.rejects]
 
 
 def seconds(pair: InstalledPair, node: Node, step: str) -> float:
@@ -172,8 +172,8 @@ def test_resources_with_one_peer_share_one_route(state: Path) -> None:
 
 def test_what_would_be_done_is_shown_with_its_command_lines(pair: InstalledPair) -> None:
     killed_while_it_rejects(pair)
-    seen, made = pair.does(pair.standby, lambda context: dry_run(context, TEST))
-    shown = show(made, seen.places)
+    observation, plan = pair.does(pair.standby, lambda context: dry_run(context, TEST))
+    shown = show(plan, observation.places)
     assert f"    /sbin/route -n delete -inet -host {PEER} 127.0.0.1" in shown
     assert rejected(pair.standby)
 
@@ -192,6 +192,6 @@ def test_looking_at_a_route_says_whether_it_rejects_and_whose_it_is(pair: Instal
     plain = route.to(node, PEER)
     assert plain is not None and not plain.rejects and plain.destination == "10.1.101.0"
     pair.standby.network.host_routes[PEER] = OURS
-    found = route.to(node, PEER)
-    assert found is not None and found.rejects and found.is_ours
+    way = route.to(node, PEER)
+    assert way is not None and way.rejects and way.is_ours
     assert route.to(node, "192.0.2.1") is None

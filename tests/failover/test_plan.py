@@ -48,13 +48,13 @@ NODES += tuple(node._replace(cannot_be_primary=True) for node in NODES[::7])
 def resources() -> Iterator[ResourceState]:
     """Every combination of what can be seen of a resource, but for the file system that is exported and not mounted."""
     for state in itertools.product(CARP, HastRole, FLAG, FLAG, MountState, FLAG, FLAG, FLAG, Peer, Split, FLAG, FLAG):
-        made = ResourceState(*state)._replace(remote=REMOTE)
-        mounted = made.mounted is not MountState.NOTHING
-        if (made.exported and not mounted) or (mounted and not made.protected):
+        candidate = ResourceState(*state)._replace(remote=REMOTE)
+        mounted = candidate.mounted is not MountState.NOTHING
+        if (candidate.exported and not mounted) or (mounted and not candidate.protected):
             continue
-        if made.role_first and (made.connected or not mounted):
+        if candidate.role_first and (candidate.connected or not mounted):
             continue
-        yield made
+        yield candidate
 
 
 RESOURCES = tuple(resources())
@@ -70,30 +70,30 @@ RESOURCES += tuple(
 )
 
 
-def walk(made: Plan, node: NodeState, state: ResourceState) -> Iterator[tuple[Step, NodeState, ResourceState]]:
+def walk(plan: Plan, node: NodeState, state: ResourceState) -> Iterator[tuple[Step, NodeState, ResourceState]]:
     """Each step with what is there before it, as every step before it had its effect."""
-    for step in made.steps:
+    for step in plan.steps:
         yield step, node, state
         node, state = node_after(step, node), resource_after(step, state)
 
 
-def end(made: Plan, node: NodeState, state: ResourceState) -> tuple[NodeState, ResourceState]:
+def end(plan: Plan, node: NodeState, state: ResourceState) -> tuple[NodeState, ResourceState]:
     """What is there after the plan."""
-    for step in made.steps:
+    for step in plan.steps:
         node, state = node_after(step, node), resource_after(step, state)
     return node, state
 
 
-def target_of(made: Plan) -> Target:
+def target_of(plan: Plan) -> Target:
     """What is wanted of the only resource."""
-    return made.decisions["home"].target
+    return plan.decisions["home"].target
 
 
 def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[str]:
     """What the plan for a state does that it must not."""
-    made = plan(node, {"home": state}, policy)
+    planned = plan(node, {"home": state}, policy)
     goes_down = node.leaving is Leaving.GOES_DOWN
-    acting = [step for step in made.steps if step.do is not Action.ADMIT_PEER]
+    acting = [step for step in planned.steps if step.do is not Action.ADMIT_PEER]
     if (node.maintenance or node.blocked) and not goes_down and acting:
         yield "something is done under maintenance or after failed promotions"
     promoted = awaited = False
@@ -102,7 +102,7 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         yield "the role of a suspended pool is not given up before what may hang"
     if state.pool is PoolState.STUCK and acting and not goes_down:
         yield "a suspended pool given up to nobody"
-    for step, before, seen in walk(made, node, state):
+    for step, before, seen in walk(planned, node, state):
         if step.do is Action.BECOME_PRIMARY:
             promoted = True
             if seen.carp is not CarpState.MASTER:
@@ -134,11 +134,11 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
             yield "a clean unmount where it is proven to make a split-brain"
         if step.do is Action.UNMOUNT_BY_FORCE and seen.role is HastRole.PRIMARY:
             yield "force instead of a clean unmount, with the device there"
-        if step.do is Action.MOUNT and state.encrypted and Step(Action.ATTACH, "home") not in made.steps:
+        if step.do is Action.MOUNT and state.encrypted and Step(Action.ATTACH, "home") not in planned.steps:
             yield "an encrypted file system mounted that was not opened"
         if step.do in (Action.BECOME_SECONDARY,
             Action.BECOME_INIT) and seen.role is HastRole.PRIMARY and state.encrypted and (
-            Step(Action.DETACH, "home") not in made.steps and not state.role_first
+            Step(Action.DETACH, "home") not in planned.steps and not state.role_first
         ):  # fmt: skip
             yield "the device of an encrypted provider taken away before that is closed"
         if step.do is Action.MOUNT and before.serving:
@@ -165,13 +165,13 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         yield "a node that was booted alone promoted"
     if promoted and node.leaving is not Leaving.NO:
         yield "promoted while the service is given away"
-    after, reached = end(made, node, state)
+    after, reached = end(planned, node, state)
     if after.rejected:
         yield "the other node is rejected in the end"
     if plan(after, {"home": reached}, policy).steps:
         yield f"a second plan: {[str(step) for step in plan(after, {'home': reached}, policy).steps]}"
     left = not suspended and (after.serving or reached.mounted is not MountState.NOTHING)
-    if suspended and target_of(made) is Target.STANDBY and reached.role is HastRole.PRIMARY:
+    if suspended and target_of(planned) is Target.STANDBY and reached.role is HastRole.PRIMARY:
         yield "the role of a suspended pool kept from the node that could serve"
     if (
         goes_down
@@ -179,7 +179,7 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
         and (left or after.extra.intersection(policy.services) or reached.role is HastRole.PRIMARY)
     ):
         yield "a node that shuts down leaves something to hastd's stop"
-    target = target_of(made)
+    target = target_of(planned)
     if target is Target.ACTIVE and not (reached.active and reached.exported and after.serving == frozenset(SERVING)):
         yield "not active in the end"
     if target in (Target.STANDBY, Target.STEPPED_DOWN, Target.OFF) and left:
@@ -210,24 +210,24 @@ sound = states.filter(frozenset(RESOURCES).__contains__)
 @given(st.sampled_from(NODES), st.dictionaries(st.sampled_from(["home", "mail", "www"]), st.sampled_from(RESOURCES),
                                                min_size=2), st.sampled_from(POLICIES))  # fmt: skip
 def test_several_resources_share_nfs(node: NodeState, found: dict[str, ResourceState], policy: Failover) -> None:
-    made = plan(node, found, policy)
-    seen, there = dict(found), node
-    served = [name for name, each in made.decisions.items() if each.target is Target.ACTIVE]
-    for step in made.steps:
+    planned = plan(node, found, policy)
+    states, there = dict(found), node
+    served = [name for name, each in planned.decisions.items() if each.target is Target.ACTIVE]
+    for step in planned.steps:
         if step.do is Action.START_SERVING:
-            assert all(seen[name].active for name in served)
+            assert all(states[name].active for name in served)
         if step.do in (Action.UNMOUNT, Action.UNMOUNT_BY_FORCE, Action.MOUNT):
-            assert not there.serving and seen[step.resource].pool is PoolState.WELL
+            assert not there.serving and states[step.resource].pool is PoolState.WELL
         there = node_after(step, there)
-        for name in [step.resource] if step.resource else list(seen):
-            seen[name] = resource_after(step, seen[name])
-    assert not plan(there, seen, policy).steps
+        for name in [step.resource] if step.resource else list(states):
+            states[name] = resource_after(step, states[name])
+    assert not plan(there, states, policy).steps
 
 
 def test_every_rule_decides_some_state() -> None:
     nodes = (*NODES[:8], NODES[0]._replace(cannot_be_primary=True))
-    found = {decide(state, node, POLICIES[0]).rule.reason for state in RESOURCES[::7] for node in nodes}
-    assert found == {rule.reason for rule in RULES}
+    reasons = {decide(state, node, POLICIES[0]).rule.reason for state in RESOURCES[::7] for node in nodes}
+    assert reasons == {rule.reason for rule in RULES}
 
 
 def main() -> int:

@@ -48,8 +48,8 @@ def test_a_pool_of_another_name_is_exported_here_and_imported_there(configured: 
 
 def place(name: str) -> ResourcePlace:
     devices = ("/dev/hast/a", "/dev/hast/b")
-    made = ResourcePlace(name, f"/dev/hast/{name}", "/tank", "", "", "", (), configured_pool="tank")
-    return made._replace(pooled=("a", "b"), pooled_devices=devices)
+    place = ResourcePlace(name, f"/dev/hast/{name}", "/tank", "", "", "", (), configured_pool="tank")
+    return place._replace(pooled=("a", "b"), pooled_devices=devices)
 
 
 def seen(**changes: object) -> ResourceState:
@@ -59,14 +59,14 @@ def seen(**changes: object) -> ResourceState:
 
 @pytest.mark.parametrize("change", [{"stale": True}, {"unheard": True}, {"split": Split.LOSING}])
 def test_what_forbids_to_promote_one_resource_of_a_pool_forbids_the_other(change: dict[str, object]) -> None:
-    states, said = together(
+    states, remarks = together(
         {"a": place("a"), "b": place("b")},
         {"a": seen(), "b": seen(**change)},
         {"a": Remarks(), "b": Remarks(stale="it is old", unheard="it is old", split="it is old")},
     )
     for name in ("a", "b"):
         assert all(getattr(states[name], key) == value for key, value in change.items())
-        assert "b: it is old" in said[name].stale
+        assert "b: it is old" in remarks[name].stale
 
 
 @pytest.mark.quick
@@ -80,9 +80,9 @@ def test_the_resources_of_one_pool_are_known_by_the_configuration(state: Path) -
     tank = ResourceConfig(pool="tank", mount_point="/tank")
     layouts = tuple(ResourceLayout(name, f"/dev/vtbd{number}") for number, name in enumerate("abc", 1))
     pair = installed_pair(state, RemediationConfig(CheckConfig(resource={"a": tank, "b": tank})), resources=layouts)
-    found = pair.does(pair.active, lambda context: places(context.here.node(), context.config))
-    assert found["a"].pooled == found["b"].pooled == ("a", "b") and found["c"].pooled == ()
-    assert found["b"].pooled_devices == ("/dev/hast/a", "/dev/hast/b")
+    result = pair.does(pair.active, lambda context: places(context.here.node(), context.config))
+    assert result["a"].pooled == result["b"].pooled == ("a", "b") and result["c"].pooled == ()
+    assert result["b"].pooled_devices == ("/dev/hast/a", "/dev/hast/b")
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,10 @@ def test_a_hastd_that_goes_on_accepts_what_was_pending_and_answers(pair: Install
 def test_the_service_of_an_active_node_whose_hastd_refuses_is_left_alone(pair: InstalledPair, what: str) -> None:
     refuses(pair, pair.active, what)
     assert pair.active.run("hastctl list home").err.endswith("Connection refused.\n")
-    seen, plan = pair.does(pair.active, lambda context: dry_run(context, ConvergeRequest("test")))
+    planned, plan = pair.does(pair.active, lambda context: dry_run(context, ConvergeRequest("test")))
     assert plan.steps == ()
     assert plan.decisions["home"].rule.reason == "hastd-stuck"
-    assert "Connection refused, but it runs (process 570): it is stuck" in seen.facts.said["home"].role
+    assert "Connection refused, but it runs (process 570): it is stuck" in planned.facts.said["home"].role
     pair.converges(pair.active)
     assert pair.mounted(pair.active) and pair.active.nfs.running("nfsd")
     assert pair.lost() == 0 and pair.sound
@@ -93,4 +93,4 @@ def test_check_hast_calls_a_hastd_that_refuses_stuck_and_one_that_is_gone_down(p
 def reasons(pair: InstalledPair) -> tuple[str, ...]:
     """What check_hast says on the standby."""
     says = Observer(pair.pair).look(pair.pair.clock.wait)
-    return next(said.reasons for said in says if (said.check, said.node) == ("check_hast", "nfs002"))
+    return next(report.reasons for report in says if (report.check, report.node) == ("check_hast", "nfs002"))

@@ -29,12 +29,12 @@ VHIDS = (VhidLayout(2, "10.1.101.5"), VhidLayout(3, "10.1.101.6"))
 @pytest.fixture
 def pair(state: Path) -> InstalledPair:
     """Each node serves one resource."""
-    made = installed_pair(state, TWO)
-    made.active.run("ifconfig vtnet1 vhid 3 advskew 100")
-    made.passes(30)
-    assert made.serves(made.active, "home") and made.serves(made.standby, "mail")
-    assert made.rests_with(made.active, "mail") and made.rests_with(made.standby, "home")
-    return made
+    pair = installed_pair(state, TWO)
+    pair.active.run("ifconfig vtnet1 vhid 3 advskew 100")
+    pair.passes(30)
+    assert pair.serves(pair.active, "home") and pair.serves(pair.standby, "mail")
+    assert pair.rests_with(pair.active, "mail") and pair.rests_with(pair.standby, "home")
+    return pair
 
 
 @pytest.mark.quick

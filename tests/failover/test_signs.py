@@ -30,9 +30,9 @@ CONNECT = "nc: connect to 10.1.101.3 port 8457 (tcp) failed: "
 def fill_the_port(pair: InstalledPair, node: Node, asking: Node) -> int:
     """Connection after connection to the port of a node's hastd; how many were completed before one was reset."""
     for taken in range(20):
-        said = asking.run(f"nc -v -z -w 1 {node.layout.address} 8457")
-        if said.status != 0:
-            assert said.err.endswith("failed: Connection reset by peer\n")
+        answer = asking.run(f"nc -v -z -w 1 {node.layout.address} 8457")
+        if answer.status != 0:
+            assert answer.err.endswith("failed: Connection reset by peer\n")
             return taken
     return -1
 
@@ -71,8 +71,8 @@ def test_a_primary_whose_stuck_hastd_resets_connections_is_not_taken_for_gone(pa
     pair.breaks("cut-management")
     pair.active.network.demote(100, "by an operator")
     assert pair.until(lambda: master(pair.standby), 5)
-    found = standing(pair)
-    assert found.peer is Peer.LINGERS and "the secondary worker" in found.says
+    peer_standing = standing(pair)
+    assert peer_standing.peer is Peer.LINGERS and "the secondary worker" in peer_standing.says
     pair.passes(30)
     assert (pair.role(pair.active), pair.role(pair.standby)) == ("primary", "secondary")
     pair.breaks("resume", "nfs001", "hastd")
@@ -87,8 +87,8 @@ def test_a_machine_that_refuses_is_not_gone_and_one_that_has_lost_its_power_is(s
         pair.breaks("drop-devd-event", "nfs002")
         pair.breaks_all(("cut-management", fault))
         pair.passes(3)
-        found = standing(pair, asked=False)
-        assert found.peer is expected, found
+        peer_standing = standing(pair, asked=False)
+        assert peer_standing.peer is expected, peer_standing
 
 
 def test_an_ssh_that_is_refused_is_no_second_sign(state: Path) -> None:
@@ -106,8 +106,8 @@ def test_an_ssh_that_is_refused_is_no_second_sign(state: Path) -> None:
         pair.breaks("cut")
         pair.passes(5)
         assert master(pair.standby)
-        found = standing(pair)
-        assert found.peer is expected, found
+        peer_standing = standing(pair)
+        assert peer_standing.peer is expected, peer_standing
 
 
 def test_a_node_that_answers_at_all_is_not_gone(pair: InstalledPair) -> None:
@@ -117,8 +117,10 @@ def test_a_node_that_answers_at_all_is_not_gone(pair: InstalledPair) -> None:
     pair.installed.configs["nfs002"] = with_management(pair, "10.0.2.99")
     pair.breaks("cut")
     assert pair.until(lambda: master(pair.standby), 5)
-    found = standing(pair)
-    assert found.peer is Peer.LINGERS and found.says.startswith("the other node cannot say what it is"), found
+    peer_standing = standing(pair)
+    assert peer_standing.peer is Peer.LINGERS and peer_standing.says.startswith(
+        "the other node cannot say what it is"
+    ), peer_standing
 
 
 def with_management(pair: InstalledPair, address: str) -> RemediationConfig:
@@ -211,28 +213,28 @@ def looked(pair: InstalledPair, management: str | None = None) -> tuple[float, P
             policy = context.config.failover._replace(management=management)
             context = context._replace(config=context.config._replace(failover=policy))
         began = context.timing.now()
-        found = peer.look(context, place)
-        return context.timing.now() - began, found
+        standing = peer.look(context, place)
+        return context.timing.now() - began, standing
 
     return pair.does(pair.standby, look)
 
 
 def test_two_signs_are_enough_and_take_a_second_however_long_ssh_waits(pair: InstalledPair) -> None:
     pair.active.power_off()
-    seconds, found = looked(pair)
-    assert found.peer is Peer.GONE and seconds < 1.2
+    seconds, standing = looked(pair)
+    assert standing.peer is Peer.GONE and seconds < 1.2
 
 
 def test_without_a_management_address_ssh_has_to_say_that_nobody_answers(pair: InstalledPair) -> None:
     pair.active.power_off()
-    seconds, found = looked(pair, management="")
-    assert found.peer is Peer.GONE and CONNECT_TIMEOUT <= seconds < CONNECT_TIMEOUT + 0.3
+    seconds, standing = looked(pair, management="")
+    assert standing.peer is Peer.GONE and CONNECT_TIMEOUT <= seconds < CONNECT_TIMEOUT + 0.3
 
 
 def test_one_sign_is_not_enough_and_the_answer_is_waited_for(pair: InstalledPair) -> None:
     pair.breaks("cut-management")
-    seconds, found = looked(pair)
-    assert found.peer is not Peer.GONE and seconds >= CONNECT_TIMEOUT
+    seconds, standing = looked(pair)
+    assert standing.peer is not Peer.GONE and seconds >= CONNECT_TIMEOUT
 
 
 def test_a_node_that_lets_go_is_believed_as_soon_as_the_own_worker_ends(pair: InstalledPair) -> None:

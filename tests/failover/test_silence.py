@@ -26,23 +26,23 @@ def dropping(node: Node) -> int:
 
 def seen_at_the_end_of_nfsd(pair: InstalledPair) -> list[list[int]]:
     """What the setting of the nodes is when an nfsd is told to end."""
-    seen: list[list[int]] = []
+    values: list[list[int]] = []
 
     def look(node: Node, process: RunningProcess) -> None:
         if process.title == "nfsd: master":
-            seen.append([dropping(each) for each in pair.pair.nodes.values()])
+            values.append([dropping(each) for each in pair.pair.nodes.values()])
 
     pair.pair.on_kill.append(look)
-    return seen
+    return values
 
 
 @pytest.mark.quick
 def test_clients_of_a_service_that_moves_meet_no_closed_port(pair: InstalledPair, state: Path) -> None:
     """Neither where they were served, nor where the address arrives before the data do."""
-    seen = seen_at_the_end_of_nfsd(pair)
+    values = seen_at_the_end_of_nfsd(pair)
     moved = pair.moves()
     assert pair.until(lambda: pair.standby.nfs.listens)
-    assert seen[0] == [SILENT, SILENT] and dropping(pair.standby) == SILENT
+    assert values[0] == [SILENT, SILENT] and dropping(pair.standby) == SILENT
     pair.pair.clock.wait(moved)
     pair.passes(5)
     assert pair.serves(pair.standby), pair.story()

@@ -129,8 +129,8 @@ def test_a_check_knows_whose_the_demotion_is_that_could_not_be_written_where_it_
     harm(pair, node)
     pair.does(node, lambda context: carp_demotion.hold(context, mark, {DemotionReason(DemotionCause.RECOVERY)}, 240))
     assert pair.demotion(node) == 240
-    found = {said.check: said for said in Observer(pair.pair).look(pair.pair.clock.wait)}["check_carp"]
-    assert "net.inet.carp.demotion is 240, all of it from hastwatch: recovery" in found.line
+    reports = {report.check: report for report in Observer(pair.pair).look(pair.pair.clock.wait)}["check_carp"]
+    assert "net.inet.carp.demotion is 240, all of it from hastwatch: recovery" in reports.line
 
 
 @pytest.mark.parametrize("harm", [read_only, full], ids=lambda harm: harm.__name__)
@@ -180,8 +180,8 @@ def test_a_damaged_ledger_does_not_promote_an_incomplete_copy(state: Path) -> No
         pair.active.power_off()
         pair.passes(60)
         assert master(pair.standby) and pair.rests(pair.standby), pair.story()
-        said = pair.entries(pair.standby, "refused")[-1].result
-        assert "whether this copy is complete is unknown: home.ledger.json" in said
+        report = pair.entries(pair.standby, "refused")[-1].result
+        assert "whether this copy is complete is unknown: home.ledger.json" in report
 
 
 def test_a_human_promotes_beside_a_damaged_ledger_and_so_mends_it(state: Path) -> None:

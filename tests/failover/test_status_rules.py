@@ -33,8 +33,8 @@ BROKEN = Marker("1", "home", "nfs002", "1", 0.0, 0.0, 1, losing=True)
 
 def node(name: str, resource: ResourceStatus, daemons: frozenset[str]) -> NodeStatus:
     vhid = Vhid("em0", 2, resource.carp or CarpState.INIT, "carp", 1, 0, (), True)
-    made = NodeStatus(name, uptime=60.0, vhids=(vhid,), demotion=0, hastd=True, daemons=daemons)
-    return made._replace(resources={"home": resource})
+    status = NodeStatus(name, uptime=60.0, vhids=(vhid,), demotion=0, hastd=True, daemons=daemons)
+    return status._replace(resources={"home": resource})
 
 
 def here(resource: ResourceStatus = ACTIVE, **more: object) -> NodeStatus:
@@ -50,9 +50,9 @@ def seen(*nodes: NodeStatus) -> PairStatus:
 
 
 def test_nothing_is_wrong_with_a_healthy_pair() -> None:
-    found = verdict(seen(here(), there()))
-    assert found == PairVerdict("nfs001 serves home, nfs002 can take over", {"home": True}, ())
-    assert found.well
+    judged = verdict(seen(here(), there()))
+    assert judged == PairVerdict("nfs001 serves home, nfs002 can take over", {"home": True}, ())
+    assert judged.well
 
 
 NODES = {
@@ -208,9 +208,9 @@ def two(one: ResourceStatus, other: ResourceStatus, name: str, daemons: frozense
 def test_the_headline_says_who_serves_what(
     pair: tuple[NodeStatus, ...], headline: str, served: dict[str, bool | None]
 ) -> None:
-    found = verdict(seen(*pair))
-    assert (found.headline, found.served) == (headline, served)
-    assert found.well is (bool(served) and all(served.values()))
+    judged = verdict(seen(*pair))
+    assert (judged.headline, judged.served) == (headline, served)
+    assert judged.well is (bool(served) and all(served.values()))
 
 
 def test_an_address_on_both_nodes_or_on_neither_is_said() -> None:

@@ -38,8 +38,8 @@ def waited(family: str, known: str) -> dict[str, object]:
     argv = ["unshare", "--net", "--mount", "--pid", "--fork", sys.executable, "-m", "tests.failover.tickle_network"]
     done = subprocess.run([*argv, family, known], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    said: dict[str, object] = json.loads(done.stdout)
-    return said
+    values: dict[str, object] = json.loads(done.stdout)
+    return values
 
 
 @pytest.mark.slow

@@ -61,10 +61,10 @@ def test_the_other_node_is_told_after_serving_and_once(pair: InstalledPair, begu
     assert pair.until(lambda: pair.serves(pair.standby), LONG), pair.story()
     pair.passes(60)
     served = pair.entries(pair.standby, "promoted" if begun == "demotion" else "take-over")[-1].time
-    told = [(at, words) for at, node, words in pair.installed.messages if node == "nfs001"]
-    assert told and all(at >= served for at, _ in told), (served, told)
-    assert len([at for at, _ in told if at < served + 5]) <= 2, told  # its end, and what hastd said after it
-    assert told[-1][1] == "ledger home --told complete --by nfs002"
+    messages = [(at, words) for at, node, words in pair.installed.messages if node == "nfs001"]
+    assert messages and all(at >= served for at, _ in messages), (served, messages)
+    assert len([at for at, _ in messages if at < served + 5]) <= 2, messages  # its end, and what hastd said after it
+    assert messages[-1][1] == "ledger home --told complete --by nfs002"
     assert noted.waiting(pair.store(pair.standby)) == []
 
 
@@ -148,8 +148,8 @@ def test_a_standby_that_was_lost_while_a_shutdown_unmounted_is_told_that_it_is_b
     assert pair.until(lambda: bool(pair.entries(pair.active, "plan")), 30), pair.story()
     pair.breaks("kill", "nfs002", "worker:home")
     pair.pair.clock.wait(gone)
-    told = [entry.result for entry in pair.entries(pair.active, "told")]
-    assert told == ["the other node's copy is incomplete"], pair.story()
+    messages = [entry.result for entry in pair.entries(pair.active, "told")]
+    assert messages == ["the other node's copy is incomplete"], pair.story()
     pair.passes(60)
     assert not pair.serves(pair.standby) and pair.sound, pair.story()
 

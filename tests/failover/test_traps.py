@@ -124,8 +124,8 @@ def test_3_the_losing_side_of_a_split_brain_steps_down_and_is_not_promoted(state
     pair = installed_pair(state)
     partition(pair)
     assert pair.role(pair.standby) == "init"
-    found = pair.split_brain(pair.standby)
-    assert found is not None and found.losing
+    split = pair.split_brain(pair.standby)
+    assert split is not None and split.losing
     assert pair.split_brain(pair.active) is not None
     assert pair.reasons(pair.standby) == ("home: split-brain",)
     assert pair.told_once(pair.standby, "does not serve, and steps down", "split-brain").severity is ALERT

@@ -108,13 +108,13 @@ def test_a_standby_that_reboots_is_not_complete_before_it_was_compared(pair: Ins
     pair.standby.power_off()
     pair.passes(40)
     pair.boots(pair.standby, 0)
-    seen = []
+    statuses = []
     for _ in range(300):
         pair.passes(0.2)
         worker = pair.active.hastd.resources["home"].worker
         if getattr(worker, "settled", False):
-            seen.append((doubt(pair, pair.active) is None, copy(pair, pair.standby)))
-    assert (False, CopyState.COMPLETE) not in seen and (True, CopyState.COMPLETE) in seen, pair.story()
+            statuses.append((doubt(pair, pair.active) is None, copy(pair, pair.standby)))
+    assert (False, CopyState.COMPLETE) not in statuses and (True, CopyState.COMPLETE) in statuses, pair.story()
 
 
 def test_a_worker_that_has_written_nothing_leaves_nothing_to_prove(pair: InstalledPair) -> None:
@@ -142,8 +142,8 @@ def test_a_copy_that_lacks_a_block_is_found_and_damaged_on_both_nodes(state: Pat
     loses_the_connection(pair)
     assert pair.until(lambda: copy(pair, pair.standby) is CopyState.INCOMPLETE, 60)
     pair.passes(60)
-    kept = ledger.read(pair.store(pair.standby), "home")
-    assert kept.damage is not None and "lacks what was underway when the connection was lost" in kept.damage.says
+    own = ledger.read(pair.store(pair.standby), "home")
+    assert own.damage is not None and "lacks what was underway when the connection was lost" in own.damage.says
     known = doubt(pair, pair.active)
     assert known is not None and EXTENT in known.differ, pair.story()
     for node in (pair.active, pair.standby):
@@ -259,8 +259,8 @@ def test_a_copy_made_anew_is_proven_and_sound_again(state: Path) -> None:
     makes_anew(pair, pair.standby)
     pair.passes(4 * MINUTES)
     assert doubt(pair, pair.active) is None, pair.story()
-    kept = ledger.read(pair.store(pair.standby), "home")
-    assert kept.damage is None and kept.copy is CopyState.COMPLETE, kept
+    own = ledger.read(pair.store(pair.standby), "home")
+    assert own.damage is None and own.copy is CopyState.COMPLETE, own
     assert not served_old(pair.pair, pair.standby, "home") and not disk_of(pair.standby, "home").damaged
 
 

@@ -29,9 +29,9 @@ def pair(pair: InstalledPair) -> InstalledPair:
 
 
 def there(context: Context) -> Mount:
-    found = mounted_at(mounts(context.here.node()), "/hast/home")
-    assert found is not None
-    return found
+    mount = mounted_at(mounts(context.here.node()), "/hast/home")
+    assert mount is not None
+    return mount
 
 
 def terminated(pair: InstalledPair) -> list[str]:
@@ -101,11 +101,11 @@ def test_a_hastd_that_dies_under_a_busy_file_system_costs_no_other_process(pair:
     """The kernel unmounts by force, in the middle of the demotion."""
     pair.breaks("busy-stubborn", "nfs001", "home")
     pair.passes(1)
-    kept = [each.pid for name in DAEMONS if name != "hastd" for each in pair.active.processes.named(name)]
+    pids = [each.pid for name in DAEMONS if name != "hastd" for each in pair.active.processes.named(name)]
     pair.breaks("at-command", "nfs001", command, "kill nfs001 hastd")
     pair.active.network.demote(100, "by an operator")
     pair.passes(60)
-    assert set(kept) <= set(pair.active.processes.by_pid) and pair.active.on, pair.story()
+    assert set(pids) <= set(pair.active.processes.by_pid) and pair.active.on, pair.story()
 
 
 def test_another_file_system_at_the_point_is_not_what_was_listed(pair: InstalledPair) -> None:

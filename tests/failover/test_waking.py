@@ -176,8 +176,8 @@ def test_that_the_other_node_cannot_be_told_is_said_once(pair: InstalledPair) ->
     pair.breaks("cut-management")
     for _ in range(3):
         pair.converges(pair.active, PERIODIC)
-    said = [entry for entry in pair.entries(pair.active, "clients") if "could not be notified" in entry.result]
-    assert len(said) == 1
+    entries = [entry for entry in pair.entries(pair.active, "clients") if "could not be notified" in entry.result]
+    assert len(entries) == 1
 
 
 # --- the record ----------------------------------------------------------------------------------------------------
@@ -188,8 +188,8 @@ def client(number: int, at: float = 1000.0, ports: tuple[int, ...] = (876,)) -> 
 
 
 def test_the_number_of_clients_is_bounded_and_the_last_seen_stay() -> None:
-    found = remembered.merged([client(number, at=1000.0 + number) for number in range(2000)], 5000.0)
-    assert len(found) == remembered.MOST_CLIENTS and found[0] == client(1999, at=2999.0)
+    clients = remembered.merged([client(number, at=1000.0 + number) for number in range(2000)], 5000.0)
+    assert len(clients) == remembered.MOST_CLIENTS and clients[0] == client(1999, at=2999.0)
 
 
 def test_a_client_that_was_not_seen_for_a_week_is_forgotten() -> None:

@@ -117,8 +117,8 @@ def main() -> int:
         port = str(FROM) if known == "port" else "0"
         woken, _ = inside("new", WAKE, service, client, port).communicate(timeout=30)
         print(woken.strip(), file=sys.stderr)
-    said, _ = waiting.communicate(timeout=60)
-    print(json.dumps(json.loads(said)))
+    output, _ = waiting.communicate(timeout=60)
+    print(json.dumps(json.loads(output)))
     return 0
 
 

@@ -150,13 +150,13 @@ def test_a_note_that_is_there_already_is_not_taken_for_this_event(hook: Installe
 def test_notes_are_taken_up_in_the_order_of_the_events(hook: Installed) -> None:
     note(hook.store, ["connect", "home"], 1795337197.0)
     note(hook.store, ["disconnect", "home"], 1795337195.5)
-    found = waiting(hook.store)
-    assert [(each.words, each.at) for each in found] == [
+    events_waiting = waiting(hook.store)
+    assert [(each.words, each.at) for each in events_waiting] == [
         (["disconnect", "home"], 1795337195.5),
         (["connect", "home"], 1795337197.0),
     ]
-    done(hook.store, found[0])
-    done(hook.store, found[0])
+    done(hook.store, events_waiting[0])
+    done(hook.store, events_waiting[0])
     assert hook.noted() == ["connect home"]
 
 

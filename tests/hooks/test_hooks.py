@@ -23,8 +23,8 @@ NAMES = {"carp_hast_switch": "carp-hast-switch", "hast_event": "hastwatch-hast-e
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[HookRunner]:
-    with hook_runner_in(tmp_path) as made:
-        yield made
+    with hook_runner_in(tmp_path) as runner:
+        yield runner
 
 
 # --- what is noted -------------------------------------------------------------------------------------------
@@ -33,9 +33,9 @@ def place(tmp_path: Path) -> Iterator[HookRunner]:
 def test_a_carp_event_is_noted_and_a_worker_converges(place: HookRunner) -> None:
     called = place.hook("carp_hast_switch", "2@vlan0.100", "MASTER")
     assert (called.returncode, called.stdout, called.stderr) == (0, "", "")
-    seen = events.read(Store(str(place.state)))
-    assert (seen.seq, seen.vhids["2@vlan0.100"].state) == (1, "MASTER")
-    assert seen.vhids["2@vlan0.100"].boot_id == "9f86d081884c7d659a2feaa0c55ad015"
+    history = events.read(Store(str(place.state)))
+    assert (history.seq, history.vhids["2@vlan0.100"].state) == (1, "MASTER")
+    assert history.vhids["2@vlan0.100"].boot_id == "9f86d081884c7d659a2feaa0c55ad015"
     (line,) = place.said(1)
     assert line.startswith("refused: devd 2@vlan0.100 MASTER - the node could not be read: ")
     (entry,) = place.journal()
@@ -69,8 +69,8 @@ def test_hooks_at_once_are_all_noted(place: HookRunner) -> None:
 
 def test_the_event_of_the_self_test_is_noted_and_nothing_is_started(place: HookRunner) -> None:
     assert place.hook("carp_hast_switch", "lo9123", "self-test").returncode == 0
-    seen = events.read(Store(str(place.state)))
-    assert (seen.seq, [test.token for test in seen.self_tests]) == (0, ["lo9123"])
+    history = events.read(Store(str(place.state)))
+    assert (history.seq, [test.token for test in history.self_tests]) == (0, ["lo9123"])
     assert place.said(0) == []
     assert len(place.asked()) == 1  # its name
 

@@ -52,8 +52,8 @@ def pair(tmp_path: Path) -> Iterator[RunningPair]:
         path.chmod(0o755)
     options = ["--carp-hook", "carp_hast_switch", "--hast-hook", "hast_event", "--hastwatch", "command"]
     paths = [word if word.startswith("--") else str(tmp_path / word) for word in options]
-    with running(tmp_path / "d", "--speed", SPEED, *paths) as made:
-        yield made
+    with running(tmp_path / "d", "--speed", SPEED, *paths) as pair:
+        yield pair
 
 
 def events_of(pair: RunningPair, node: str) -> list[str]:

@@ -23,11 +23,11 @@ USER, PASSWORD, TOKEN = "hastwatch", "the password of the tests", "a token of th
 
 def a_result(service: str = "check_thing", number: int = 0, **other: object) -> CheckResult:
     """A result; `number` tells one from the next, by its text and by its times, a second apart."""
-    made = CheckResult(
+    result = CheckResult(
         "nfs001", service, "check_thing", 0, f"THING OK - {number}", "", ("number=1",), 1.8e9 + number,
         1.8e9 + number + 0.25, "nfs001",
     )  # fmt: skip
-    return made._replace(**other)  # type: ignore[arg-type]  # what a test wants otherwise
+    return result._replace(**other)  # type: ignore[arg-type]  # what a test wants otherwise
 
 
 class Submitter:

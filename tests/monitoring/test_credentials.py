@@ -57,5 +57,5 @@ def test_a_mistake_is_refused_without_telling_what_stands_there(tmp_path: Path, 
 
 
 def test_credentials_do_not_show_themselves(tmp_path: Path) -> None:
-    found = credentials.read(write(tmp_path))
-    assert "secret" not in f"{found} {found!r}"
+    user = credentials.read(write(tmp_path))
+    assert "secret" not in f"{user} {user!r}"

@@ -22,11 +22,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def place(tmp_path: Path, icinga: IcingaDaemon) -> Submitter:
-    made = Submitter(tmp_path)
-    made.credentials_say(icinga.PASSWORD)
-    made.configure_icinga(icinga.url, icinga.ca)
-    made.plugin_says("THING CRITICAL - bad\n", 2)
-    return made
+    submitter = Submitter(tmp_path)
+    submitter.credentials_say(icinga.PASSWORD)
+    submitter.configure_icinga(icinga.url, icinga.ca)
+    submitter.plugin_says("THING CRITICAL - bad\n", 2)
+    return submitter
 
 
 def bad(service: str = "check_thing", number: int = 0) -> CheckResult:
@@ -38,9 +38,9 @@ def api(place: Submitter, icinga: IcingaDaemon) -> Icinga:
 
 
 def last(icinga: IcingaDaemon, service: str = "check_thing") -> dict[str, object]:
-    found = icinga.service("nfs001", service)["last_check_result"]
-    assert isinstance(found, dict)
-    return found
+    result = icinga.service("nfs001", service)["last_check_result"]
+    assert isinstance(result, dict)
+    return result
 
 
 # --- what arrives --------------------------------------------------------------------------------------------
@@ -50,10 +50,10 @@ def test_a_result_arrives_with_all_that_the_check_said(place: Submitter, icinga:
     place.plugin_says("THING CRITICAL - bad ✗ | n=1;2;3 'm m'=4s\nmore\nand more\n", 2)
     done = place.submit("--ttl", "600")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    found = last(icinga)
-    assert (found["state"], found["output"]) == (2, "THING CRITICAL - bad ✗\nmore\nand more")
-    assert (found["performance_data"], found["ttl"], found["active"]) == (["n=1;2;3", "'m m'=4s"], 600, False)
-    started, ended = found["execution_start"], found["execution_end"]
+    result = last(icinga)
+    assert (result["state"], result["output"]) == (2, "THING CRITICAL - bad ✗\nmore\nand more")
+    assert (result["performance_data"], result["ttl"], result["active"]) == (["n=1;2;3", "'m m'=4s"], 600, False)
+    started, ended = result["execution_start"], result["execution_end"]
     assert isinstance(started, float | int) and isinstance(ended, float | int) and 0 <= ended - started < 60
     assert place.waiting("icinga") == []
 
@@ -224,10 +224,10 @@ def test_with_a_full_disk_and_icinga_away_the_loss_is_73(place: Submitter, icing
 
 
 def test_no_secret_is_ever_said(place: Submitter, icinga: IcingaDaemon, other_ca: Path) -> None:
-    said = place.submit().stderr
+    output = place.submit().stderr
     place.configure_icinga(icinga.url, other_ca)
-    said += place.submit().stderr
+    output += place.submit().stderr
     icinga.stop()
-    said += place.submit().stderr
-    assert said.count("\n") == 2
-    assert icinga.PASSWORD not in said
+    output += place.submit().stderr
+    assert output.count("\n") == 2
+    assert icinga.PASSWORD not in output

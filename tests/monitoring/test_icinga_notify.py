@@ -32,8 +32,8 @@ def pair() -> Pair:
 def context(pair: Pair, place: Submitter, icinga: IcingaDaemon, more: str = ALL) -> Context:
     place.configure_icinga(icinga.url, icinga.ca, more=more)
     place.credentials_say(icinga.PASSWORD)
-    made = context_of(pair.nodes["nfs001"], place.directory / "state", load(str(place.config)))
-    return made._replace(timing=Timing())  # Icinga refuses a downtime in the simulated pair's past
+    settings = context_of(pair.nodes["nfs001"], place.directory / "state", load(str(place.config)))
+    return settings._replace(timing=Timing())  # Icinga refuses a downtime in the simulated pair's past
 
 
 def make_bad(icinga: IcingaDaemon, service: str) -> None:
@@ -46,14 +46,14 @@ def make_bad(icinga: IcingaDaemon, service: str) -> None:
 def comments(icinga: IcingaDaemon) -> list[tuple[str, str, str]]:
     """Service, author and text of all comments, those of downtimes and acknowledgements left out."""
     return [
-        (str(kept["service_name"]), str(kept["author"]), str(kept["text"]))
-        for kept in (found["attrs"] for found in icinga.get("objects/comments"))
-        if isinstance(kept, dict) and kept["entry_type"] == 1
+        (str(comment["service_name"]), str(comment["author"]), str(comment["text"]))
+        for comment in (objects["attrs"] for objects in icinga.get("objects/comments"))
+        if isinstance(comment, dict) and comment["entry_type"] == 1
     ]
 
 
-def said(made: Context) -> list[str]:
-    return [entry.sentence() for entry in read(made.journal.path)]
+def said(context: Context) -> list[str]:
+    return [entry.sentence() for entry in read(context.journal.path)]
 
 
 @pytest.fixture
@@ -63,14 +63,14 @@ def place(tmp_path: Path) -> Submitter:
 
 def test_all_three_are_told(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
     make_bad(icinga, "check_devd")
-    made = context(pair, place, icinga)
-    told = tell(made, Remedy.DEVD, "devd restarted; home serves", True)
+    node_context = context(pair, place, icinga)
+    sentence = tell(node_context, Remedy.DEVD, "devd restarted; home serves", True)
     whose = "on nfs001!check_devd"
-    assert told == f"sent to Icinga: comment {whose}, acknowledge {whose}, downtime {whose}"
+    assert sentence == f"sent to Icinga: comment {whose}, acknowledge {whose}, downtime {whose}"
     assert comments(icinga) == [("check_devd", "hastwatch", "devd restarted; home serves")]
     service = icinga.service("nfs001", "check_devd")
     assert (service["acknowledgement"], service["downtime_depth"]) == (1, 1)
-    assert said(made) == []
+    assert said(node_context) == []
 
 
 def test_where_a_repair_did_not_help_there_is_only_the_comment(
@@ -89,13 +89,13 @@ def test_a_service_that_is_well_again_is_not_acknowledged(pair: Pair, place: Sub
         "actions/process-check-result",
         {"type": "Service", "service": "nfs001!check_hast", "exit_status": 0, "plugin_output": "well"},
     )
-    made = context(pair, place, icinga, 'on_repair = ["acknowledge"]\n')
-    assert (tell(made, Remedy.HASTD, "hastd started", True), said(made)) == ("", [])
+    node_context = context(pair, place, icinga, 'on_repair = ["acknowledge"]\n')
+    assert (tell(node_context, Remedy.HASTD, "hastd started", True), said(node_context)) == ("", [])
 
 
 def test_a_service_that_is_not_there_is_told_on_the_host(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
-    made = context(pair, place, icinga, 'on_repair = ["comment"]\n')
-    assert tell(made, Remedy.NFS, "mountd reloaded", None) == "sent to Icinga: comment on nfs001"
+    node_context = context(pair, place, icinga, 'on_repair = ["comment"]\n')
+    assert tell(node_context, Remedy.NFS, "mountd reloaded", None) == "sent to Icinga: comment on nfs001"
     assert comments(icinga) == [("", "hastwatch", "mountd reloaded")]
 
 
@@ -105,31 +105,31 @@ def test_what_is_told_cannot_break_a_line(pair: Pair, place: Submitter, icinga: 
 
 
 def test_without_permission_there_is_one_entry(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
-    made = context(pair, place, icinga)
+    node_context = context(pair, place, icinga)
     place.credentials.write_text(f'user = "{USER}-little"\npassword = "{PASSWORD}"\n')
-    assert tell(made, Remedy.DEVD, "devd restarted", True) == ""
-    (entry,) = said(made)
+    assert tell(node_context, Remedy.DEVD, "devd restarted", True) == ""
+    (entry,) = said(node_context)
     assert entry.startswith("telling: repair devd - comment: no nfs001!check_devd and no host nfs001, or the user ")
 
 
 def test_while_icinga_is_away_there_is_one_entry(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
-    made = context(pair, place, icinga, 'on_repair = ["comment"]\n')
+    node_context = context(pair, place, icinga, 'on_repair = ["comment"]\n')
     icinga.stop()
-    assert tell(made, Remedy.DEVD, "devd restarted", True) == ""
-    (entry,) = said(made)
+    assert tell(node_context, Remedy.DEVD, "devd restarted", True) == ""
+    (entry,) = said(node_context)
     assert f"comment: no connection to {icinga.url} (Connection refused)" in entry
 
 
 def test_credentials_that_others_can_read_are_one_entry(pair: Pair, place: Submitter, icinga: IcingaDaemon) -> None:
-    made = context(pair, place, icinga)
+    node_context = context(pair, place, icinga)
     place.credentials.chmod(0o644)
-    assert tell(made, Remedy.DEVD, "devd restarted", True) == ""
-    assert "others than its owner may use it" in said(made)[0]
+    assert tell(node_context, Remedy.DEVD, "devd restarted", True) == ""
+    assert "others than its owner may use it" in said(node_context)[0]
 
 
 def test_where_nothing_is_configured_nothing_is_told(pair: Pair, place: Submitter) -> None:
-    made = context_of(pair.nodes["nfs001"], place.directory / "state", load(None))
-    assert (tell(made, Remedy.DEVD, "devd restarted", True), said(made)) == ("", [])
+    context = context_of(pair.nodes["nfs001"], place.directory / "state", load(None))
+    assert (tell(context, Remedy.DEVD, "devd restarted", True), said(context)) == ("", [])
 
 
 def test_every_repair_has_the_check_that_leads_to_it() -> None:

@@ -26,8 +26,8 @@ OF_ICINGA = {
 @pytest.mark.parametrize("status", OF_ICINGA)
 @pytest.mark.parametrize("where", ["at the top", "in the first result"])
 def test_every_status_of_icinga_has_its_meaning(status: int, where: str) -> None:
-    said: dict[str, object] = {"status": "what it says"}
-    body = json.dumps(said if where == "at the top" else {"results": [said]}).encode()
+    values: dict[str, object] = {"status": "what it says"}
+    body = json.dumps(values if where == "at the top" else {"results": [values]}).encode()
     fate, everyone, says = OF_ICINGA[status]
     assert icinga.meaning(HttpReply(status, body), "h!s", "u") == ReceiverAnswer(fate, says, everyone)
 

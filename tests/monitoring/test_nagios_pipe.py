@@ -165,7 +165,7 @@ def test_a_real_nagios_takes_it_as_it_was_said(tmp_path: Path) -> None:
         done = place.submit()
         assert (done.returncode, done.stderr) == (0, "")
         nagios.wait_for("a result", lambda: nagios.service("nfs001", "check_thing")["current_state"] == "2")
-        found = nagios.service("nfs001", "check_thing")
-    assert found["plugin_output"] == "BAD: back\\slash, no \\n newline"
-    assert found["long_plugin_output"] == "second\\nthird \\\\ line"  # which the status file escapes again
-    assert found["performance_data"] == "n=1;2;3 'm m'=4s"
+        service = nagios.service("nfs001", "check_thing")
+    assert service["plugin_output"] == "BAD: back\\slash, no \\n newline"
+    assert service["long_plugin_output"] == "second\\nthird \\\\ line"  # which the status file escapes again
+    assert service["performance_data"] == "n=1;2;3 'm m'=4s"

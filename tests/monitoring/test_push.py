@@ -24,8 +24,8 @@ def place(tmp_path: Path) -> Submitter:
 
 @pytest.fixture
 def hooks(tmp_path: Path) -> Iterator[HookRunner]:
-    with hook_runner_in(tmp_path) as made:
-        yield made
+    with hook_runner_in(tmp_path) as runner:
+        yield runner
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def test_an_event_is_told_and_told_again_at_its_end(
     place.plugin.write_text(f"#!/bin/sh\necho x >> {ran}\necho THING OK\n")
     assert call(hooks, place, hook).returncode == 0
     assert awaited(lambda: ran.exists() and ran.read_text() == "x\nx\n")
-    told = [line.partition(" ")[2] for line in heard(nagios, 2)]
-    assert told == ["PROCESS_SERVICE_CHECK_RESULT;nfs001;check_thing;0;THING OK"] * 2
+    lines = [line.partition(" ")[2] for line in heard(nagios, 2)]
+    assert lines == ["PROCESS_SERVICE_CHECK_RESULT;nfs001;check_thing;0;THING OK"] * 2
     assert [entry.event for entry in hooks.journal()] == [
         {"carp_hast_switch": "refused", "hast_event": "worker"}[hook]
     ]  # that of the convergence itself: this node cannot be looked at
@@ -111,9 +111,9 @@ def test_a_push_that_fails_is_one_entry_of_the_journal_each_time(hooks: HookRunn
     place.configure("nagios-pipe", '[nagios]\npipe = "/nowhere/nagios.cmd"', f'on_event = ["{place.plugin}"]')
     assert call(hooks, place).returncode == 0
     assert awaited(lambda: len(hooks.journal()) == 3)
-    told = [entry for entry in hooks.journal() if entry.event == "push"]
-    assert {entry.why for entry in told} == {"devd 2@em0 MASTER", "the end of devd 2@em0 MASTER"}
-    assert all("/nowhere/nagios.cmd: No such file or directory" in entry.result for entry in told)
+    entries = [entry for entry in hooks.journal() if entry.event == "push"]
+    assert {entry.why for entry in entries} == {"devd 2@em0 MASTER", "the end of devd 2@em0 MASTER"}
+    assert all("/nowhere/nagios.cmd: No such file or directory" in entry.result for entry in entries)
     assert len(place.waiting("nagios-pipe")) == 2
 
 

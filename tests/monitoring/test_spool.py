@@ -188,5 +188,5 @@ for number in range(20):
     children = [child.start(program, tmp_path, f"service {each}") for each in range(4)]
     assert [process.communicate(timeout=60)[1] for process in children] == [""] * 4
     for each in range(4):
-        found = [result for result in kept(spool_in(tmp_path)) if result and result.service == f"service {each}"]
-        assert found == [a_result(f"service {each}", number) for number in range(20)]
+        results = [result for result in kept(spool_in(tmp_path)) if result and result.service == f"service {each}"]
+        assert results == [a_result(f"service {each}", number) for number in range(20)]

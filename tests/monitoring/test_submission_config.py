@@ -40,19 +40,19 @@ pipe = "/var/lib/nagios/rw/nagios.cmd"
 def loaded(tmp_path: Path, text: str) -> submission.Submission:
     path = tmp_path / "hastwatch.toml"
     path.write_text(text)
-    found = load(str(path)).submission
-    assert found is not None
-    return found
+    settings = load(str(path)).submission
+    assert settings is not None
+    return settings
 
 
 def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
-    found = loaded(tmp_path, FULL)
-    assert found.submit.on_event == ("check_carp_hast", "check_hast -r home")
-    assert (found.submit.ttl, found.submit.keep, found.submit.most) == (300.0, 3600.0, 50)
-    assert found.icinga.services["check_hast -r mail"] == "hast mail"
-    assert found.icinga.on_repair == ("comment", "downtime")
-    assert found.nrdp.url == "http://127.0.0.1:8080/nrdp/"
-    assert found.nagios.pipe == "/var/lib/nagios/rw/nagios.cmd"
+    settings = loaded(tmp_path, FULL)
+    assert settings.submit.on_event == ("check_carp_hast", "check_hast -r home")
+    assert (settings.submit.ttl, settings.submit.keep, settings.submit.most) == (300.0, 3600.0, 50)
+    assert settings.icinga.services["check_hast -r mail"] == "hast mail"
+    assert settings.icinga.on_repair == ("comment", "downtime")
+    assert settings.nrdp.url == "http://127.0.0.1:8080/nrdp/"
+    assert settings.nagios.pipe == "/var/lib/nagios/rw/nagios.cmd"
 
 
 def test_a_configuration_without_the_tables_imports_nothing_for_them(tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_both_modules_know_the_same_tables() -> None:
 def test_every_setting_stands_in_the_sample_and_the_sample_is_accepted(tmp_path: Path) -> None:
     lines = (ROOT / "contrib" / "hastwatch.toml.sample").read_text().splitlines()
     begins = lines.index("# [submit]")
-    said = "\n".join(line.removeprefix("# ") for line in lines[begins:] if line.startswith("# "))
-    found = loaded(tmp_path, said)
-    values = tomllib.loads(said)
+    text = "\n".join(line.removeprefix("# ") for line in lines[begins:] if line.startswith("# "))
+    settings = loaded(tmp_path, text)
+    values = tomllib.loads(text)
     for table in config.SUBMISSION:
-        assert set(values[table]) == set(getattr(found, table)._fields), table
+        assert set(values[table]) == set(getattr(settings, table)._fields), table

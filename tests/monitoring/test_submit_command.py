@@ -12,9 +12,9 @@ from tests.monitoring.submitter import Submitter
 
 @pytest.fixture
 def place(tmp_path: Path) -> Submitter:
-    made = Submitter(tmp_path)
-    made.configure("nagios-pipe", f'[nagios]\npipe = "{tmp_path}/nagios.cmd"\nhost = "nfs001"')
-    return made
+    submitter = Submitter(tmp_path)
+    submitter.configure("nagios-pipe", f'[nagios]\npipe = "{tmp_path}/nagios.cmd"\nhost = "nfs001"')
+    return submitter
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_wrong_usage_is_2_and_one_line(words: list[str], says: str, capsys: pyte
 def test_a_wrong_option_is_2_and_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         submit.main([*words, "--", "check_hast"])
-    said = capsys.readouterr().err
-    assert (ended.value.code, said.count("\n"), said[:-1].isprintable()) == (2, 1, True)
+    output = capsys.readouterr().err
+    assert (ended.value.code, output.count("\n"), output[:-1].isprintable()) == (2, 1, True)
 
 
 @pytest.mark.slow

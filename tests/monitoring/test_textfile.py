@@ -40,10 +40,10 @@ def test_state_reason_numbers_and_time_are_told() -> None:
 
 
 def test_every_family_has_help_and_type() -> None:
-    found = {family.name: (family.type, bool(family.documentation)) for family in
+    families = {family.name: (family.type, bool(family.documentation)) for family in
              text_string_to_metric_families(exposition(BAD))}  # fmt: skip
     names = ("hastwatch_state", "hastwatch_metric", "hastwatch_last_run")
-    assert found == {name: ("gauge", True) for name in names}
+    assert families == {name: ("gauge", True) for name in names}
 
 
 @pytest.mark.slow
@@ -52,9 +52,9 @@ def test_every_family_has_help_and_type() -> None:
 def test_whatever_a_check_says_can_be_parsed(text: str, service: str, label: str) -> None:
     output, longer, perfdata = parsed(f"{text} | '{label}'=1s")
     result = CheckResult("h\\", service, "check", 1, output, longer, perfdata, 1.0, 2.0, "h")
-    found = samples(exposition(result))
-    assert found[0][1]["service"] == service
-    assert len(found) == 2 + len({(each.label, each.unit) for each in measured(perfdata)})
+    metrics = samples(exposition(result))
+    assert metrics[0][1]["service"] == service
+    assert len(metrics) == 2 + len({(each.label, each.unit) for each in measured(perfdata)})
 
 
 def test_a_number_told_twice_is_one_series() -> None:
@@ -97,8 +97,8 @@ def test_without_a_server_the_file_is_all_that_is_written(tmp_path: Path) -> Non
     place.plugin_says("THING WARNING - hm [thing-odd] | n=3\n", 1)
     done = place.submit("--textfile", str(tmp_path / "thing.prom"), "--host", "nfs001", "--service", "the thing")
     assert (done.returncode, done.stderr) == (0, "")
-    found = samples((tmp_path / "thing.prom").read_text())
-    assert found[0] == (
+    metrics = samples((tmp_path / "thing.prom").read_text())
+    assert metrics[0] == (
         "hastwatch_state",
         {"check": "check_thing", "host": "nfs001", "service": "the thing", "reason": "thing-odd"},
         1.0,

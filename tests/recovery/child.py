@@ -39,11 +39,11 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     winner = DirectoryTree(str(place / "winner"))
     try:
-        made = salvage(local_context(place / "state"), "home", losing, winner, UNKNOWN, str(place / "kept"), "i1")
+        manifest = salvage(local_context(place / "state"), "home", losing, winner, UNKNOWN, str(place / "kept"), "i1")
     except StepFailed as error:
         sys.stdout.write(f"failed: {error}\n")
         return 1
-    sys.stdout.write(f"{made}\n")
+    sys.stdout.write(f"{manifest}\n")
     return 0
 
 

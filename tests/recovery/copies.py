@@ -91,15 +91,15 @@ def content_of(tree: DirectoryTree, item: Item) -> object:
 
 def in_archive(directory: Path) -> dict[bytes, tuple[str, bytes, bytes]]:
     """Path: kind, content and link, as tar itself reads an archive."""
-    found = {}
+    members = {}
     kinds = {tarfile.REGTYPE: FILE, tarfile.DIRTYPE: "dir", tarfile.SYMTYPE: SYMLINK, tarfile.LNKTYPE: "hard link"}
     with tarfile.open(directory / "files.tar", encoding="utf-8", errors="surrogateescape") as archive:
         for member in archive:
             file = archive.extractfile(member) if member.isreg() else None
             body = file.read() if file is not None else b""
             link = member.linkname.encode("utf-8", "surrogateescape")
-            found[member.name.encode("utf-8", "surrogateescape")] = (kinds[member.type], body, link)
-    return found
+            members[member.name.encode("utf-8", "surrogateescape")] = (kinds[member.type], body, link)
+    return members
 
 
 def local_context(state: Path) -> Context:

@@ -161,8 +161,8 @@ class SplitPair(InstalledPair):
     @property
     def is_split(self) -> bool:
         """The losing node has a marker that says so."""
-        found = self.split_brain(self.losing)
-        return found is not None and found.losing is True
+        split = self.split_brain(self.losing)
+        return split is not None and split.losing is True
 
     @property
     def was_split(self) -> bool:
@@ -186,15 +186,15 @@ class SplitPair(InstalledPair):
     def files_on(self, node: Node) -> dict[str, bytes]:
         """The files that a node's own disk holds."""
         on_disk = disk_of(node, HOME).pieces()
-        found: dict[str, tuple[int, bytes]] = {}
+        files: dict[str, tuple[int, bytes]] = {}
         for write in self.pair.ledger.writes:
             if WritePiece(write.creation, Part.NAME) not in on_disk:
                 continue
-            creation, text = found.get(write.file, (write.creation, b""))
+            creation, text = files.get(write.file, (write.creation, b""))
             text = text if creation == write.creation else b""
             more = write.text.encode() if WritePiece(write.number, Part.CONTENT) in on_disk else b""
-            found[write.file] = write.creation, text + more
-        return {name: text for name, (_, text) in found.items()}
+            files[write.file] = write.creation, text + more
+        return {name: text for name, (_, text) in files.items()}
 
     def salvaged(self) -> list[dict[str, bytes]]:
         """The files of every finished salvage, each held against its manifest."""
@@ -203,7 +203,7 @@ class SplitPair(InstalledPair):
     def unaccounted(self) -> list[Write]:
         """Acknowledged writes that were on a disk, and are now neither on the winner, nor in a salvage as the losing
         copy had them, nor still on the losing disk."""
-        kept, served, missing = self.salvaged(), self.served, []
+        salvaged, served, missing = self.salvaged(), self.served, []
         for each in places(self.pair, HOME):
             write = each.write
             there = each.fate is WriteFate.SERVED or each.complete_on
@@ -212,7 +212,11 @@ class SplitPair(InstalledPair):
             wanted = self.copy.get(write.file)
             if wanted is not None and served.get(write.file) == wanted:  # written again there by a client that retried
                 continue
-            if wanted is None or write.text.encode() not in wanted or all(f.get(write.file) != wanted for f in kept):
+            if (
+                wanted is None
+                or write.text.encode() not in wanted
+                or all(f.get(write.file) != wanted for f in salvaged)
+            ):
                 missing.append(write)
         return missing
 
@@ -264,11 +268,11 @@ def at_rest(known: object) -> bool:
 
 
 def _files_of(directory: Path) -> dict[str, bytes]:
-    told = json.loads((directory / "manifest.json").read_text())["files"]
-    hashes = {each["path"]: each["sha256"] for each in told if each["kind"] == "file"}
-    found = {path.decode(): content for path, (kind, content, _) in in_archive(directory).items() if kind == "file"}
-    assert {path: hashlib.sha256(content).hexdigest() for path, content in found.items()} == hashes
-    return found
+    listed = json.loads((directory / "manifest.json").read_text())["files"]
+    hashes = {each["path"]: each["sha256"] for each in listed if each["kind"] == "file"}
+    contents = {path.decode(): content for path, (kind, content, _) in in_archive(directory).items() if kind == "file"}
+    assert {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()} == hashes
+    return contents
 
 
 # --- how a split-brain comes about ---------------------------------------------------------------------------------

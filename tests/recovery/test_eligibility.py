@@ -103,32 +103,32 @@ NO_BETTER = (
 """Where the other copy is not known to be the better one."""
 
 
-def wrong(seen: Evidence, kept: bool) -> Iterator[str]:
+def wrong(pair: Evidence, is_saved: bool) -> Iterator[str]:
     """What would be wrong with creating new metadata on this evidence."""
-    if may_create(seen, kept):
+    if may_create(pair, is_saved):
         return
-    here, there = seen.here, seen.there
+    here, there = pair.here, pair.there
     if here.unread or there.unread:
         yield "created on what could not be read"
     if here.carp is CarpState.MASTER or here.role is HastRole.PRIMARY or here.mounted is not MountState.NOTHING:
         yield "created on a node in use"
     if here.device or here.daemons & ALL or here.marked is False:
         yield "created on a node that serves, or served"
-    if not there.serves or not seen.answered.is_alive or there.incomplete:
+    if not there.serves or not pair.answered.is_alive or there.incomplete:
         yield "created beside a node that does not serve a complete copy"
-    if seen.relation in NO_BETTER:
+    if pair.relation in NO_BETTER:
         yield "created although the other copy is no better"
-    if not kept and not here.blank and here.metadata is not None and here.metadata.resuid != 0:
+    if not is_saved and not here.blank and here.metadata is not None and here.metadata.resuid != 0:
         yield "created before anything was kept"
 
 
 @pytest.mark.slow
 def test_new_metadata_are_never_made_on_the_only_copy() -> None:
     allowed = 0
-    for seen in all_evidence():
-        for kept in FLAG:
-            assert not list(wrong(seen, kept)), seen
-            allowed += not may_create(seen, kept)
+    for pair in all_evidence():
+        for is_saved in FLAG:
+            assert not list(wrong(pair, is_saved)), pair
+            allowed += not may_create(pair, is_saved)
     assert allowed > 100, "a guard that lets nothing through is none"
 
 
@@ -146,8 +146,8 @@ LIES: dict[str, dict[str, object]] = {
 @pytest.mark.parametrize("relation", [Relation.SPLIT_BRAIN, Relation.OTHER_DISK, Relation.FIRST_BLANK, None])
 @pytest.mark.parametrize("lie", LIES, ids=str)
 def test_one_source_that_says_otherwise_is_enough_to_refuse(lie: str, relation: Relation | None) -> None:
-    told = evidence(HERE, THERE, relation)
-    assert not may_create(told, True)
+    both = evidence(HERE, THERE, relation)
+    assert not may_create(both, True)
     truth = evidence(HERE, THERE._replace(**LIES[lie]), relation)  # type: ignore[arg-type]  # each is a field's value
     assert may_create(truth, True), "a node that does not serve must be told apart by this source alone"
 
@@ -178,16 +178,16 @@ def test_what_has_happened_is_told_by_the_two_dumps(relation: Relation | None, k
 
 @pytest.mark.parametrize(("mine", "theirs"), EQUAL_ABOVE_ZERO)
 def test_counters_that_agree_above_zero_do_not_tell_that_nothing_is_lost(mine: Metadata, theirs: Metadata) -> None:
-    seen = Evidence(HERE._replace(metadata=mine), THERE._replace(metadata=theirs), ANSWERED)
-    assert seen.relation is Relation.IN_SYNC and judge(seen).kind is Kind.UNKNOWN
-    assert may_create(seen, True) == (Kind.UNKNOWN.value,)
+    pair = Evidence(HERE._replace(metadata=mine), THERE._replace(metadata=theirs), ANSWERED)
+    assert pair.relation is Relation.IN_SYNC and judge(pair).kind is Kind.UNKNOWN
+    assert may_create(pair, True) == (Kind.UNKNOWN.value,)
 
 
 @pytest.mark.slow
 def test_every_refusal_refuses_some_evidence_alone() -> None:
     alone = set()
-    for seen in all_evidence():
-        refused = judge(seen).refusals
+    for pair in all_evidence():
+        refused = judge(pair).refusals
         if len(refused) == 1:
             alone.add(refused[0].reason)
     assert alone == {refusal.reason for refusal in REFUSALS}
@@ -196,13 +196,13 @@ def test_every_refusal_refuses_some_evidence_alone() -> None:
 def main() -> int:
     """Count them all."""
     count = allowed = 0
-    for seen in all_evidence():
-        for kept in FLAG:
-            if list(wrong(seen, kept)):
-                print(seen, *wrong(seen, kept), sep="\n  ")
+    for pair in all_evidence():
+        for is_saved in FLAG:
+            if list(wrong(pair, is_saved)):
+                print(pair, *wrong(pair, is_saved), sep="\n  ")
                 return 1
             count += 1
-            allowed += not may_create(seen, kept)
+            allowed += not may_create(pair, is_saved)
     print(f"{count} states of the evidence, {allowed} in which new metadata may be made, none of them wrong")
     return 0
 

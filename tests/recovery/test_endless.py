@@ -140,9 +140,9 @@ def member(kind: bytes, size: int, name: str = "a") -> bytes:
     ],
 )
 def test_an_archive_without_an_end_is_refused(sends: Sends) -> None:
-    kept = (SavedItem(Item(b"a", FILE, 3, 0, 0, 0, 0, 0, 1), ("x",), False, "0" * 64),)
+    item = (SavedItem(Item(b"a", FILE, 3, 0, 0, 0, 0, 0, 1), ("x",), False, "0" * 64),)
     with pytest.raises(StepFailed):
-        for each in archive.members(BoundedSource(sends, archive.size_of(kept), "x"), kept):
+        for each in archive.members(BoundedSource(sends, archive.size_of(item), "x"), item):
             b"".join(archive.contents(each))
 
 
@@ -155,9 +155,9 @@ def test_an_image_without_an_end_is_refused(again: bytes, tmp_path: Path) -> Non
     disk = tmp_path / "disk"
     disk.write_bytes(b"\0" * (1 << 20))
     area = Area(str(disk), 0, 1 << 20)
-    made = json.dumps({"size": area.size, "sha256": "0" * 64}).encode()
+    values = json.dumps({"size": area.size, "sha256": "0" * 64}).encode()
     with pytest.raises(StepFailed, match=r"more than \d+ bytes|is not what was kept"):
-        imaging._verify(area, Sent(manifest=io.BytesIO(made), image=Sends(again)), lambda _: None)
+        imaging._verify(area, Sent(manifest=io.BytesIO(values), image=Sends(again)), lambda _: None)
 
 
 # --- the other node --------------------------------------------------------------------------------------------------

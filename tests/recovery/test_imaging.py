@@ -31,12 +31,12 @@ def test_exactly_the_data_area_is_kept(before: int, length: int) -> None:
         disk = os.urandom((before + length + 3) * SECTOR)
         Path(directory, "disk").write_bytes(disk)
         area = Area(f"{directory}/disk", before * SECTOR, length * SECTOR)
-        said = image_of(area, Directory(directory, "home-i1.image"), ABOUT, silent)
-        assert said.endswith(f"at {directory}/home-i1.image") and "read back and found equal" in said
+        sentence = image_of(area, Directory(directory, "home-i1.image"), ABOUT, silent)
+        assert sentence.endswith(f"at {directory}/home-i1.image") and "read back and found equal" in sentence
         with gzip.open(f"{directory}/home-i1.image/image.gz") as file:
             assert file.read() == disk[before * SECTOR : (before + length) * SECTOR]
-        told = json.loads(Path(directory, "home-i1.image", "manifest.json").read_text())
-        assert (told["resource"], told["offset"], told["size"]) == ("home", before * SECTOR, length * SECTOR)
+        values = json.loads(Path(directory, "home-i1.image", "manifest.json").read_text())
+        assert (values["resource"], values["offset"], values["size"]) == ("home", before * SECTOR, length * SECTOR)
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ HOSTILE = "`rm`|x\n## title <script>alert(1)</script> [a](javascript:b) \x1b[31m
 
 
 def entry(at: float, event: str, run: str = "", node: str = "nfs001", **words: str) -> JournalEntry:
-    made = JournalEntry(AT + at, "1", node, 1, run, event, "home", "", "", (), "", None, INFO)
-    return made._replace(**words)  # type: ignore[arg-type]  # texts of an entry
+    entry = JournalEntry(AT + at, "1", node, 1, run, event, "home", "", "", (), "", None, INFO)
+    return entry._replace(**words)  # type: ignore[arg-type]  # texts of an entry
 
 
 OWN = (
@@ -70,9 +70,9 @@ def lines(entries: Iterable[JournalEntry]) -> str:
 
 @pytest.mark.quick
 def test_what_happened_around_the_entries_of_an_incident_belongs_to_it() -> None:
-    found = gather(context(), OWN, "i1")
-    assert [each.why or each.event for each in found.entries] == ["before", "split-brain", "recovery", "released"]
-    assert found.missing == ("no way to the other node",)
+    incident = gather(context(), OWN, "i1")
+    assert [each.why or each.event for each in incident.entries] == ["before", "split-brain", "recovery", "released"]
+    assert incident.missing == ("no way to the other node",)
 
 
 def test_the_last_incident_is_the_youngest_one() -> None:
@@ -82,9 +82,9 @@ def test_the_last_incident_is_the_youngest_one() -> None:
 
 def test_the_journal_of_the_other_node_is_in_it_in_the_order_of_time() -> None:
     peer = Peer(lines([entry(30, "step", "", "nfs002"), entry(5, "hold", "", "nfs002")]))
-    found = gather(context(peer), OWN, "i1")
-    assert [each.event for each in found.entries] == ["plan", "split-brain", "hold", "step", "recovery", "released"]
-    assert found.missing == ()
+    incident = gather(context(peer), OWN, "i1")
+    assert [each.event for each in incident.entries] == ["plan", "split-brain", "hold", "step", "recovery", "released"]
+    assert incident.missing == ()
     assert peer.asked == [("/usr/local/hastwatch/bin/hastwatch", "journal", "--json", "-n", "2000")]
 
 
@@ -97,9 +97,9 @@ def test_the_journal_of_the_other_node_is_in_it_in_the_order_of_time() -> None:
     ],
 )
 def test_what_of_the_other_node_could_not_be_had_is_said(peer: Peer, said: str) -> None:
-    found = gather(context(peer), OWN, "i1")
-    assert [each[: len(said)] for each in found.missing] == [said]
-    assert f"- Not had: {said}".replace("_", "\\_") in as_markdown(found)
+    incident = gather(context(peer), OWN, "i1")
+    assert [each[: len(said)] for each in incident.missing] == [said]
+    assert f"- Not had: {said}".replace("_", "\\_") in as_markdown(incident)
 
 
 @pytest.mark.parametrize("wanted", ["i3", "", "../i1"])
@@ -143,9 +143,9 @@ def test_hostile_text_stays_text_in_a_ticket() -> None:
 
 def test_json_is_one_object_with_the_whole_entries() -> None:
     bad = entry(1, "recovery", "i1", result=HOSTILE)
-    told = json.loads(as_json(gather(context(), [bad], "i1")))
-    assert (told["incident"], told["missing"]) == ("i1", ["no way to the other node"])
-    assert told["entries"] == [json.loads(bad.line())]
+    incident = json.loads(as_json(gather(context(), [bad], "i1")))
+    assert (incident["incident"], incident["missing"]) == ("i1", ["no way to the other node"])
+    assert incident["entries"] == [json.loads(bad.line())]
 
 
 def test_a_recovery_on_a_pair_leaves_an_incident_that_tells_all_of_it() -> None:
@@ -155,16 +155,16 @@ def test_a_recovery_on_a_pair_leaves_an_incident_that_tells_all_of_it() -> None:
         pair.recovers(Mode.SALVAGE)
         pair.passes(60)
         own, theirs = (list(read(str(state / node.name / "journal.jsonl"))) for node in (pair.losing, pair.winner))
-    found = gather(context(Peer(lines(theirs))), own, "last")
-    bearing = [(each.event, each.node) for each in found.entries if each.run in (found.id, *found.also)]
+    incident = gather(context(Peer(lines(theirs))), own, "last")
+    bearing = [(each.event, each.node) for each in incident.entries if each.run in (incident.id, *incident.also)]
     assert sorted(bearing) == [
         ("created", "nfs002"), ("recovery", "nfs002"), ("split-brain", "nfs001"), ("split-brain", "nfs002"),
     ]  # fmt: skip
-    assert len(found.also) == 1
-    assert f"- Also called {found.also[0]}" in as_markdown(found)
-    assert {"salvage", "salvage-verified", "hold"} <= {each.event for each in found.entries}
-    assert {each.node for each in found.entries} == {"nfs001", "nfs002"}
-    assert "each has writes that the other lacks" in as_markdown(found)
+    assert len(incident.also) == 1
+    assert f"- Also called {incident.also[0]}" in as_markdown(incident)
+    assert {"salvage", "salvage-verified", "hold"} <= {each.event for each in incident.entries}
+    assert {each.node for each in incident.entries} == {"nfs001", "nfs002"}
+    assert "each has writes that the other lacks" in as_markdown(incident)
 
 
 def test_a_post_mortem_of_a_long_journal_holds_no_more_than_it_shows() -> None:
@@ -179,6 +179,6 @@ def test_a_post_mortem_of_a_long_journal_holds_no_more_than_it_shows() -> None:
                 yield entry(number / MOST, "step", why=str(number))
             yield entry(4, "released", "i1")
 
-    found = gather(context(), Long(), "i1")
-    assert len(found.entries) == MOST
-    assert found.missing[-1].startswith(f"more than {MOST} entries: those after ")
+    incident = gather(context(), Long(), "i1")
+    assert len(incident.entries) == MOST
+    assert incident.missing[-1].startswith(f"more than {MOST} entries: those after ")

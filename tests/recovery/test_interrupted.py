@@ -101,10 +101,10 @@ def played(moment: Moment) -> Played:
         pair.passes(ENDS)
         wrong = tuple(_halfway(pair, first))
         _put_right(pair, moment)
-        said = pair.recovers()
+        sentence = pair.recovers()
         pair.until(lambda: pair.healthy, HEALTH)
         wrong += tuple(_wrong(pair))
-        return Played(life, said, wrong, f"{said}\n{pair.story()}" if wrong else "")
+        return Played(life, sentence, wrong, f"{sentence}\n{pair.story()}" if wrong else "")
 
 
 def _put_right(pair: SplitPair, moment: Moment) -> None:

@@ -105,8 +105,8 @@ def test_what_only_it_has_is_kept_and_read_back(losing: Losing, tmp_path: Path) 
     def call(context: Context, place: ResourcePlace, metadata: hast.Metadata) -> str:
         with readonly.opened(context, place, metadata) as point:
             here, there = MountTree(losing.node, point), MountTree(losing.winner, place.point)
-            made = salvage(context, place.name, here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
-            return f"{verify(context, made).files} {made.where}"
+            manifest = salvage(context, place.name, here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
+            return f"{verify(context, manifest).files} {manifest.where}"
 
     assert losing.does(call) == f"1 {tmp_path}/kept/home-i1"
     assert in_archive(tmp_path / "kept" / "home-i1") == {b"losing": ("file", b"mine\n", b"")}

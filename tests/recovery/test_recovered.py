@@ -72,11 +72,13 @@ def played(case: Case) -> Played:
             pair.clients_are_silent(MARGIN + SILENCE)
         case.split.make(pair)
         was_split = pair.was_split
-        said = pair.recovers(HUMAN[case.deed]) if case.deed in HUMAN else ""
+        sentence = pair.recovers(HUMAN[case.deed]) if case.deed in HUMAN else ""
         pair.passes(ROUNDS)
         wrong = tuple(_wrong(pair, case) if was_split else _not_split(pair))
         recovered = "recovered" if pair.created else "not recovered"
-        return Played(recovered if was_split else "no split-brain", wrong, f"{said}\n{pair.story()}" if wrong else "")
+        return Played(
+            recovered if was_split else "no split-brain", wrong, f"{sentence}\n{pair.story()}" if wrong else ""
+        )
 
 
 def _wrong(pair: SplitPair, case: Case) -> Iterator[str]:
@@ -154,10 +156,10 @@ def test_the_cases_that_are_taken_have_every_way_every_side_and_every_deed() -> 
 
 def main(words: list[str] | None = None) -> int:
     """Play so many; print how many and what came of them."""
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("count", nargs="?", type=int, default=len(every_case(SEED)))
-    made.add_argument("--seed", type=int, default=SEED)
-    options = made.parse_args(words)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", nargs="?", type=int, default=len(every_case(SEED)))
+    parser.add_argument("--seed", type=int, default=SEED)
+    options = parser.parse_args(words)
     began, done, bad = time.monotonic(), Counter[tuple[str, str]](), 0
     seeds = itertools.count(options.seed * 1_000_000)
     cases = itertools.islice((case for seed in seeds for case in every_case(seed)), options.count)

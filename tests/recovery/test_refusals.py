@@ -35,10 +35,10 @@ FULL = next(path for path in ("/proc", "/dev") if os.statvfs(path).f_bavail == 0
 def pair() -> Iterator[SplitPair]:
     """A split-brain that was found; both copies have writes of their own, and the losing node has stepped down."""
     with state_directory() as state:
-        made = SplitPair(state)
-        Split("cut off", SIDES[2]).make(made)
-        assert made.is_split
-        yield made
+        pair = SplitPair(state)
+        Split("cut off", SIDES[2]).make(pair)
+        assert pair.is_split
+        yield pair
 
 
 @pytest.fixture
@@ -266,9 +266,9 @@ def test_a_directory_for_the_salvage_that_is_missing_is_made_where_something_is_
 
 
 def test_what_only_the_losing_copy_has_forbids_to_resynchronise_and_is_named(pair: SplitPair) -> None:
-    said = pair.recovers(Mode.RESYNC)
-    assert said.startswith("refused: this copy may hold what the other one lacks")
-    assert said.endswith("is missing on the other copy: salvage it")
+    sentence = pair.recovers(Mode.RESYNC)
+    assert sentence.startswith("refused: this copy may hold what the other one lacks")
+    assert sentence.endswith("is missing on the other copy: salvage it")
     assert (pair.created, pair.destroyed) == (0, False)
 
 
@@ -365,8 +365,8 @@ def test_a_step_down_gives_up_address_and_role_and_nothing_else() -> None:
         assert pair.demotion(pair.losing) == pair.share(pair.losing) == 240
         assert (pair.created, pair.destroyed, list(pair.salvage.iterdir())) == (0, False, [])
         assert pair.is_split and pair.serves(pair.winner)
-        told = pair.entries(pair.losing, "recovery")
-        assert [(entry.result, entry.run) for entry in told] == [
+        entries = pair.entries(pair.losing, "recovery")
+        assert [(entry.result, entry.run) for entry in entries] == [
             ("begins: step-down", pair.entries(pair.losing, "split-brain")[0].run)
         ]
 

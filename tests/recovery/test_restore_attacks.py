@@ -62,8 +62,8 @@ def entry(path: bytes, kind: str = FILE, mode: int = 0o644) -> SavedItem:
     """An entry of a salvage that belongs to the attacker."""
     size = 3 if kind == FILE else 0
     target = b"somewhere" if kind == SYMLINK else b""
-    made = Item(path, kind, size, 10**18, 10**18, mode, ATTACKER, ATTACKER, 1, target)
-    return SavedItem(made, ("x",), False, ONE if kind == FILE else "")
+    item = Item(path, kind, size, 10**18, 10**18, mode, ATTACKER, ATTACKER, 1, target)
+    return SavedItem(item, ("x",), False, ONE if kind == FILE else "")
 
 
 @pytest.mark.slow
@@ -96,9 +96,9 @@ def test_no_file_of_another_user_is_given_to_who_swaps_names_meanwhile(
 
     with attacked(put_a_secret_in_the_place_of_what_appears):
         back(place, how)
-    found = [os.lstat(path) for path in [*place.rglob("*")]]
-    given_away = [each for each in found if each.st_ino in inodes and each.st_uid != VICTIM]
-    assert given_away == [] and len(inodes & {each.st_ino for each in found}) == MANY
+    statuses = [os.lstat(path) for path in [*place.rglob("*")]]
+    given_away = [each for each in statuses if each.st_ino in inodes and each.st_uid != VICTIM]
+    assert given_away == [] and len(inodes & {each.st_ino for each in statuses}) == MANY
 
 
 @pytest.mark.slow
@@ -151,16 +151,16 @@ def test_what_a_user_saves_while_it_is_restored_over_is_never_lost(place: Path) 
 def test_what_is_built_can_be_reached_by_nobody_else(place: Path) -> None:
     hostile(place, *(entry(b"%d" % number, mode=0o4755) for number in range(MANY)))
     (place / "live").chmod(0o777)
-    heard, said = os.pipe()
+    heard, writer = os.pipe()
 
     def look_into_what_root_makes() -> None:
         for name in os.listdir(place / "live"):
             if name.startswith(".hastwatch") and os.listdir(place / "live" / name) is not None:
-                os.write(said, b"x")
+                os.write(writer, b"x")
 
     with attacked(look_into_what_root_makes):
         done = back(place, RestoreMode.OVER)
-    os.close(said)
+    os.close(writer)
     assert os.read(heard, 1) == b""
     os.close(heard)
     assert not any(one.failed for one in done.values())

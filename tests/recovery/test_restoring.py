@@ -35,9 +35,9 @@ def keep(place: Path, losing: Mapping[bytes, Content], live: Mapping[bytes, Cont
 
 
 def back(place: Path, how: RestoreMode, *patterns: bytes, dry_run: bool = False) -> dict[bytes, RestoredEntry]:
-    kept = Directory(str(place / "kept"), "home-i1")
-    found = read_manifest(kept)
-    done = list(put_back(kept, found, chosen(found, patterns), str(place / "live"), how, dry_run))
+    target = Directory(str(place / "kept"), "home-i1")
+    manifest = read_manifest(target)
+    done = list(put_back(target, manifest, chosen(manifest, patterns), str(place / "live"), how, dry_run))
     assert len({one.kept.item.path for one in done}) == len(done)
     return {one.kept.item.path: one for one in done}
 
@@ -65,7 +65,7 @@ def test_nothing_of_the_live_files_is_lost_and_everything_that_was_told_is_there
             done = back(place, how)
             after = files_of(place / "live")
             assert set(done) == {
-                kept.item.path for kept in read_manifest(Directory(str(place / "kept"), "home-i1")).files
+                manifest.item.path for manifest in read_manifest(Directory(str(place / "kept"), "home-i1")).files
             }
             for path, content in before.items():
                 kept_as = path if after.get(path) == content else path + b".before-restore-i1"
@@ -130,12 +130,12 @@ def test_a_restore_that_is_killed_at_any_moment_loses_nothing_and_is_finished_by
     keep(tmp_path, {b"a": b"one", b"d/b": b"three"}, {b"a": b"two"})
     child = os.fork()
     if child == 0:
-        seen = 0
+        count = 0
 
         def die(event: str, _: object) -> None:
-            nonlocal seen
-            seen += event in ("os.mkdir", "os.link", "os.rename", "os.remove", "os.chown", "os.rmdir")
-            if seen == moment:
+            nonlocal count
+            count += event in ("os.mkdir", "os.link", "os.rename", "os.remove", "os.chown", "os.rmdir")
+            if count == moment:
                 os._exit(0)
 
         sys.addaudithook(die)
@@ -195,9 +195,9 @@ def test_modes_owners_and_times_come_back(tmp_path: Path) -> None:
     here, there = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "live"))
     salvage(local_context(tmp_path / "state"), "home", here, there, UNKNOWN, str(tmp_path / "kept"), "i1")
     back(tmp_path, RestoreMode.OVER, b"d/a")
-    found = os.stat(tmp_path / "live" / "d" / "a")
+    files = os.stat(tmp_path / "live" / "d" / "a")
     for name in ("st_mode", "st_uid", "st_gid", "st_mtime_ns", "st_size"):
-        assert getattr(found, name) == getattr(wanted, name)
+        assert getattr(files, name) == getattr(wanted, name)
     assert oct(os.stat(tmp_path / "live" / "d").st_mode)[-4:] == "2750"
 
 
@@ -217,14 +217,14 @@ def test_a_hard_link_comes_back_with_its_content_whichever_name_is_chosen(tmp_pa
 
 def test_patterns_choose_by_path_and_a_directory_stands_for_what_is_in_it(tmp_path: Path) -> None:
     salvage_of = keep(tmp_path, {b"mail/a": b"", b"mail/b\xff": b"", b"mailbox": b"", b"x/y": b""}, {})
-    found = read_manifest(salvage_of)
+    manifest = read_manifest(salvage_of)
 
     def paths(*patterns: bytes) -> list[bytes]:
-        return [kept.item.path for kept in chosen(found, patterns)]
+        return [item.item.path for item in chosen(manifest, patterns)]
 
     assert paths(b"mail/") == [b"mail", b"mail/a", b"mail/b\xff"]
     assert paths(b"mail/b?", b"x/y") == [b"mail/b\xff", b"x/y"]
-    assert paths(b"nothing") == [] and len(paths()) == len(found.files)
+    assert paths(b"nothing") == [] and len(paths()) == len(manifest.files)
 
 
 @pytest.mark.parametrize("how", RestoreMode)
@@ -272,18 +272,18 @@ class Text:
         return io.BytesIO(b"one")
 
 
-def hostile(place: Path, *kept: SavedItem, raw: bytes | None = None) -> None:
+def hostile(place: Path, *item: SavedItem, raw: bytes | None = None) -> None:
     """A salvage that says this, and whose archive is what it says or something else."""
     (place / "live").mkdir()
     (place / "kept" / "home-i1").mkdir(parents=True, mode=0o700)
     target = Directory(str(place / "kept"), "home-i1")
     with target.writing(FILES) as sink:
         if raw is None:
-            archive.write(sink, Text(), kept, lambda _: None)  # type: ignore[arg-type]  # only contents are asked for
+            archive.write(sink, Text(), item, lambda _: None)  # type: ignore[arg-type]  # only contents are asked for
         else:
             sink.write(raw)
     with target.writing(MANIFEST) as sink:
-        for line in manifest.lines(Manifest("home", "i1", "nfs001", None, kept)):
+        for line in manifest.lines(Manifest("home", "i1", "nfs001", None, item)):
             sink.write(line)
 
 
@@ -292,13 +292,13 @@ def hostile(place: Path, *kept: SavedItem, raw: bytes | None = None) -> None:
 )
 @pytest.mark.parametrize("how", RestoreMode)
 def test_a_path_that_leads_out_is_refused(tmp_path: Path, path: bytes, how: RestoreMode) -> None:
-    kept = SavedItem(item(path), ("x",), False, ONE)
+    saved = SavedItem(item(path), ("x",), False, ONE)
     if b"\0" in path:
         with pytest.raises((StepFailed, ValueError)):
-            hostile(tmp_path, kept)
+            hostile(tmp_path, saved)
             list(back(tmp_path, how).values())
         return
-    hostile(tmp_path, kept)
+    hostile(tmp_path, saved)
     try:
         assert all(one.failed for one in back(tmp_path, how).values())
     except StepFailed as error:
@@ -326,10 +326,10 @@ def test_a_link_that_leads_out_is_refused_and_nothing_goes_through_one_that_does
 
 def tar_of(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
     raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as made:
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for info, content in members:
             info.size = len(content)
-            made.addfile(info, io.BytesIO(content))
+            archive.addfile(info, io.BytesIO(content))
     return raw.getvalue()
 
 
@@ -361,8 +361,8 @@ def test_an_archive_that_is_not_what_its_manifest_says_gives_nothing(tmp_path: P
     hostile(tmp_path, SavedItem(item(b"a"), ("x",), False, ONE), raw=raw)
     with pytest.raises(StepFailed):
         back(tmp_path, RestoreMode.OVER)
-    found = files_of(tmp_path / "live")
-    assert found in ({}, {b"a": b"one"})
+    files = files_of(tmp_path / "live")
+    assert files in ({}, {b"a": b"one"})
 
 
 def test_special_files_and_the_root_are_told_and_left_as_they_are(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ def keep(context: Context, tmp_path: Path, since: float = UNKNOWN) -> manifest.M
     return salvage(context, "home", losing, winner, since, str(tmp_path / "kept"), "i1")
 
 
-def why(made: manifest.Manifest) -> dict[bytes, tuple[str, ...]]:
-    return {kept.item.path: kept.why for kept in made.files}
+def why(salvaged: manifest.Manifest) -> dict[bytes, tuple[str, ...]]:
+    return {item.item.path: item.why for item in salvaged.files}
 
 
 # --- the promise -----------------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def test_whatever_differs_is_kept_byte_for_byte_and_what_is_the_same_is_not(
         (place / "kept").mkdir()
         (place / "state").mkdir(mode=0o755)
         context = local_context(place / "state")
-        made = salvage(context, "home", here, remote(place / "winner"), UNKNOWN, str(place / "kept"), "i1")
+        manifest = salvage(context, "home", here, remote(place / "winner"), UNKNOWN, str(place / "kept"), "i1")
         stored = in_archive(place / "kept" / "home-i1")
         on_winner = {item.path: content_of(there, item) for item in there.walk()}
         for item in here.walk():
@@ -93,10 +93,10 @@ def test_whatever_differs_is_kept_byte_for_byte_and_what_is_the_same_is_not(
                 assert stored[item.path][:2] == (FILE, b"".join(here.chunks(item.path)))
             elif not same:
                 assert stored[item.path][0] == item.kind and stored[item.path][2] == item.target
-        assert verify(context, made).files == sum(kept.has_content for kept in made.files)
-        assert bool(first_difference(here, there)) == bool(made.files)
-        assert read_manifest(targets.at(made.where)).files == tuple(
-            kept._replace(item=kept.item._replace(inode=0)) for kept in made.files
+        assert verify(context, manifest).files == sum(kept.has_content for kept in manifest.files)
+        assert bool(first_difference(here, there)) == bool(manifest.files)
+        assert read_manifest(targets.at(manifest.where)).files == tuple(
+            kept._replace(item=kept.item._replace(inode=0)) for kept in manifest.files
         )
 
 
@@ -105,7 +105,7 @@ def test_whatever_differs_is_kept_byte_for_byte_and_what_is_the_same_is_not(
 def test_with_nothing_known_to_be_old_all_files_are_kept(copy: Mapping[bytes, Content]) -> None:
     with in_memory() as directory:
         here, there = two(Path(directory), copy, copy)
-        kept = {found.item.path for found in differences.differences(here, there, 0.0)}
+        kept = {paths.item.path for paths in differences.differences(here, there, 0.0)}
         assert kept == {item.path for item in here.walk() if item.kind != DIRECTORY}
 
 
@@ -118,9 +118,9 @@ def test_a_file_whose_times_a_client_has_set_back_is_found_by_its_ctime(context:
     assert awaited(lambda: time.time_ns() > latest + 20_000_000)
     (tmp_path / "losing" / "a").write_bytes(b"two")
     os.utime(tmp_path / "losing" / "a", ns=(10**18, 10**18))
-    made = keep(context, tmp_path, (latest + 10_000_000) / 1e9)
-    assert why(made) == {b"a": (differences.NEWER,)}
-    assert in_archive(Path(made.where))[b"a"][1] == b"two"
+    manifest = keep(context, tmp_path, (latest + 10_000_000) / 1e9)
+    assert why(manifest) == {b"a": (differences.NEWER,)}
+    assert in_archive(Path(manifest.where))[b"a"][1] == b"two"
 
 
 def test_a_file_that_the_winner_rewrote_with_old_times_is_read_and_kept(context: Context, tmp_path: Path) -> None:
@@ -153,11 +153,11 @@ def test_hard_links_are_stored_once_and_special_files_only_told(context: Context
     two(tmp_path, {b"a": b"one"}, {})
     os.link(tmp_path / "losing" / "a", tmp_path / "losing" / "b")
     os.mkfifo(tmp_path / "losing" / "pipe")
-    made = keep(context, tmp_path)
-    assert in_archive(Path(made.where)) == {b"a": (FILE, b"one", b""), b"b": ("hard link", b"", b"a")}
-    assert verify(context, made) == SalvageCheck(files=1, size=3, others=1)
-    told = json.loads(Path(made.where, "manifest.json").read_text())["files"]
-    assert [(one["path"], one["kind"], one["stored"]) for one in told] == [
+    manifest = keep(context, tmp_path)
+    assert in_archive(Path(manifest.where)) == {b"a": (FILE, b"one", b""), b"b": ("hard link", b"", b"a")}
+    assert verify(context, manifest) == SalvageCheck(files=1, size=3, others=1)
+    listed = json.loads(Path(manifest.where, "manifest.json").read_text())["files"]
+    assert [(one["path"], one["kind"], one["stored"]) for one in listed] == [
         ("a", "file", True), ("b", "file", True), ("pipe", "other", False),
     ]  # fmt: skip
 
@@ -168,8 +168,8 @@ def test_the_journal_of_ufs_is_no_users_file_and_one_of_its_name_is(context: Con
     for path in (".sujournal", "d/.sujournal"):
         (tmp_path / "losing" / path).chmod(0o400)
     losing, winner = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "winner"))
-    found = {found.item.path for found in differences.differences(losing, winner, UNKNOWN)}
-    assert found == ({b"d/.sujournal"} if os.geteuid() == 0 else {b".sujournal", b"d/.sujournal"})
+    paths = {paths.item.path for paths in differences.differences(losing, winner, UNKNOWN)}
+    assert paths == ({b"d/.sujournal"} if os.geteuid() == 0 else {b".sujournal", b"d/.sujournal"})
 
 
 def test_what_hastwatch_keeps_of_clients_is_no_users_file(tmp_path: Path) -> None:
@@ -177,8 +177,8 @@ def test_what_hastwatch_keeps_of_clients_is_no_users_file(tmp_path: Path) -> Non
     for path in (".hastwatch.clients", "d/.hastwatch.clients"):
         (tmp_path / "losing" / path).chmod(0o600)
     losing, winner = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "winner"))
-    found = {found.item.path for found in differences.differences(losing, winner, UNKNOWN)}
-    assert found == (
+    paths = {paths.item.path for paths in differences.differences(losing, winner, UNKNOWN)}
+    assert paths == (
         {b"d/.hastwatch.clients"} if os.geteuid() == 0 else {b".hastwatch.clients", b"d/.hastwatch.clients"}
     )
 
@@ -192,14 +192,14 @@ def test_what_is_kept_is_readable_by_nobody_else_and_its_manifest_says_what_and_
     context: Context, tmp_path: Path
 ) -> None:
     two(tmp_path, {b"a\xff": b"one", b"l": Link(b"x")}, {b"l": Link(b"y")})
-    made = keep(context, tmp_path, time.time() + 60)
-    assert made.where == f"{tmp_path}/kept/home-i1"
-    assert oct(os.stat(made.where).st_mode)[-3:] == "700"
-    assert {oct(os.stat(Path(made.where, name)).st_mode)[-3:] for name in os.listdir(made.where)} == {"600"}
-    assert sorted(os.listdir(made.where)) == ["files.tar", "manifest.json"]
-    told = json.loads(Path(made.where, "manifest.json").read_text())
-    assert (told["version"], told["resource"], told["incident"], told["node"]) == (1, "home", "i1", "nfs001")
-    first, second = told["files"]
+    manifest = keep(context, tmp_path, time.time() + 60)
+    assert manifest.where == f"{tmp_path}/kept/home-i1"
+    assert oct(os.stat(manifest.where).st_mode)[-3:] == "700"
+    assert {oct(os.stat(Path(manifest.where, name)).st_mode)[-3:] for name in os.listdir(manifest.where)} == {"600"}
+    assert sorted(os.listdir(manifest.where)) == ["files.tar", "manifest.json"]
+    listed = json.loads(Path(manifest.where, "manifest.json").read_text())
+    assert (listed["version"], listed["resource"], listed["incident"], listed["node"]) == (1, "home", "i1", "nfs001")
+    first, second = listed["files"]
     assert first["path"] == "a\\xff" and first["path_base64"] == "Yf8=" and first["sides"] == ["losing"]
     assert first["why"] == [differences.MISSING] and len(first["sha256"]) == 64
     assert second["target"] == "x" and second["sides"] == ["losing", "winner"]
@@ -286,9 +286,9 @@ def test_a_killed_salvage_is_thrown_away_by_the_next_one(context: Context, tmp_p
         child.kill()
         child.wait()
     assert os.listdir(tmp_path / "kept" / "home-i1") == ["files.tar.part"]
-    made = keep(context, tmp_path)
-    assert sorted(os.listdir(made.where)) == ["files.tar", "manifest.json"]
-    assert verify(context, made).size == 5 << 20
+    manifest = keep(context, tmp_path)
+    assert sorted(os.listdir(manifest.where)) == ["files.tar", "manifest.json"]
+    assert verify(context, manifest).size == 5 << 20
 
 
 def test_a_finished_salvage_is_taken_as_it_is_and_never_written_over(context: Context, tmp_path: Path) -> None:
@@ -355,8 +355,8 @@ def test_names_that_vanish_from_the_losing_copy_stop_it(context: Context, tmp_pa
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "swap", "manifest", "none"])
 def test_a_salvage_that_is_not_what_was_kept_is_no_salvage(context: Context, tmp_path: Path, damage: str) -> None:
     two(tmp_path, {b"a": b"x" * 3000, b"b": b"y" * 3000}, {})
-    made = keep(context, tmp_path)
-    path = Path(made.where, "files.tar")
+    manifest = keep(context, tmp_path)
+    path = Path(manifest.where, "files.tar")
     raw = path.read_bytes()
     at = raw.index(b"x" * 3000)
     damaged = {
@@ -367,13 +367,13 @@ def test_a_salvage_that_is_not_what_was_kept_is_no_salvage(context: Context, tmp
     }
     path.write_bytes(damaged.get(damage, raw))
     if damage == "manifest":
-        told = Path(made.where, "manifest.json")
-        told.write_text(told.read_text().replace('"size": 3000', '"size": 3001'))
+        listed = Path(manifest.where, "manifest.json")
+        listed.write_text(listed.read_text().replace('"size": 3000', '"size": 3001'))
     if damage == "none":
-        assert verify(context, made).files == 2
+        assert verify(context, manifest).files == 2
         return
     with pytest.raises(StepFailed):
-        verify(context, made)
+        verify(context, manifest)
 
 
 @pytest.mark.parametrize(
@@ -399,17 +399,17 @@ def test_a_salvage_goes_over_ssh_and_is_read_back_from_there(context: Context, t
     two(tmp_path, {b"a\n": os.urandom(3 << 20), b"b": b"one"}, {b"b": b"two"})
     losing, winner = DirectoryTree(str(tmp_path / "losing")), DirectoryTree(str(tmp_path / "winner"))
     place = f"ssh://keeper@vault:2222{tmp_path}/it's kept"
-    made = salvage(context, "home", losing, winner, UNKNOWN, place, "i1", ssh=ssh(tmp_path))
+    manifest = salvage(context, "home", losing, winner, UNKNOWN, place, "i1", ssh=ssh(tmp_path))
     there = tmp_path / "it's kept" / "home-i1"
-    assert made.where == f"{place}/home-i1"
+    assert manifest.where == f"{place}/home-i1"
     assert sorted(os.listdir(there)) == ["files.tar", "manifest.json"]
     assert oct(there.stat().st_mode)[-3:] == "700" and oct((there / "files.tar").stat().st_mode)[-3:] == "600"
     assert set(in_archive(there)) == {b"a\n", b"b"}
-    assert verify(context, made, ssh=ssh(tmp_path)).files == 2
+    assert verify(context, manifest, ssh=ssh(tmp_path)).files == 2
     called = (tmp_path / "ssh.log").read_text().splitlines()
     assert called[:6] == ["-o", "BatchMode=yes", "-p", "2222", "--", "keeper@vault"]
     again = salvage(context, "home", losing, winner, UNKNOWN, place, "i1", ssh=ssh(tmp_path))
-    assert again.where == made.where
+    assert again.where == manifest.where
 
 
 def test_a_missing_directory_on_another_machine_is_made_and_only_that_one(context: Context, tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def paths_of(root: Path) -> set[bytes]:
     """As os.walk sees them."""
-    found = {b""}
+    paths = {b""}
     top = os.fsencode(root)
     for directory, directories, files in os.walk(top):
-        found |= {os.path.relpath(os.path.join(directory, name), top) for name in directories + files}
-    return found
+        paths |= {os.path.relpath(os.path.join(directory, name), top) for name in directories + files}
+    return paths
 
 
 @pytest.mark.slow
@@ -169,16 +169,16 @@ def test_what_vanishes_while_it_is_walked_is_counted_and_left_out(tmp_path: Path
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").touch()
     tree = DirectoryTree(str(tmp_path))
-    seen = []
+    lines = []
     for item in tree.walk():
-        seen.append(item.path)
+        lines.append(item.path)
         if item.path == b"a":
             (tmp_path / "b" / "file").unlink()
             (tmp_path / "b").rmdir()
         if item.path == b"c":
             (tmp_path / "c" / "file").unlink()
             (tmp_path / "c").rmdir()
-    assert seen == [b"", b"a", b"a/file", b"c", b"d", b"d/file"]
+    assert lines == [b"", b"a", b"a/file", b"c", b"d", b"d/file"]
     assert tree.vanished == 2
 
 

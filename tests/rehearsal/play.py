@@ -60,5 +60,5 @@ def looks(outcome: ScenarioOutcome) -> dict[str, CheckRound]:
 
 def said(look: CheckRound, check: str, node: str = "both") -> tuple[str, tuple[str, ...]]:
     """The state of one check and its reasons that are not OK."""
-    found = next(one for one in look.says if (one.check, one.node) == (check, node))
-    return found.state, found.wrong
+    report = next(one for one in look.says if (one.check, one.node) == (check, node))
+    return report.state, report.wrong

@@ -151,9 +151,9 @@ def test_its_state_is_in_real_files_that_the_node_shows(context: Context, node: 
 
 def test_an_entry_of_the_journal_is_also_a_line_of_the_nodes_messages(context: Context, node: Node) -> None:
     context.journal.entry("step", resource="home", why="because")
-    kept = json.loads(node.run("tail -1 /var/db/hastwatch/journal.jsonl").out)
-    assert (kept["node"], kept["resource"]) == ("nfs001", "home")
-    assert kept["boot"] == (node.boot_mark or "not known")
+    values = json.loads(node.run("tail -1 /var/db/hastwatch/journal.jsonl").out)
+    assert (values["node"], values["resource"]) == ("nfs001", "home")
+    assert values["boot"] == (node.boot_mark or "not known")
     assert " nfs001 hastwatch[" in node.run("tail -1 /var/log/messages").out
 
 

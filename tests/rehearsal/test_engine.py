@@ -18,11 +18,11 @@ LETTERS = {"O": "OK", "W": "WARNING", "C": "CRITICAL", "U": "UNKNOWN"}
     ("U C", "UNKNOWN SOFT 1, CRITICAL SOFT 2"),
 ])  # fmt: skip
 def test_a_service_becomes_hard_with_the_third_look_that_finds_something(results: str, seen: str) -> None:
-    service, found = Service(), []
+    service, changes = Service(), []
     for letter in results.split():
         service = service.seen(LETTERS[letter])
-        found.append(f"{service.state} {'HARD' if service.hard else 'SOFT'} {service.attempt}")
-    assert ", ".join(found) == seen
+        changes.append(f"{service.state} {'HARD' if service.hard else 'SOFT'} {service.attempt}")
+    assert ", ".join(changes) == seen
 
 
 @pytest.mark.slow

@@ -23,9 +23,9 @@ from simulator.pair import Pair
 
 @pytest.fixture
 def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
+    pair = Pair()
+    pair.bring_up()
+    return pair
 
 
 @pytest.fixture
@@ -111,11 +111,11 @@ def test_a_way_that_a_process_has_leads_to_the_same_host_as_long_as_it_lives(pai
 
 
 def test_an_old_answer_stays_the_same_whatever_the_other_node_does(pair: Pair, context: Context) -> None:
-    said = role(context.peer)
+    answer = role(context.peer)
     inflict(pair, "peer-lies", "nfs001", "old")
     pair.nodes["nfs002"].run("hastctl role init home")
-    assert "role: secondary" in said
-    assert role(context.peer) == said
+    assert "role: secondary" in answer
+    assert role(context.peer) == answer
     inflict(pair, "peer-tells-the-truth", "nfs001")
     assert "role: init" in role(context.peer)
 

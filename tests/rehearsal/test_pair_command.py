@@ -112,8 +112,8 @@ def test_a_full_disk_behind_the_output_of_exec_is_one_line_and_1(directory: str)
 
 
 def test_state_shows_both_nodes_for_people_and_for_programs(directory: str) -> None:
-    told = pair("state", "--dir", directory).stdout
-    assert "nfs001: CARP 2@vtnet1 MASTER" in told
+    text = pair("state", "--dir", directory).stdout
+    assert "nfs001: CARP 2@vtnet1 MASTER" in text
     values = json.loads(pair("state", "--json", "--dir", directory).stdout)
     assert values["nodes"]["nfs002"]["resources"]["home"]["role"] == "secondary"
 
@@ -174,9 +174,9 @@ def test_a_configuration_that_cannot_be_built_is_one_line_and_2(tmp_path: Path) 
 def line_of(ended: subprocess.CompletedProcess[str], status: int) -> str:
     """The one line of an error, without the name in front."""
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (status, "", 1)
-    name, _, said = ended.stderr.strip().partition(": ")
+    name, _, message = ended.stderr.strip().partition(": ")
     assert name.startswith("hastwatch pair")
-    return said
+    return message
 
 
 def test_the_directory_is_for_its_owner_only(directory: str) -> None:
@@ -247,8 +247,8 @@ def test_a_hook_that_cannot_be_started_does_not_end_the_pair(tmp_path: Path) -> 
         assert pair("exec", "--dir", place, "nfs002", "hostname").stdout == "nfs002\n"
     finally:
         assert pair("down", "--dir", place).returncode == 0
-    said = Path(place, "pair.log").read_text().splitlines()
-    assert "hook of nfs002: /nonexistent/hook: No such file or directory" in said
+    lines = Path(place, "pair.log").read_text().splitlines()
+    assert "hook of nfs002: /nonexistent/hook: No such file or directory" in lines
 
 
 def test_devd_runs_a_command_of_this_machine_that_can_reach_the_pair(tmp_path: Path) -> None:
@@ -270,9 +270,9 @@ def test_devd_runs_a_command_of_this_machine_that_can_reach_the_pair(tmp_path: P
 def test_up_takes_a_release_for_each_node(tmp_path: Path) -> None:
     path = str(tmp_path / "pair")
     assert pair("up", "--dir", path, "--release", "14.5,15.1").returncode == 0
-    said = [pair("exec", "--dir", path, node, "uname -r").stdout for node in ("nfs001", "nfs002")]
+    releases = [pair("exec", "--dir", path, node, "uname -r").stdout for node in ("nfs001", "nfs002")]
     assert pair("down", "--dir", path).returncode == 0
-    assert said == ["14.5-RELEASE\n", "15.1-RELEASE-p1\n"]
+    assert releases == ["14.5-RELEASE\n", "15.1-RELEASE-p1\n"]
 
 
 def test_up_refuses_a_release_that_it_does_not_know(tmp_path: Path) -> None:

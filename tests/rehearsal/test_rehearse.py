@@ -117,8 +117,8 @@ def test_the_list_names_every_scenario() -> None:
 
 
 def test_the_list_is_there_for_programs_too() -> None:
-    told = {each["name"]: each for each in json.loads(hastwatch("rehearse", "--list", "--json").stdout)}
-    assert {name: each["about"] for name, each in told.items()} == {each.name: each.line for each in SCENARIOS}
+    values = {each["name"]: each for each in json.loads(hastwatch("rehearse", "--list", "--json").stdout)}
+    assert {name: each["about"] for name, each in values.items()} == {each.name: each.line for each in SCENARIOS}
 
 
 def test_what_hastwatch_does_is_in_the_story_for_people_and_for_programs() -> None:
@@ -130,10 +130,10 @@ def test_what_hastwatch_does_is_in_the_story_for_people_and_for_programs() -> No
 
 
 def test_json_is_one_object_with_the_whole_story() -> None:
-    told = json.loads(hastwatch("rehearse", "--speed", "max", "--json", "power-loss", QUICK).stdout)
-    assert told["as_it_must"] is True
-    assert [each["name"] for each in told["scenarios"]] == ["power-loss", QUICK]
-    first = told["scenarios"][0]
+    values = json.loads(hastwatch("rehearse", "--speed", "max", "--json", "power-loss", QUICK).stdout)
+    assert values["as_it_must"] is True
+    assert [each["name"] for each in values["scenarios"]] == ["power-loss", QUICK]
+    first = values["scenarios"][0]
     assert {entry["kind"] for entry in first["story"]} == {"checks", "command", "event", "fault", "remark"}
     assert first["data"]["acknowledged"] == first["data"]["served"] + len(first["data"]["missing"][0]["writes"])
     assert first["data"]["missing"][0]["cause"] == "ufs_delay"

@@ -87,18 +87,18 @@ def test_a_power_loss_costs_the_last_half_minute_of_new_files_and_the_return_of_
 
 
 def test_a_split_brain_grows_while_the_link_is_cut_and_is_found_when_it_heals() -> None:
-    seen = looks(played("link-cut"))
-    assert said(seen["both primary"], "check_hast_splitbrain") == ("CRITICAL", ("splitbrain-growing",))
-    assert said(seen["link healed"], "check_hast_splitbrain") == ("CRITICAL", ("splitbrain",))
-    assert said(seen["after"], "check_hast_splitbrain") == ("OK", ())
+    rounds = looks(played("link-cut"))
+    assert said(rounds["both primary"], "check_hast_splitbrain") == ("CRITICAL", ("splitbrain-growing",))
+    assert said(rounds["link healed"], "check_hast_splitbrain") == ("CRITICAL", ("splitbrain",))
+    assert said(rounds["after"], "check_hast_splitbrain") == ("OK", ())
 
 
 def test_a_failover_that_a_dead_devd_missed_is_excused_for_the_grace_period_and_then_critical() -> None:
     outcome = played("devd-dies")
-    seen = looks(outcome)
-    assert said(seen["devd is dead"], "check_devd", "nfs002")[0] == "CRITICAL"
-    assert said(seen["address moved"], "check_carp_hast") == ("WARNING", ("failover-in-progress",))
-    assert said(seen["the alarm"], "check_carp_hast")[0] == "CRITICAL"
+    rounds = looks(outcome)
+    assert said(rounds["devd is dead"], "check_devd", "nfs002")[0] == "CRITICAL"
+    assert said(rounds["address moved"], "check_carp_hast") == ("WARNING", ("failover-in-progress",))
+    assert said(rounds["the alarm"], "check_carp_hast")[0] == "CRITICAL"
     roles = [entry.text for entry in outcome.entries if isinstance(entry, NodeReaction) and entry.node == "nfs002"]
     assert "hastd: home secondary -> primary" in roles
 
@@ -156,18 +156,18 @@ def test_a_boot_with_the_flap_promotes_nothing_where_hastwatch_is() -> None:
 
 
 def test_a_stale_standby_is_known_before_it_is_promoted() -> None:
-    seen = looks(played("stale-standby"))
-    assert said(seen["replication cut"], "check_hast_splitbrain") == ("WARNING", ("copy-behind",))
-    assert said(seen[next(moment for moment in seen if moment.endswith("is back"))], "check_hast_splitbrain") == (
+    rounds = looks(played("stale-standby"))
+    assert said(rounds["replication cut"], "check_hast_splitbrain") == ("WARNING", ("copy-behind",))
+    assert said(rounds[next(moment for moment in rounds if moment.endswith("is back"))], "check_hast_splitbrain") == (
         "WARNING",
         ("splitbrain-predicted",),
     )
 
 
 def test_what_a_power_cut_had_lost_is_not_the_doing_of_the_recovery_after_it() -> None:
-    found = {loss.cause: len(loss.numbers) for loss in played("stale-standby").account.losses}
-    assert found.keys() == {LossCause.OVERWRITTEN, LossCause.UFS_DELAY}
-    assert found[LossCause.UFS_DELAY] == 29 < found[LossCause.OVERWRITTEN]
+    causes = {loss.cause: len(loss.numbers) for loss in played("stale-standby").account.losses}
+    assert causes.keys() == {LossCause.OVERWRITTEN, LossCause.UFS_DELAY}
+    assert causes[LossCause.UFS_DELAY] == 29 < causes[LossCause.OVERWRITTEN]
 
 
 def test_a_command_that_ends_otherwise_than_expected_is_trouble_with_its_words() -> None:

@@ -221,8 +221,8 @@ def test_maintenance_is_journalled_with_its_reason(tmp_path: Path) -> None:
 
 def test_without_an_end_of_its_own_maintenance_lasts_until_it_is_ended(tmp_path: Path) -> None:
     hastwatch("maintenance", "on", "--reason", "new disk", "--state-dir", tmp_path / "state")
-    found = maintenance.current(Store(str(tmp_path / "state")), time.time() + 1e8)
-    assert found and found.until is None and plain(found.reason) == "new disk"
+    current = maintenance.current(Store(str(tmp_path / "state")), time.time() + 1e8)
+    assert current and current.until is None and plain(current.reason) == "new disk"
 
 
 def test_who_is_behind_sudo_is_told(tmp_path: Path) -> None:
@@ -245,8 +245,8 @@ print(main(["on", "--reason", "a"]))
 
 def test_an_ordinary_user_may_not_suspend_anything() -> None:
     with child.start(AS_ORDINARY_USER) as ended:
-        said = ended.communicate(timeout=60)
-    assert said == ("77\n", "hastwatch maintenance: only root may do this (or name a --state-dir of your own)\n")
+        output = ended.communicate(timeout=60)
+    assert output == ("77\n", "hastwatch maintenance: only root may do this (or name a --state-dir of your own)\n")
 
 
 def test_a_state_directory_that_cannot_be_used_is_one_line_and_73(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_state_that_changes_or_that_another_boot_saw_is_since_now(store: Store
 def test_vhids_are_apart_but_counted_together(store: Store) -> None:
     assert events.note(store, "2@em0", "MASTER", NOW, "1000") == 1
     assert events.note(store, "3@vlan0.100", "BACKUP", NOW + 1, "1000") == 2
-    assert {name: seen.state for name, seen in events.read(store).vhids.items()} == {
+    assert {name: history.state for name, history in events.read(store).vhids.items()} == {
         "2@em0": "MASTER",
         "3@vlan0.100": "BACKUP",
     }
@@ -81,8 +81,10 @@ def test_these_are_none(store: Store, subsystem: str) -> None:
 @given(st.from_regex(events.SUBSYSTEM, fullmatch=True))
 def test_the_interface_is_one_that_ifconfig_would_print(subsystem: str) -> None:
     name = subsystem.partition("@")[2]
-    (found,) = ifconfig.parse(f"{name}: flags=8843<UP> metric 0\n\tcarp: MASTER vhid 2 advbase 1 advskew 10\n").vhids
-    assert found.interface == name
+    (interface,) = ifconfig.parse(
+        f"{name}: flags=8843<UP> metric 0\n\tcarp: MASTER vhid 2 advbase 1 advskew 10\n"
+    ).vhids
+    assert interface.interface == name
 
 
 def test_a_damaged_record_is_begun_anew_with_numbers_above_the_old_ones(store: Store) -> None:
@@ -119,8 +121,8 @@ def test_hooks_that_run_at_the_same_time_are_all_counted(store: Store) -> None:
     for one in both:
         _, err = one.communicate(timeout=60)
         assert (one.returncode, err) == (0, "")
-    seen = events.read(store)
-    assert (seen.seq, sorted(seen.vhids)) == (40, ["2@em0", "3@em1"])
+    history = events.read(store)
+    assert (history.seq, sorted(history.vhids)) == (40, ["2@em0", "3@em1"])
 
 
 def test_devds_hook_pays_for_nothing_that_it_does_not_use(store: Store) -> None:
@@ -187,9 +189,9 @@ def test_a_state_lasts_from_where_it_began_however_the_clock_is_set_meanwhile(st
     events.note(store, "2@em0", "MASTER", NOW, "1000", 5.0)
     for later, clock in ((1, 5.0), (301, 305.0), (-590, -587.0)):
         look(store, "MASTER", NOW + later, clock=clock)
-        seen = events.read(store)
-        assert seen.seq == 1 and seen.vhids["2@em0"] == VhidHistory("MASTER", NOW, "1000", clock=5.0)
-        assert seen.vhids["2@em0"].since_by(clock) == pytest.approx(NOW + clock - 5.0)
+        history = events.read(store)
+        assert history.seq == 1 and history.vhids["2@em0"] == VhidHistory("MASTER", NOW, "1000", clock=5.0)
+        assert history.vhids["2@em0"].since_by(clock) == pytest.approx(NOW + clock - 5.0)
 
 
 def test_a_state_that_an_older_hastwatch_noted_is_since_the_time_that_it_noted(store: Store) -> None:
@@ -204,9 +206,9 @@ def test_a_look_that_is_written_down_late_leaves_what_came_meanwhile(store: Stor
     late = CarpLook(events.read(store), {"2@em0": "BACKUP", "3@em0": "BACKUP"}, NOW + 1, "1000", 5.0)
     events.note(store, "2@em0", "MASTER", NOW + 2, "1000", 5.0)
     events.record(store, late)
-    seen = events.read(store)
-    assert (seen.vhids["2@em0"].state, seen.vhids["2@em0"].since, seen.seq) == ("MASTER", NOW + 2, 3)
-    assert seen.vhids["3@em0"] == late.known.vhids["3@em0"]
+    history = events.read(store)
+    assert (history.vhids["2@em0"].state, history.vhids["2@em0"].since, history.seq) == ("MASTER", NOW + 2, 3)
+    assert history.vhids["3@em0"] == late.known.vhids["3@em0"]
 
 
 def test_what_is_known_with_a_look_is_what_is_known_when_it_is_written_down(store: Store) -> None:

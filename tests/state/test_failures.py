@@ -43,12 +43,12 @@ def test_failures_further_apart_than_the_window_do_not_block(store: Store) -> No
 
 def test_what_is_blocked_stays_blocked_when_the_window_is_over(store: Store) -> None:
     fail(store, NOW - 10, NOW)
-    said = failures.blocked(store, NOW, HOUR)
+    sentence = failures.blocked(store, NOW, HOUR)
     assert failures.blocked(store, NOW + 100 * HOUR, HOUR) == ""  # to ask writes nothing
-    assert failures.block(store, said) == said
-    assert failures.blocked(store, NOW + 100 * HOUR, HOUR) == said
+    assert failures.block(store, sentence) == sentence
+    assert failures.blocked(store, NOW + 100 * HOUR, HOUR) == sentence
     fail(store, NOW + 200 * HOUR)
-    assert failures.blocked(store, NOW + 200 * HOUR, HOUR) == said
+    assert failures.blocked(store, NOW + 200 * HOUR, HOUR) == sentence
 
 
 def test_a_human_clears_the_block_and_everything_begins_anew(store: Store) -> None:
@@ -78,16 +78,16 @@ def test_a_clock_that_was_set_back_does_not_hide_failures(store: Store) -> None:
 
 def test_only_the_last_failures_are_kept(store: Store) -> None:
     fail(store, *(NOW + number for number in range(MOST_KEPT + 5)))
-    kept = failures.recent(store, NOW, HOUR)
-    assert (len(kept), kept[-1].at) == (MOST_KEPT, NOW + MOST_KEPT + 4)
+    recent = failures.recent(store, NOW, HOUR)
+    assert (len(recent), recent[-1].at) == (MOST_KEPT, NOW + MOST_KEPT + 4)
 
 
 def test_a_hostile_reason_makes_no_second_line(store: Store) -> None:
     for _ in range(2):
         failures.note(store, "home", NOW, "fsck:\nok\x1b[2J" + "x" * 5000)
-    said = failures.blocked(store, NOW, HOUR)
-    assert said.isprintable()
-    assert len(said) < 400
+    sentence = failures.blocked(store, NOW, HOUR)
+    assert sentence.isprintable()
+    assert len(sentence) < 400
 
 
 DAMAGED = [
@@ -105,11 +105,11 @@ DAMAGED = [
 def test_what_cannot_be_read_counts_as_blocked_and_given_away_until_cleared(store: Store, text: str) -> None:
     store.ready()
     Path(store.directory, "failures.json").write_text(text)
-    said = failures.blocked(store, NOW, HOUR)
-    assert said.startswith("how many promotions failed is not known: failures.json cannot be read: ")
+    sentence = failures.blocked(store, NOW, HOUR)
+    assert sentence.startswith("how many promotions failed is not known: failures.json cannot be read: ")
     assert failures.given_away(store)
     fail(store, NOW)
-    assert failures.blocked(store, NOW, HOUR) == said
+    assert failures.blocked(store, NOW, HOUR) == sentence
     assert failures.given_away(store)
     assert failures.clear(store, "root")
     assert (failures.blocked(store, NOW, HOUR), failures.given_away(store)) == ("", False)

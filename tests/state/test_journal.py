@@ -106,10 +106,10 @@ def test_an_entry_is_one_line_of_json_with_all_that_is_known(path: Path) -> None
 
 def test_syslog_has_the_same_in_one_line(path: Path) -> None:
     syslog = Written()
-    kept = journal(path, syslog)
-    kept.entry("step", why="CARP is MASTER", resource="home", step="mount", result="done", seconds=0.41, severity=ERR)
-    kept.entry("split-brain", resource="home", evidence=["a", "b"])
-    kept.entry("self-test")
+    log = journal(path, syslog)
+    log.entry("step", why="CARP is MASTER", resource="home", step="mount", result="done", seconds=0.41, severity=ERR)
+    log.entry("split-brain", resource="home", evidence=["a", "b"])
+    log.entry("self-test")
     assert syslog == [
         (3, "home: step mount: CARP is MASTER - done (0.4 s)"),
         (6, "home: split-brain [a; b]"),
@@ -191,11 +191,11 @@ def test_where_an_entry_has_the_wrong_kind_of_value_it_is_none(path: Path) -> No
 
 
 def test_a_full_disk_keeps_no_entry_from_syslog_and_leaves_no_torn_line(path: Path) -> None:
-    said = child.run(FULL, path).splitlines()
-    assert said[0] == f"6 step: {'x' * 300}"
-    assert said[1].endswith("y... (journal not written: No space left on device)")
-    assert len(said[1]) == LONGEST_LINE + len("6 ")
-    assert said[2] == "6 step: z"
+    output = child.run(FULL, path).splitlines()
+    assert output[0] == f"6 step: {'x' * 300}"
+    assert output[1].endswith("y... (journal not written: No space left on device)")
+    assert len(output[1]) == LONGEST_LINE + len("6 ")
+    assert output[2] == "6 step: z"
     reading = read(str(path))
     assert [entry.why[:1] for entry in reading] == ["x", "z"]
     assert reading.skipped == 0
@@ -217,8 +217,8 @@ def test_the_syslog_of_this_machine_takes_a_line() -> None:
 
 
 def test_rotated_files_are_read_oldest_first(path: Path) -> None:
-    made = journal(path)
-    lines = [made.entry("step", why=str(number)).line() + "\n" for number in range(5)]
+    log = journal(path)
+    lines = [log.entry("step", why=str(number)).line() + "\n" for number in range(5)]
     path.write_text(lines[4])
     path.with_name("journal.jsonl.0").write_text(lines[3])
     path.with_name("journal.jsonl.2.bz2").write_bytes(bz2.compress(lines[1].encode()))
@@ -245,7 +245,7 @@ def test_an_archive_that_cannot_be_read_is_named_and_the_others_are_read(path: P
         path.with_name(f"journal.jsonl.{ending}").write_bytes(raw)
     reading = read(str(path))
     assert list(reading)[-1].event == "step"
-    assert [os.path.basename(said.partition(": ")[0]) for said in reading.unread] == [
+    assert [os.path.basename(sentence.partition(": ")[0]) for sentence in reading.unread] == [
         f"journal.jsonl.{ending}" for ending in sorted(broken, reverse=True)
     ]
 
@@ -262,11 +262,11 @@ def test_a_torn_last_line_is_skipped_and_counted_until_it_is_whole(path: Path) -
 
 
 def test_a_torn_line_in_the_middle_costs_only_itself(path: Path) -> None:
-    made = journal(path)
-    made.entry("step", why="1")
+    log = journal(path)
+    log.entry("step", why="1")
     with path.open("a") as file:
         file.write('{"time": "2026-')
-    made.entry("step", why="2")
+    log.entry("step", why="2")
     reading = read(str(path))
     assert ([entry.why for entry in reading], reading.skipped) == (["1", "2"], 1)
 
@@ -284,13 +284,13 @@ def test_a_writer_that_is_killed_leaves_whole_entries(path: Path) -> None:
 
 
 def test_what_is_added_is_given_also_over_a_rotation(path: Path) -> None:
-    made = journal(path)
-    made.entry("step", why="1")
+    log = journal(path)
+    log.entry("step", why="1")
     reading = read(str(path))
     assert [entry.why for entry in reading] == ["1"]
-    made.entry("step", why="2")
+    log.entry("step", why="2")
     path.rename(path.with_name("journal.jsonl.0"))
-    made.entry("step", why="3")
+    log.entry("step", why="3")
     assert [entry.why for entry in reading.new()] == ["2", "3"]
     assert list(reading.new()) == []
     reading.close()
@@ -380,9 +380,9 @@ def test_a_line_without_an_end_is_no_entry_and_not_kept(path: Path) -> None:
 
 
 def test_a_journal_is_read_anew_each_time_it_is_asked_for(path: Path) -> None:
-    made = journal(path)
-    made.entry("step", why="1")
+    log = journal(path)
+    log.entry("step", why="1")
     reading = read(str(path))
     assert [[entry.why for entry in reading] for _ in range(2)] == [["1"], ["1"]]
-    made.entry("step", why="2")
+    log.entry("step", why="2")
     assert [entry.why for entry in reading.new()] == ["2"]

@@ -68,13 +68,11 @@ def test_every_event_has_one_row_with_its_reason() -> None:
 @pytest.mark.parametrize("event", [row.event for row in TABLE if row.copy is None])
 @pytest.mark.parametrize("ledger", [COMPLETE, INCOMPLETE, UNKNOWN, PRIMARY, FOLLOWING, ALONE])
 def test_these_events_say_nothing_of_the_copy(event: LedgerEvent, ledger: Ledger) -> None:
-    found = heard(ledger, event)
+    own = heard(ledger, event)
     if (event, ledger) != (LedgerEvent.CONNECT, ALONE):
-        assert found[:5] == ledger[:5]
+        assert own[:5] == ledger[:5]
     else:
-        assert (found.copy, found.last_complete) == (CopyState.UNKNOWN, ledger.last_complete), (
-            "a synchronisation may run"
-        )
+        assert (own.copy, own.last_complete) == (CopyState.UNKNOWN, ledger.last_complete), "a synchronisation may run"
 
 
 def test_a_copy_proven_complete_after_its_primary_was_lost_stays_complete_when_one_connects() -> None:
@@ -92,25 +90,25 @@ def test_a_copy_proven_complete_after_its_primary_was_lost_stays_complete_when_o
 )
 @pytest.mark.parametrize("ledger", [INCOMPLETE, UNKNOWN, NOTHING])
 def test_these_events_make_a_copy_complete(event: LedgerEvent, why: str, ledger: Ledger) -> None:
-    found = heard(ledger, event)
-    assert found[:5] == (CopyState.COMPLETE, T, why, "nfs001", T)
+    own = heard(ledger, event)
+    assert own[:5] == (CopyState.COMPLETE, T, why, "nfs001", T)
 
 
 @pytest.mark.parametrize("ledger", [COMPLETE, UNKNOWN, NOTHING, PRIMARY])
 def test_what_the_other_node_tells_wins(ledger: Ledger) -> None:
-    found = heard(ledger, LedgerEvent.TOLD_INCOMPLETE)
-    assert found[:4] == (CopyState.INCOMPLETE, T, "nfs001 reported that this copy is behind", "nfs001")
-    assert heard(found, LedgerEvent.TOLD_COMPLETE).copy is CopyState.COMPLETE
+    own = heard(ledger, LedgerEvent.TOLD_INCOMPLETE)
+    assert own[:4] == (CopyState.INCOMPLETE, T, "nfs001 reported that this copy is behind", "nfs001")
+    assert heard(own, LedgerEvent.TOLD_COMPLETE).copy is CopyState.COMPLETE
 
 
 @pytest.mark.parametrize("ledger", [COMPLETE, UNKNOWN, NOTHING])
 def test_a_copy_that_both_disks_showed_to_lack_writes_is_incomplete_also_after_a_boot_until_it_is_filled(
     ledger: Ledger,
 ) -> None:
-    found = heard(ledger, LedgerEvent.COMPARED_BEHIND)
-    assert found[:3] == (CopyState.INCOMPLETE, T, "the counters on both disks showed that this copy lacks writes")
-    assert heard(found, LedgerEvent.STARTED, LedgerEvent.CONNECT, LedgerEvent.COMPARED).copy is CopyState.INCOMPLETE
-    assert heard(found, LedgerEvent.STARTED, LedgerEvent.TOLD_COMPLETE).copy is CopyState.COMPLETE
+    own = heard(ledger, LedgerEvent.COMPARED_BEHIND)
+    assert own[:3] == (CopyState.INCOMPLETE, T, "the counters on both disks showed that this copy lacks writes")
+    assert heard(own, LedgerEvent.STARTED, LedgerEvent.CONNECT, LedgerEvent.COMPARED).copy is CopyState.INCOMPLETE
+    assert heard(own, LedgerEvent.STARTED, LedgerEvent.TOLD_COMPLETE).copy is CopyState.COMPLETE
 
 
 def test_a_copy_told_to_be_behind_was_complete_until_its_connection_was_lost() -> None:
@@ -121,10 +119,10 @@ def test_a_copy_told_to_be_behind_was_complete_until_its_connection_was_lost() -
 
 
 def test_a_started_hastd_does_not_know_what_was_written_meanwhile() -> None:
-    found = heard(FOLLOWING, LedgerEvent.STARTED)
-    assert found.copy is CopyState.UNKNOWN
-    assert found.why == "hastd of nfs001 was started, and what was written meanwhile is not known"
-    assert (found.last_complete, found.disconnected_at) == (T - 500, T)
+    ledger = heard(FOLLOWING, LedgerEvent.STARTED)
+    assert ledger.copy is CopyState.UNKNOWN
+    assert ledger.why == "hastd of nfs001 was started, and what was written meanwhile is not known"
+    assert (ledger.last_complete, ledger.disconnected_at) == (T - 500, T)
     assert heard(INCOMPLETE, LedgerEvent.STARTED).copy is CopyState.INCOMPLETE
 
 
@@ -163,8 +161,8 @@ def test_since_when_a_node_has_no_primary(ledger: Ledger, event: LedgerEvent, di
 
 @pytest.mark.parametrize("gap", [0.0, 0.3, 5.0])
 def test_of_a_connection_lost_and_found_the_later_one_counts_in_any_order_of_arrival(gap: float) -> None:
-    lost, found = (LedgerEvent.DISCONNECT, T), (LedgerEvent.CONNECT, T + gap)
-    for order in permutations([lost, found]):
+    lost, regained = (LedgerEvent.DISCONNECT, T), (LedgerEvent.CONNECT, T + gap)
+    for order in permutations([lost, regained]):
         ledger = FOLLOWING
         for event, at in order:
             ledger = after(ledger, event, at, "nfs002")
@@ -189,8 +187,8 @@ def test_a_new_secondary_whose_primary_was_heard_of_first_has_one() -> None:
 def test_a_primary_that_has_synchronised_is_complete_in_every_order(
     start: Ledger, order: tuple[LedgerEvent, ...]
 ) -> None:
-    found = heard(start._replace(role="primary"), *order)
-    assert (found.copy, found.disconnected_at) == (CopyState.COMPLETE, None)
+    ledger = heard(start._replace(role="primary"), *order)
+    assert (ledger.copy, ledger.disconnected_at) == (CopyState.COMPLETE, None)
 
 
 @given(LEDGER, st.sampled_from(LedgerEvent), TIME)
@@ -342,14 +340,14 @@ def test_a_ledger_that_cannot_be_read_is_that_of_an_incomplete_copy_until_someth
 ) -> None:
     store.ready()
     Path(store.directory, "home.ledger.json").write_text(text)
-    found = ledgers.read(store, "home")
-    assert found.copy is CopyState.INCOMPLETE
-    assert stale(found, None, 30).startswith("whether this copy is complete is unknown: home.ledger.json ")
+    ledger = ledgers.read(store, "home")
+    assert ledger.copy is CopyState.INCOMPLETE
+    assert stale(ledger, None, 30).startswith("whether this copy is complete is unknown: home.ledger.json ")
     for event in (LedgerEvent.CONNECT, LedgerEvent.STARTED, LedgerEvent.ROLE_PRIMARY):
         assert ledgers.record(store, "home", event, T, "nfs001")[1].copy is CopyState.INCOMPLETE
     Path(store.directory, "home.ledger.json").write_text(text)
     before, now = ledgers.record(store, "home", LedgerEvent.TOLD_COMPLETE, T, "nfs001")
-    assert (before, now.copy) == (found, CopyState.COMPLETE)
+    assert (before, now.copy) == (ledger, CopyState.COMPLETE)
     assert ledgers.read(store, "home") == now
 
 
@@ -368,22 +366,22 @@ BEFORE, NOW = "1" * 32, "2" * 32
 @pytest.mark.parametrize("boot", [NOW, ""], ids=["another boot", "which one is not known"])
 @pytest.mark.parametrize("written", [BEFORE, ""], ids=["of a boot", "of none that is known"])
 def test_a_copy_that_was_complete_before_a_boot_is_not_known_to_be_so_after_it(boot: str, written: str) -> None:
-    found = ledgers.in_boot(FOLLOWING._replace(boot=written), boot)
-    assert (found.copy, found.why, found.last_complete) == (CopyState.UNKNOWN, ledgers.BOOTED, T - 500)
+    ledger = ledgers.in_boot(FOLLOWING._replace(boot=written), boot)
+    assert (ledger.copy, ledger.why, ledger.last_complete) == (CopyState.UNKNOWN, ledgers.BOOTED, T - 500)
     assert ledgers.in_boot(INCOMPLETE._replace(boot=written), boot).copy is CopyState.INCOMPLETE
 
 
 @pytest.mark.slow
 @given(LEDGER, st.sampled_from([BEFORE, ""]))
 def test_after_a_boot_a_ledger_is_as_after_the_note_that_hastd_was_started(ledger: Ledger, written: str) -> None:
-    found = ledgers.in_boot(ledger._replace(boot=written), NOW)
+    own = ledgers.in_boot(ledger._replace(boot=written), NOW)
     noted = heard(ledger, LedgerEvent.STARTED)
-    assert (found.copy, found.connected_at, found.last_complete) == (
+    assert (own.copy, own.connected_at, own.last_complete) == (
         noted.copy,
         noted.connected_at,
         noted.last_complete,
     )
-    assert found.role != "primary" and ledgers.in_boot(found, NOW) == found
+    assert own.role != "primary" and ledgers.in_boot(own, NOW) == own
 
 
 @pytest.mark.slow

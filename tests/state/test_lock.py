@@ -149,17 +149,17 @@ def test_two_threads_of_one_process_exclude_each_other(store: Store) -> None:
             mine = lock(store, timing=Timing())
             assert mine.acquire(30)
             held[0] += 1
-            seen.append(held[0])
+            order.append(held[0])
             held[0] -= 1
             mine.release()
 
-    seen: list[int] = []
+    order: list[int] = []
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert seen == [1] * 80
+    assert order == [1] * 80
 
 
 def test_the_lock_of_a_killed_process_is_free(store: Store) -> None:

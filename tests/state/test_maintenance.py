@@ -65,9 +65,9 @@ def test_the_file_is_as_documented(store: Store) -> None:
 def test_a_file_that_cannot_be_read_counts_as_maintenance_without_an_end(store: Store, text: str) -> None:
     store.ready()
     Path(store.directory, "maintenance.json").write_text(text)
-    found = maintenance.current(store, NOW)
-    assert found and (found.since, found.until, found.who) == (NOW, None, "hastwatch")
-    assert found.reason.startswith("whether there is maintenance is not known: maintenance.json")
+    current = maintenance.current(store, NOW)
+    assert current and (current.since, current.until, current.who) == (NOW, None, "hastwatch")
+    assert current.reason.startswith("whether there is maintenance is not known: maintenance.json")
     assert maintenance.end(store)
     assert maintenance.current(store, NOW) is None
 
@@ -85,10 +85,10 @@ def test_a_check_reads_it_on_the_node(store: Store, tmp_path: Path) -> None:
     node = node_with(store, tmp_path)
     assert probe.read(node) is None
     begun = maintenance.begin(store, NOW, 3600, "it's a \x1b[2J new | disk", "root")
-    found = probe.read(node)
-    assert found == begun
-    assert found and not found.is_over(NOW)
-    assert found.is_over(NOW + 3600)
+    shown = probe.read(node)
+    assert shown == begun
+    assert shown and not shown.is_over(NOW)
+    assert shown.is_over(NOW + 3600)
 
 
 GOOD: dict[str, object] = {"version": 1, "since": "2026-11-22T08:46:35Z", "until": None, "reason": "a", "who": "b"}

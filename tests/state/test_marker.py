@@ -22,9 +22,9 @@ def test_what_is_recorded_is_what_the_checks_read(store: Store) -> None:
     record(store, NOW)
     state = record(store, NOW + 10)
     text = Path(store.directory, "home.split-brain").read_text()
-    found = parse(text, "home")
-    assert (found.id, found.node, found.events) == (state.id, "nfs001", 2)
-    assert (found.first, found.last) == (int(NOW), int(NOW) + 10)
+    marked = parse(text, "home")
+    assert (marked.id, marked.node, marked.events) == (state.id, "nfs001", 2)
+    assert (marked.first, marked.last) == (int(NOW), int(NOW) + 10)
     assert set(json.loads(text)) == {"version", "id", "resource", "node", "boot_id", "first", "last", "count", "losing"}
 
 
@@ -41,8 +41,8 @@ def test_events_in_the_wrong_order_do_not_turn_the_time_back(store: Store) -> No
 
 
 def test_which_side_loses_is_kept_until_it_is_said_otherwise(store: Store) -> None:
-    said = [record(store, NOW + n, losing).losing for n, losing in enumerate([None, True, None, False, None])]
-    assert said == [None, True, True, False, False]
+    sides = [record(store, NOW + n, losing).losing for n, losing in enumerate([None, True, None, False, None])]
+    assert sides == [None, True, True, False, False]
 
 
 def test_a_new_split_brain_has_a_new_id(store: Store) -> None:
@@ -65,8 +65,8 @@ DAMAGED = ["", "{}", "[", '{"version": 1}', '{"version": 1, "resource": "mail"}'
 def test_a_marker_that_cannot_be_read_says_that_this_node_loses(store: Store, text: str) -> None:
     store.ready()
     Path(store.directory, "home.split-brain").write_text(text)
-    found = marker.present(store, "home")
-    assert found and found.losing is True and "home.split-brain" in found.unreadable
+    marked = marker.present(store, "home")
+    assert marked and marked.losing is True and "home.split-brain" in marked.unreadable
     assert marker.clear(store, "home")
 
 
@@ -77,8 +77,8 @@ def test_the_next_event_makes_it_anew_and_no_safer_than_it_was(
 ) -> None:
     store.ready()
     Path(store.directory, "home.split-brain").write_text(text)
-    made = record(store, NOW, losing)
-    assert (made.events, made.losing, made.unreadable) == (1, known, "")
+    marked = record(store, NOW, losing)
+    assert (marked.events, marked.losing, marked.unreadable) == (1, known, "")
     assert parse(Path(store.directory, "home.split-brain").read_text(), "home").events == 1
 
 
@@ -88,17 +88,17 @@ def test_the_next_event_makes_it_anew_and_no_safer_than_it_was(
 def test_a_value_of_the_wrong_kind_makes_it_unreadable(store: Store, name: str, value: object) -> None:
     record(store, NOW, False)
     store.update("home.split-brain", lambda values: {**values, name: value})
-    found = marker.present(store, "home")
-    assert found and found.losing is True and found.unreadable
+    marked = marker.present(store, "home")
+    assert marked and marked.losing is True and marked.unreadable
 
 
 def test_a_marker_without_our_addition_is_read(store: Store) -> None:
     record(store, NOW, True)
     store.update("home.split-brain", lambda values: {key: one for key, one in values.items() if key != "losing"})
-    found = marker.present(store, "home")
-    assert found and found.losing is None and not found.unreadable
+    marked = marker.present(store, "home")
+    assert marked and marked.losing is None and not marked.unreadable
 
 
 def test_a_resource_whose_name_is_no_file_name_is_not_taken_for_healthy(store: Store) -> None:
-    found = marker.present(store, "../home")
-    assert found and found.losing is True
+    marked = marker.present(store, "../home")
+    assert marked and marked.losing is True

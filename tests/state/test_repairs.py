@@ -51,10 +51,10 @@ def test_a_result_belongs_to_the_last_repair_of_its_kind(store: Store) -> None:
 def test_the_last_one_of_a_kind_and_those_of_an_hour_are_counted(store: Store) -> None:
     for wall, remedy in ((NOW - HOUR, "devd"), (NOW - HOUR + 1, "nfs"), (NOW - 20, "devd"), (NOW - 10, "converge")):
         repairs.begin(store, remedy, at(wall))
-    found = repairs.redate(store, at(NOW))
-    assert repairs.last(found, "devd") == begun_at(NOW - 20)
-    assert repairs.last(found, "hastd") is None
-    assert repairs.within_an_hour(found, NOW) == 3
+    current = repairs.redate(store, at(NOW))
+    assert repairs.last(current, "devd") == begun_at(NOW - 20)
+    assert repairs.last(current, "hastd") is None
+    assert repairs.within_an_hour(current, NOW) == 3
 
 
 @pytest.mark.parametrize("step", [-5 * HOUR, -60.0, 60.0, 5 * HOUR])
@@ -94,8 +94,8 @@ def test_looking_at_what_was_tried_writes_nothing(store: Store) -> None:
 def test_the_file_does_not_grow_for_ever_and_still_holds_the_most_that_may_be_counted(store: Store) -> None:
     for second in range(MOST_KEPT + 5):
         repairs.begin(store, "devd", at(NOW + second))
-    found = repairs.redate(store, at(NOW + MOST_KEPT + 5))
-    assert (len(found), found[0].at) == (MOST_KEPT, NOW + 5)
+    current = repairs.redate(store, at(NOW + MOST_KEPT + 5))
+    assert (len(current), current[0].at) == (MOST_KEPT, NOW + 5)
     assert MOST_KEPT >= MOST_REPAIRS
 
 
@@ -125,6 +125,6 @@ def test_however_the_clock_is_stepped_each_repair_is_as_long_ago_as_it_is(
             now = Moment(now.wall + passes + step, now.steady + passes)
             if tries:
                 begun.append(repairs.begin(store, "devd", now).steady)
-            found = [now.wall - one.at for one in repairs.redate(store, now)]
-            assert found == pytest.approx([now.steady - steady for steady in begun], abs=STEP + 0.01)
-            assert min(found, default=0) > -0.01
+            current = [now.wall - one.at for one in repairs.redate(store, now)]
+            assert current == pytest.approx([now.steady - steady for steady in begun], abs=STEP + 0.01)
+            assert min(current, default=0) > -0.01

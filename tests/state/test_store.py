@@ -305,9 +305,11 @@ def test_a_directory_of_an_older_version_is_shut_to_others_with_all_that_is_in_i
     for name in names:
         (directory / name).touch(0o644)
     store.write("x", {"a": 1})
-    found = modes(store.directory)
-    assert {name: found.pop(name) for name in (".", *names[:-1])} == {".": 0o700} | dict.fromkeys(names[:-1], 0o600)
-    assert "converge.lock" not in found
+    permissions = modes(store.directory)
+    assert {name: permissions.pop(name) for name in (".", *names[:-1])} == {".": 0o700} | dict.fromkeys(
+        names[:-1], 0o600
+    )
+    assert "converge.lock" not in permissions
     assert stat.S_IMODE((tmp_path / "other").stat().st_mode) == 0o644
 
 
@@ -318,8 +320,13 @@ def test_a_directory_that_holds_other_things_too_keeps_its_permissions(store: St
     directory.chmod(0o755)
     (directory / "passwd").touch(0o644)
     store.write("x", {"a": 1})
-    found = modes(store.directory)
-    assert (found["."], found["passwd"], found["x"], found[".x.lock"]) == (0o755, 0o644, 0o600, 0o600)
+    permissions = modes(store.directory)
+    assert (permissions["."], permissions["passwd"], permissions["x"], permissions[".x.lock"]) == (
+        0o755,
+        0o644,
+        0o600,
+        0o600,
+    )
 
 
 def test_a_link_in_the_place_of_the_directory_is_not_followed(tmp_path: Path) -> None:
@@ -338,16 +345,16 @@ def test_a_place_where_there_can_be_no_directory_is_said() -> None:
 
 def test_an_ordinary_user_is_refused_where_it_may_not_write() -> None:
     with child.ordinary_directory(0o555) as directory:
-        said = child.run_as_ordinary_user(REFUSED, directory)
-    assert said == f"cannot keep {directory}/x: Permission denied\n"
+        output = child.run_as_ordinary_user(REFUSED, directory)
+    assert output == f"cannot keep {directory}/x: Permission denied\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory that belongs to root")
 def test_an_ordinary_user_does_not_write_into_the_directory_of_root() -> None:
     with child.ordinary_directory(0o755) as directory:
         os.chown(directory, 0, 0)
-        said = child.run_as_ordinary_user(REFUSED, directory)
-    assert said == f"cannot keep {directory}: {directory} belongs to user 0\n"
+        output = child.run_as_ordinary_user(REFUSED, directory)
+    assert output == f"cannot keep {directory}: {directory} belongs to user 0\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")

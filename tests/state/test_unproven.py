@@ -43,10 +43,10 @@ def test_more_extents_than_are_written_down_are_all_of_them(store: Store) -> Non
 
 
 def test_what_was_compared_counts_unless_the_connection_was_lost_meanwhile(store: Store) -> None:
-    seen = unproven.lost(store, "home", AT, frozenset({3}), full=False)
-    assert unproven.judged(store, "home", seen, seen._replace(said="not reached"))
+    writes = unproven.lost(store, "home", AT, frozenset({3}), full=False)
+    assert unproven.judged(store, "home", writes, writes._replace(said="not reached"))
     unproven.lost(store, "home", AT + 5, frozenset({4}), full=False)
-    assert not unproven.judged(store, "home", seen, None)
+    assert not unproven.judged(store, "home", writes, None)
     now = unproven.known(store, "home")
     assert now is not None and now.extents == (3, 4)
     assert unproven.judged(store, "home", now, None) and unproven.known(store, "home") is None
@@ -55,21 +55,21 @@ def test_what_was_compared_counts_unless_the_connection_was_lost_meanwhile(store
 
 def test_a_loss_after_the_clock_was_set_back_is_another_one(store: Store) -> None:
     unproven.lost(store, "home", AT - 60, frozenset({3}), full=False)
-    seen = unproven.lost(store, "home", AT, frozenset({3}), full=False)
+    writes = unproven.lost(store, "home", AT, frozenset({3}), full=False)
     unproven.lost(store, "home", AT - 30, frozenset({3}), full=False)
-    assert not unproven.judged(store, "home", seen, None)
+    assert not unproven.judged(store, "home", writes, None)
 
 
 def test_why_it_was_not_compared_makes_it_no_other_one(store: Store) -> None:
-    seen = unproven.lost(store, "home", AT, frozenset({3}), full=False)
-    unproven.judged(store, "home", seen, seen._replace(said="not reached", restless=True))
-    assert unproven.judged(store, "home", seen, None)
+    writes = unproven.lost(store, "home", AT, frozenset({3}), full=False)
+    unproven.judged(store, "home", writes, writes._replace(said="not reached", restless=True))
+    assert unproven.judged(store, "home", writes, None)
 
 
 def test_a_new_loss_forgets_what_was_found_to_differ_before_it(store: Store) -> None:
     """It is compared again, perhaps with a copy that was recreated."""
-    seen = unproven.lost(store, "home", AT, frozenset({3}), full=False)
-    unproven.judged(store, "home", seen, seen._replace(differ=(3,)))
+    writes = unproven.lost(store, "home", AT, frozenset({3}), full=False)
+    unproven.judged(store, "home", writes, writes._replace(differ=(3,)))
     unproven.lost(store, "home", AT + 5, frozenset(), full=False)
     known = unproven.known(store, "home")
     assert known is not None and known.differ == () and known.extents == (3,)
@@ -90,14 +90,14 @@ def test_where_the_directory_takes_no_file_the_second_one_has_all_of_it_until_it
     in_the_way = tmp_path / "state" / ".home.unproven.json.new"
     in_the_way.mkdir()
     unproven.lost(store, "home", AT + 5, frozenset({4}), full=False)
-    seen = unproven.known(store, "home")
-    assert seen == UnprovenCopy(AT, AT + 5, (3, 4), False)
+    writes = unproven.known(store, "home")
+    assert writes == UnprovenCopy(AT, AT + 5, (3, 4), False)
     in_the_way.rmdir()
     unproven.lost(store, "home", AT + 9, frozenset({5}), full=False)
-    assert not unproven.judged(store, "home", seen, None)
-    seen = unproven.known(store, "home")
-    assert seen is not None and seen.extents == (3, 4, 5)
-    assert unproven.judged(store, "home", seen, None) and unproven.known(store, "home") is None
+    assert not unproven.judged(store, "home", writes, None)
+    writes = unproven.known(store, "home")
+    assert writes is not None and writes.extents == (3, 4, 5)
+    assert unproven.judged(store, "home", writes, None) and unproven.known(store, "home") is None
 
 
 @pytest.mark.parametrize("extents", [None, (), (1, 2)])

@@ -47,6 +47,6 @@ def test_cron_of_the_pair_calls_what_the_documented_line_calls() -> None:
 @pytest.mark.parametrize("option", ["--carp-hook", "--hast-hook", "--hastwatch"])
 def test_hooks_of_ones_own_do_not_go_with_it(tmp_path: Path, option: str) -> None:
     refused = RunningPair(tmp_path / "d").command("up", "--automatic", option, "true")
-    said = "hastwatch pair: --automatic brings hooks and hastwatch of its own: name no others\n"
-    assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", said)
+    message = "hastwatch pair: --automatic brings hooks and hastwatch of its own: name no others\n"
+    assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", message)
     assert not (tmp_path / "d").exists()

@@ -31,8 +31,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[RunningPair]:
-    with running(tmp_path / "d", "--automatic", "--speed", "10") as made:
-        yield made
+    with running(tmp_path / "d", "--automatic", "--speed", "10") as pair:
+        yield pair
 
 
 def words_of(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
@@ -46,8 +46,8 @@ def words_of(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
 def test_a_node_in_its_place_has_nothing_to_do(kept: RunningPair, node: str) -> None:
     assert words_of(kept.hastwatch(node, "converge")) == (0, "in place\n", "")
     assert words_of(kept.hastwatch(node, "converge", "--periodic")) == (0, "", "")
-    said = json.loads(kept.hastwatch(node, "converge", "--json").stdout)
-    assert (said["result"], said["steps"], said["said"]) == ("in-place", 0, [])
+    values = json.loads(kept.hastwatch(node, "converge", "--json").stdout)
+    assert (values["result"], values["steps"], values["said"]) == ("in-place", 0, [])
 
 
 def test_a_dry_run_says_why_there_is_nothing_to_do(kept: RunningPair) -> None:
@@ -254,14 +254,14 @@ def test_a_hold_is_shown_and_released_by_hand(pair: RunningPair) -> None:
 
 
 def test_what_the_other_node_tells_is_noted_and_shown(pair: RunningPair) -> None:
-    told = ["ledger", "home", "--told", "incomplete", "--by", "nfs001"]
-    assert words_of(pair.hastwatch("nfs002", *told)) == (0, "", "")
+    command = ["ledger", "home", "--told", "incomplete", "--by", "nfs001"]
+    assert words_of(pair.hastwatch("nfs002", *command)) == (0, "", "")
     shown = pair.hastwatch("nfs002", "ledger", "home")
     assert shown.stdout.startswith("home: this copy is incomplete since ")
     assert "nfs001 reported that this copy is behind\n    last known complete " in shown.stdout
     assert json.loads(pair.hastwatch("nfs002", "ledger", "--json").stdout)["home"]["copy"] == "incomplete"
-    told[3] = "complete"
-    assert words_of(pair.hastwatch("nfs002", *told)) == (0, "", "")
+    command[3] = "complete"
+    assert words_of(pair.hastwatch("nfs002", *command)) == (0, "", "")
     assert pair.hastwatch("nfs002", "ledger").stdout.startswith("home: this copy is complete since ")
 
 
@@ -279,8 +279,8 @@ def test_the_self_test_says_each_link(pair: RunningPair) -> None:
     assert broken.stdout.splitlines()[0] == "devd       BROKEN  devd is not running (service devd start)"
     links = json.loads(pair.hastwatch("nfs001", "self-test", "--json").stdout)
     assert [link["name"] for link in links if not link["holds"]] == ["devd", "rc.conf"][:1]
-    kept = [entry for entry in read(str(pair.state("nfs001") / "journal.jsonl")) if entry.event == "self-test"]
-    assert [entry.result for entry in kept] == [
+    entries = [entry for entry in read(str(pair.state("nfs001") / "journal.jsonl")) if entry.event == "self-test"]
+    assert [entry.result for entry in entries] == [
         "all of it holds",
         *["devd: devd is not running (service devd start)"] * 2,
     ]

@@ -85,8 +85,8 @@ def cut_off(*words: str) -> tuple[int, str]:
         os.close(theirs)
         assert os.read(ours, 1)
         os.close(ours)
-        _, said = command.communicate(timeout=60)
-    return command.returncode, said
+        _, output = command.communicate(timeout=60)
+    return command.returncode, output
 
 
 def kept_much(directory: Path) -> dict[str, list[str]]:
@@ -97,8 +97,8 @@ def kept_much(directory: Path) -> dict[str, list[str]]:
         1.8e9, "boot", "nfs001", 1, "run", "step", "home", "mount", "as CARP says", (), "done", 0.1, INFO
     )
     (directory / "journal.jsonl").write_text(f"{entry.line()}\n" * 300)
-    seen = tuple(KnownClient("10.0.0.1", f"10.0.1.{number}", (700,), time.time()) for number in range(1, 250))
-    store.update("clients.json", lambda _: as_values(seen), instead=lambda _: {})
+    clients = tuple(KnownClient("10.0.0.1", f"10.0.1.{number}", (700,), time.time()) for number in range(1, 250))
+    store.update("clients.json", lambda _: as_values(clients), instead=lambda _: {})
     for number in range(60):
         ledger.record(store, f"resource{number}", ledger.LedgerEvent.TOLD_INCOMPLETE, 1_795_000_000.0, "nfs002" * 10)
     losing = make(directory / "losing", {b"name%d" % number + b"x" * 60: b"" for number in range(250)})

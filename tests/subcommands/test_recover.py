@@ -54,9 +54,9 @@ remotecnt 0 prevrole primary
 def pair() -> Iterator[SplitPair]:
     """A split-brain that was found, on the losing node of which the command is typed."""
     with state_directory() as state:
-        made = SplitPair(state)
-        Split("cut off", SIDES[2]).make(made)
-        yield made
+        pair = SplitPair(state)
+        Split("cut off", SIDES[2]).make(pair)
+        yield pair
 
 
 def options(*words: str) -> argparse.Namespace:
@@ -87,19 +87,19 @@ def test_what_is_recovered_on_the_node_itself_is_kept_and_listed(pair: SplitPair
     )  # fmt: skip
     done = on(pair.losing, "recover home --yes")
     assert (done.status, done.err) == (0, "")
-    (kept,) = pair.salvage.iterdir()
-    assert f"read back and found equal at {kept}\n" in done.out and "home: everything is copied, in " in done.out
+    (directory,) = pair.salvage.iterdir()
+    assert f"read back and found equal at {directory}\n" in done.out and "home: everything is copied, in " in done.out
     assert pair.until(lambda: pair.healthy), pair.story()
     assert on(pair.losing, "status").out.startswith("nfs001 serves home, nfs002 can take over. ")
     incident = on(pair.losing, "journal --incident last")
     assert (incident.status, incident.out.startswith("# Incident ")) == (0, True)
 
-    listed = on(pair.winner, f"restore {kept}")
+    listed = on(pair.winner, f"restore {directory}")
     only_here = {name for name, text in pair.copy.items() if pair.served.get(name) != text}
     assert (listed.status, listed.err) == (0, "") and only_here
     assert {line.split()[4] for line in listed.out.splitlines()[1:]} == only_here
     for how in ("beside", "over --yes"):
-        put_back = on(pair.winner, f"restore {kept} --to-live {how}")
+        put_back = on(pair.winner, f"restore {directory} --to-live {how}")
         assert (put_back.status, put_back.out) == (exits.UNAVAILABLE, "")
         assert put_back.err == f"hastwatch restore: {NO_DIRECTORY}\n"
 
@@ -144,13 +144,13 @@ def test_what_could_not_be_read_is_on_the_screen(pair: SplitPair, capsys: pytest
 
 def test_a_dry_run_is_there_for_programs(pair: SplitPair, capsys: pytest.CaptureFixture[str]) -> None:
     assert typed(pair, "--dry-run", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["kind"], told["may_be_recovered"], told["refused"]) == ("split-brain", True, [])
-    assert "".join(f"  {line}\n" for line in told["evidence"]) == EVIDENCE
+    values = json.loads(capsys.readouterr().out)
+    assert (values["kind"], values["may_be_recovered"], values["refused"]) == ("split-brain", True, [])
+    assert "".join(f"  {line}\n" for line in values["evidence"]) == EVIDENCE
     assert typed(pair, "--dry-run", "--json", node=pair.winner) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["may_be_recovered"] is False
-    assert {"master", "primary", "mounted", "serves"} <= {each["reason"] for each in told["refused"]}
+    values = json.loads(capsys.readouterr().out)
+    assert values["may_be_recovered"] is False
+    assert {"master", "primary", "mounted", "serves"} <= {each["reason"] for each in values["refused"]}
 
 
 # --- what it asks and refuses ------------------------------------------------------------------------------------
@@ -221,8 +221,8 @@ os.geteuid() or os.setuid({child.NOBODY})
 sys.stderr = sys.stdout
 print(recover.main(["home", "--yes"]))
 """
-    said, status = child.run(program).splitlines()
-    assert (said[:44], status) == ("hastwatch recover: only root may do this (or", "77")
+    output, status = child.run(program).splitlines()
+    assert (output[:44], status) == ("hastwatch recover: only root may do this (or", "77")
 
 
 # --- the wait ----------------------------------------------------------------------------------------------------
@@ -293,11 +293,11 @@ def test_a_primary_that_copies_nothing_ends_the_wait(pair: SplitPair) -> None:
 @pytest.fixture
 def blank(tmp_path: Path) -> Iterator[RunningPair]:
     """A pair whose standby has got a new disk."""
-    with running(tmp_path / "d", "--automatic", "--speed", "60") as made:
-        made.on("nfs002", "service hastd onestop")
-        assert made.command("fault", "new-disk", "nfs002").returncode == 0
-        made.on("nfs002", "service hastd onestart")
-        yield made
+    with running(tmp_path / "d", "--automatic", "--speed", "60") as pair:
+        pair.on("nfs002", "service hastd onestop")
+        assert pair.command("fault", "new-disk", "nfs002").returncode == 0
+        pair.on("nfs002", "service hastd onestart")
+        yield pair
 
 
 def test_a_human_confirms_on_a_terminal_and_sees_the_disk_being_filled(blank: RunningPair) -> None:

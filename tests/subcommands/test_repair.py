@@ -24,8 +24,8 @@ PS = "ps -axww -o pid,ppid,command"
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[RunningPair]:
-    with running(tmp_path / "d", "--automatic", "--speed", "10") as made:
-        yield made
+    with running(tmp_path / "d", "--automatic", "--speed", "10") as pair:
+        yield pair
 
 
 def words_of(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
@@ -51,55 +51,55 @@ def at_once(command: list[str]) -> list[tuple[str, str, int]]:
     return [(*child.communicate(timeout=2 * LIMIT), child.returncode) for child in children]
 
 
-def begun(found: list[tuple[str, str, str]]) -> int:
+def begun(entries: list[tuple[str, str, str]]) -> int:
     """How many repairs of devd were begun, by the journal."""
-    return found.count(("repair", "devd", "begins"))
+    return entries.count(("repair", "devd", "begins"))
 
 
-def ended(found: list[tuple[str, str, str]]) -> int:
+def ended(entries: list[tuple[str, str, str]]) -> int:
     """How many requests were answered, by the journal."""
-    return sum(event in ("held-back", "repair") and result != "begins" for event, _, result in found)
+    return sum(event in ("held-back", "repair") and result != "begins" for event, _, result in entries)
 
 
 def test_fifty_repairs_at_once_act_once(pair: RunningPair) -> None:
     pair.command("fault", "kill", "nfs001", "devd")
-    told = at_once([*COMMAND, "repair", "devd", *pair.options("nfs001")])
-    assert {status for _, _, status in told} <= {0, 75}, told
+    answers = at_once([*COMMAND, "repair", "devd", *pair.options("nfs001")])
+    assert {status for _, _, status in answers} <= {0, 75}, answers
     assert runs_devd(pair)
-    found = journal(pair, "nfs001")
-    assert [step for event, step, _ in found if event == "step"] == ["start-devd"]
-    assert [out for out, _, _ in told].count("helped\n") == 1
-    assert (begun(found), ended(found)) == (1, AT_ONCE)
+    entries = journal(pair, "nfs001")
+    assert [step for event, step, _ in entries if event == "step"] == ["start-devd"]
+    assert [out for out, _, _ in answers].count("helped\n") == 1
+    assert (begun(entries), ended(entries)) == (1, AT_ONCE)
 
 
 def test_fifty_handlers_at_once_act_once(pair: RunningPair, tmp_path: Path) -> None:
     handler = install(pair, "nfs001", tmp_path / "programs") / "hastwatch-event-handler"
     pair.command("fault", "kill", "nfs001", "devd")
-    told = at_once([str(handler), "--check", "check_devd", "--state", "CRITICAL", "--type", "HARD", "--attempt", "3",
+    answers = at_once([str(handler), "--check", "check_devd", "--state", "CRITICAL", "--type", "HARD", "--attempt", "3",
                     "--downtime", "0", "--output", "DEVD CRITICAL - [devd-not-running]"])  # fmt: skip
     asked = (
         "a node/check_devd CRITICAL HARD 3 [devd-not-running]: the repair `devd` is asked for, because devd calls no"
     )
-    assert Counter(told) == {(f"{asked} hook: a failover is missed\n", "", 0): AT_ONCE}
+    assert Counter(answers) == {(f"{asked} hook: a failover is missed\n", "", 0): AT_ONCE}
     assert awaited(lambda: ended(journal(pair, "nfs001")) == AT_ONCE)
-    found = journal(pair, "nfs001")
-    assert [step for event, step, _ in found if event == "step"] == ["start-devd"]
-    assert begun(found) == 1 and runs_devd(pair)
+    entries = journal(pair, "nfs001")
+    assert [step for event, step, _ in entries if event == "step"] == ["start-devd"]
+    assert begun(entries) == 1 and runs_devd(pair)
 
 
 @pytest.mark.parametrize("node", OTHER)
 @pytest.mark.parametrize("remedy", ["devd", "converge", "nfs", "hastd", "split-brain"])
 def test_on_a_healthy_node_there_is_nothing_to_do(kept: RunningPair, node: str, remedy: str) -> None:
-    said = "nothing to do: no repair is needed\n"
-    assert words_of(kept.hastwatch(node, "repair", remedy)) == (0, said, "")
-    assert words_of(kept.hastwatch(node, "repair", remedy, "--dry-run")) == (0, said, "")
+    message = "nothing to do: no repair is needed\n"
+    assert words_of(kept.hastwatch(node, "repair", remedy)) == (0, message, "")
+    assert words_of(kept.hastwatch(node, "repair", remedy, "--dry-run")) == (0, message, "")
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
     """A pair in service; a test leaves it as it was."""
-    with running(tmp_path_factory.mktemp("pair") / "d", "--automatic", "--speed", "10") as made:
-        yield made
+    with running(tmp_path_factory.mktemp("pair") / "d", "--automatic", "--speed", "10") as pair:
+        yield pair
 
 
 def test_the_engines_word_is_only_written_down(kept: RunningPair) -> None:
@@ -151,18 +151,18 @@ def test_programs_are_told_in_json(pair: RunningPair) -> None:
     shown = json.loads(pair.hastwatch("nfs002", "repair", "hastd", "-n", "--json").stdout)
     assert [step["commands"] for step in shown["steps"]] == [["/usr/sbin/service hastd onestart"]]
     done = pair.hastwatch("nfs002", "repair", "hastd", "--json")
-    said = json.loads(done.stdout)
-    assert (done.returncode, said["result"], said["guard"], said["steps"]) == (0, "helped", "", ["start-hastd"])
+    values = json.loads(done.stdout)
+    assert (done.returncode, values["result"], values["guard"], values["steps"]) == (0, "helped", "", ["start-hastd"])
     pair.command("fault", "kill", "nfs002", "hastd")
     again = pair.hastwatch("nfs002", "repair", "hastd", "--json")
-    said = json.loads(again.stdout)
-    assert (again.returncode, said["result"], said["guard"]) == (1, "held", "cool-down")
+    values = json.loads(again.stdout)
+    assert (again.returncode, values["result"], values["guard"]) == (1, "held", "cool-down")
 
 
 def test_a_detached_repair_returns_at_once_and_is_done(pair: RunningPair) -> None:
     pair.command("fault", "kill", "nfs001", "devd")
-    said = "devd: checking in the background whether a repair is needed; hastwatch journal has the result\n"
-    assert words_of(pair.hastwatch("nfs001", "repair", "devd", "--detach")) == (0, said, "")
+    message = "devd: checking in the background whether a repair is needed; hastwatch journal has the result\n"
+    assert words_of(pair.hastwatch("nfs001", "repair", "devd", "--detach")) == (0, message, "")
     assert awaited(lambda: ("repair", "devd", "helped") in journal(pair, "nfs001"))
     assert runs_devd(pair)
 

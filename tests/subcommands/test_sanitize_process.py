@@ -89,8 +89,8 @@ thread = threading.Thread(target=in_a_thread)
 thread.start()
 thread.join()
 """
-    said = "/bin/sh: not started: SIGCHLD is ignored, its exit status would not be known\n"
-    assert child.run(EVIL, code) == said
+    message = "/bin/sh: not started: SIGCHLD is ignored, its exit status would not be known\n"
+    assert child.run(EVIL, code) == message
 
 
 @pytest.mark.slow

@@ -51,8 +51,8 @@ def pair_status(pair: InstalledPair) -> PairStatus:
 
 def shown(pair: InstalledPair, width: int = 80) -> list[str]:
     """The page, with every length of time as N, so that the pair's own pace does not matter; blanks as one."""
-    seen = pair_status(pair)
-    lines = page(seen, verdict(seen), width, coloured=False)
+    status = pair_status(pair)
+    lines = page(status, verdict(status), width, coloured=False)
     assert all(len(line) <= width and line == line.rstrip() for line in lines)
     return [re.sub(" +", " ", re.sub(AGE, "N", line)) for line in lines]
 
@@ -83,9 +83,9 @@ def test_a_healthy_pair(kept: InstalledPair) -> None:
 
 
 def test_the_columns_of_a_node_stand_below_each_other_and_are_as_wide_as_there_is_room(kept: InstalledPair) -> None:
-    seen = pair_status(kept)
+    status = pair_status(kept)
     for width in (80, 100, 120, 200):
-        lines = page(seen, verdict(seen), width, coloured=False)
+        lines = page(status, verdict(status), width, coloured=False)
         wanted = ("nfs002", "2@vtnet1 BACKUP", "stopped", "secondary", "not mounted, protected")
         starts = {line.index(text) for text in wanted for line in lines[1:] if text in line}
         assert starts == {14 + min((width - 16) // 2, 52) + 2}
@@ -99,21 +99,21 @@ def test_on_a_narrow_terminal_the_nodes_stand_below_each_other(kept: InstalledPa
 
 @pytest.mark.parametrize("width", [1, 5, 20, 33])
 def test_no_terminal_is_too_narrow(kept: InstalledPair, width: int) -> None:
-    seen = pair_status(kept)
-    assert page(seen, verdict(seen), width, coloured=True, clock="16:20:00")
+    status = pair_status(kept)
+    assert page(status, verdict(status), width, coloured=True, clock="16:20:00")
 
 
 def test_colours_say_only_what_serves_and_what_is_wrong(kept: InstalledPair) -> None:
-    seen = pair_status(kept)
-    lines = page(seen, verdict(seen), 80, coloured=True)
-    marked = [found for line in lines for found in re.findall(r"\x1b\[3(\d)m(.*?)\x1b\[0m", line)]
+    status = pair_status(kept)
+    lines = page(status, verdict(status), 80, coloured=True)
+    marked = [matches for line in lines for matches in re.findall(r"\x1b\[3(\d)m(.*?)\x1b\[0m", line)]
     green = ["nfs001 serves home, nfs002 can take over.", "MASTER", "runs", "primary, serves", "mounted, exported"]
     assert marked == [("2", text) for text in green]
 
 
 def test_the_clock_of_watch_stands_at_the_end_of_the_first_line(kept: InstalledPair) -> None:
-    seen = pair_status(kept)
-    lines = page(seen, verdict(seen), 60, coloured=False, clock="16:20:00")
+    status = pair_status(kept)
+    lines = page(status, verdict(status), 60, coloured=False, clock="16:20:00")
     assert lines[:2] == ["nfs001 serves home, nfs002 can take over. Nothing   16:20:00", "is wrong."]
 
 
@@ -178,11 +178,11 @@ def test_when_hastd_is_down_on_both_nodes_nobody_serves(pair: InstalledPair) -> 
     for node in pair.pair.nodes.values():
         pair.breaks("kill", node.name, "hastd")
     pair.passes(20)
-    seen = pair_status(pair)
-    judged = verdict(seen)
+    stat = pair_status(pair)
+    judged = verdict(stat)
     assert judged.headline == "nobody serves home"
     assert {"hastd is down on nfs001", "hastd is down on nfs002"} <= {trouble.says for trouble in judged.troubles}
-    assert status.status(seen, judged) == status.NOT_SERVED
+    assert status.status(stat, judged) == status.NOT_SERVED
 
 
 def test_a_link_that_is_cut_shows_both_nodes_with_the_address(pair: InstalledPair) -> None:
@@ -200,8 +200,8 @@ def test_a_link_that_is_cut_shows_both_nodes_with_the_address(pair: InstalledPai
 
 
 def test_without_a_way_to_the_other_node_only_this_one_is_shown(kept: InstalledPair) -> None:
-    seen = kept.does(kept.active, lambda context: look(context._replace(peer=None)))
-    lines = page(seen, verdict(seen), 80, coloured=False)
+    status = kept.does(kept.active, lambda context: look(context._replace(peer=None)))
+    lines = page(status, verdict(status), 80, coloured=False)
     assert lines[0] == "nfs001 serves home. Nothing is wrong."
     assert lines[-2:] == [
         "not read: the other node: how to reach it is not known (`peer` in the",
@@ -210,17 +210,17 @@ def test_without_a_way_to_the_other_node_only_this_one_is_shown(kept: InstalledP
 
 
 def test_a_way_to_the_other_node_that_leads_here_is_said(kept: InstalledPair) -> None:
-    seen = kept.does(
+    status = kept.does(
         kept.active, lambda context: look(context._replace(peer=PeerTransport(context.here, context.here)))
     )
-    assert [node.name for node in seen.nodes] == ["nfs001"]
-    assert len(seen.unread) == 1 and "the way to the other node leads to nfs001 itself" in seen.unread[0]
+    assert [node.name for node in status.nodes] == ["nfs001"]
+    assert len(status.unread) == 1 and "the way to the other node leads to nfs001 itself" in status.unread[0]
 
 
 def test_a_node_of_which_nothing_is_known_neither_serves_nor_does_not() -> None:
     unread = NodeStatus("nfs001", unread=("hastd's control socket: Permission denied",))
-    seen = PairStatus((unread, NodeStatus("nfs002", trouble="ssh: no route")), 0.0)
-    lines = page(seen, verdict(seen), 80, coloured=False)
+    status = PairStatus((unread, NodeStatus("nfs002", trouble="ssh: no route")), 0.0)
+    lines = page(status, verdict(status), 80, coloured=False)
     assert lines == [
         "It is not known which resources there are. Wrong: nfs002 does not answer. Note:",
         "nfs001 could not be read in part.",
@@ -241,22 +241,22 @@ def test_a_node_of_which_nothing_is_known_neither_serves_nor_does_not() -> None:
 
 
 def test_where_the_role_is_not_known_whether_anybody_serves_is_not_either(kept: InstalledPair) -> None:
-    seen = pair_status(kept)
-    home = seen.nodes[0].resources["home"]._replace(role=HastRole.NOT_KNOWN, status=None, dirty=None)
-    here = seen.nodes[0]._replace(resources={"home": home})
+    status = pair_status(kept)
+    home = status.nodes[0].resources["home"]._replace(role=HastRole.NOT_KNOWN, status=None, dirty=None)
+    here = status.nodes[0]._replace(resources={"home": home})
     assert serves(here, home) is None
-    judged = verdict(seen._replace(nodes=(here, seen.nodes[1])))
+    judged = verdict(status._replace(nodes=(here, status.nodes[1])))
     assert judged.headline == "it is not known whether anybody serves home"
     assert not judged.well
 
 
 def test_the_role_is_taken_from_the_worker_where_hastd_does_not_speak_to_this_user(pair: InstalledPair) -> None:
     pair.breaks("hang-command", "nfs001", "hastctl")
-    seen = pair_status(pair)
-    home = seen.nodes[0].resources["home"]
+    status = pair_status(pair)
+    home = status.nodes[0].resources["home"]
     assert (home.role, home.status) == (HastRole.PRIMARY, None)
-    assert verdict(seen).headline == "nfs001 serves home, nfs002 can take over"
-    assert any("hastctl list home" in sentence for sentence in seen.nodes[0].unread)
+    assert verdict(status).headline == "nfs001 serves home, nfs002 can take over"
+    assert any("hastctl list home" in sentence for sentence in status.nodes[0].unread)
 
 
 def test_state_that_cannot_be_read_says_so(pair: InstalledPair) -> None:
@@ -283,10 +283,10 @@ def said(pair: InstalledPair, capsys: pytest.CaptureFixture[str], *words: str) -
 
 def test_for_programs_it_is_one_object_on_one_line(kept: InstalledPair, capsys: pytest.CaptureFixture[str]) -> None:
     ended, out, _ = said(kept, capsys, "--json")
-    found = json.loads(out)
-    assert ended == found["exit_status"] == 0 and out.count("\n") == 1
-    assert found["served"] == {"home": True} and found["troubles"] == []
-    here, there = found["nodes"]
+    values = json.loads(out)
+    assert ended == values["exit_status"] == 0 and out.count("\n") == 1
+    assert values["served"] == {"home": True} and values["troubles"] == []
+    here, there = values["nodes"]
     assert (here["name"], here["resources"]["home"]["role"], here["resources"]["home"]["serves"]) == (
         "nfs001", "primary", True,
     )  # fmt: skip
@@ -296,13 +296,13 @@ def test_for_programs_it_is_one_object_on_one_line(kept: InstalledPair, capsys: 
 
 
 def test_everything_that_can_be_known_of_a_node_is_written_as_json(pair: InstalledPair) -> None:
-    seen = pair_status(pair)
-    node = seen.nodes[0]._replace(maintenance=Maintenance(0.0, None, "x", "root"))
+    stat = pair_status(pair)
+    node = stat.nodes[0]._replace(maintenance=Maintenance(0.0, None, "x", "root"))
     maintenance.begin(pair.store(pair.standby), pair.standby.now, 60, "x", "root")
     marker.record(pair.store(pair.standby), "home", "nfs002", "1", pair.standby.now, losing=None)
     pair.converges(pair.standby)
     values = status.as_values(pair_status(pair), verdict(pair_status(pair)))
-    for one in (values, status.as_values(seen._replace(nodes=(node,)), verdict(seen))):
+    for one in (values, status.as_values(stat._replace(nodes=(node,)), verdict(stat))):
         assert json.loads(json.dumps(one, allow_nan=False)) == one
     there = json.loads(json.dumps(values))["nodes"][1]
     assert there["maintenance"]["reason"] == "x"
@@ -334,11 +334,11 @@ def test_where_nothing_can_be_read_the_status_is_3(capsys: pytest.CaptureFixture
 def test_the_state_of_a_node_that_is_reached_through_a_prefix_is_read_through_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = tmp_path / "kept"
-    maintenance.begin(Store(str(kept)), time.time(), 3600, "new disk", "root")
+    state = tmp_path / "kept"
+    maintenance.begin(Store(str(state)), time.time(), 3600, "new disk", "root")
     (tmp_path / "way").write_text(
         "import subprocess, sys\n"
-        f"line = sys.argv[-1].replace('/var/db/hastwatch', {str(kept)!r})\n"
+        f"line = sys.argv[-1].replace('/var/db/hastwatch', {str(state)!r})\n"
         "sys.exit(subprocess.call(['/bin/sh', '-c', line]))\n"
     )
     way = f"{sys.executable} -I -S {tmp_path / 'way'}"

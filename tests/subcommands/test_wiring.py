@@ -25,9 +25,9 @@ RULES = "/etc/devd/carp.conf"
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
-    made = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
-    Installed(made, tmp_path, RemediationConfig())
-    return made
+    pair = healthy_pair(layout_of(RemediationConfig(), 1), hooked=False)
+    Installed(pair, tmp_path, RemediationConfig())
+    return pair
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_neither_the_self_test_nor_the_check_is_a_client_of_devd(pair: Pair, con
     assert len(dropped(pair, node)) == 1  # so it would be seen
     chain(pair, context)
     says = Observer(pair).look(pair.clock.wait)
-    assert [said.state for said in says if said.check == "check_devd"] == ["OK", "OK"]
+    assert [report.state for report in says if report.check == "check_devd"] == ["OK", "OK"]
     assert len(dropped(pair, node)) == 1
 
 
@@ -133,15 +133,15 @@ def test_a_rule_that_is_missing_for_the_self_test_is_named(pair: Pair, context: 
 
 def test_a_rule_that_misses_an_event_of_carp_is_named(pair: Pair, context: Context, node: Node) -> None:
     node.files.write(RULES, node.files.read(RULES).replace("(MASTER|BACKUP|INIT)", "(MASTER|BACKUP)"), 0.0)
-    said = "no rule that devd would run for CARP 2@vtnet1 INIT calls /usr/local/sbin/carp-hast-switch"
-    assert broken(chain(pair, context)) == {"rule": said}
+    message = "no rule that devd would run for CARP 2@vtnet1 INIT calls /usr/local/sbin/carp-hast-switch"
+    assert broken(chain(pair, context)) == {"rule": message}
 
 
 def test_another_rule_in_front_of_ours_is_named(pair: Pair, context: Context, node: Node) -> None:
     rule = 'notify 100 {\n\tmatch "system" "CARP";\n\taction "/usr/bin/logger carp";\n};\n'
     node.files.write("/etc/devd/zzz.conf", rule, 0.0)
-    said = "no rule that devd would run for CARP 2@vtnet1 INIT calls /usr/local/sbin/carp-hast-switch"
-    assert broken(chain(pair, context)) == {"rule": said}
+    message = "no rule that devd would run for CARP 2@vtnet1 INIT calls /usr/local/sbin/carp-hast-switch"
+    assert broken(chain(pair, context)) == {"rule": message}
 
 
 def test_a_hook_that_is_missing_or_not_executable_is_named(pair: Pair, context: Context, node: Node) -> None:
@@ -154,8 +154,10 @@ def test_a_hook_that_is_missing_or_not_executable_is_named(pair: Pair, context: 
 
 def test_an_event_that_devd_is_not_told_of_is_named(pair: Pair, context: Context) -> None:
     inflict(pair, "drop-devd-event", "nfs001", "1000")
-    said = broken(chain(pair, context, seconds=2))
-    assert said == {"event": "devd did not receive the event of a new interface: the kernel's event does not reach it"}
+    problems = broken(chain(pair, context, seconds=2))
+    assert problems == {
+        "event": "devd did not receive the event of a new interface: the kernel's event does not reach it"
+    }
 
 
 def test_a_devd_that_has_not_read_the_rule_is_named(pair: Pair, context: Context, node: Node) -> None:
@@ -163,9 +165,9 @@ def test_a_devd_that_has_not_read_the_rule_is_named(pair: Pair, context: Context
     node.files.write(RULES, "", 0.0)
     pair.must(node, "service devd restart")
     node.files.write(RULES, rules, 0.0)
-    (said,) = broken(chain(pair, context, seconds=2)).values()
-    assert said.startswith("devd received the event of lo9123, but nothing was noted in ")
-    assert "has devd read the rule (service devd restart)?" in said
+    (sentence,) = broken(chain(pair, context, seconds=2)).values()
+    assert sentence.startswith("devd received the event of lo9123, but nothing was noted in ")
+    assert "has devd read the rule (service devd restart)?" in sentence
 
 
 def test_an_interface_that_is_there_already_is_not_taken(pair: Pair, context: Context, node: Node) -> None:
@@ -193,8 +195,8 @@ def test_a_set_up_that_is_not_the_documented_one_is_named(
 
 def test_a_loader_that_does_not_load_carp_is_named(context: Context, node: Node) -> None:
     node.files.write("/boot/loader.conf", 'geom_gate_load="YES"\n', 0.0)
-    said = broken(list(wiring.setup(context)))["loader"]
-    assert said.startswith('/boot/loader.conf lacks carp_load="YES"')
+    sentence = broken(list(wiring.setup(context)))["loader"]
+    assert sentence.startswith('/boot/loader.conf lacks carp_load="YES"')
 
 
 def test_another_hook_of_hastd_is_named(pair: Pair, context: Context, node: Node) -> None:

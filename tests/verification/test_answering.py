@@ -112,8 +112,8 @@ def test_what_came_out_is_written_down_as_it_is_understood_and_nothing_else(pair
 def test_half_a_year_is_kept_and_no_more(pair: InstalledPair) -> None:
     for number in range(40):
         says(pair, [COMPARE, Message(MessageKind.VERIFIED, told=RESULT | {"extents": number})])
-    kept = [run.extents for run in verifications.runs(pair.store(pair.standby), HOME)]
-    assert kept == list(range(10, 40))
+    runs = [run.extents for run in verifications.runs(pair.store(pair.standby), HOME)]
+    assert runs == list(range(10, 40))
 
 
 @pytest.mark.parametrize("words", [("extents",), ("extents", "../x"), ("extents", "home", "--state-dir", "/tmp")])
@@ -129,8 +129,8 @@ def test_a_simulated_peer_is_behind_the_same_gate(state: Path) -> None:
 
 def test_a_copy_that_is_said_to_lack_something_is_damaged_and_is_asked_on(pair: InstalledPair) -> None:
     lacking = Message(MessageKind.LACKING, words="it lacks\x1b[31m what was underway")
-    _, kept, hashes = says(pair, [COMPARE, lacking, Message(MessageKind.READ, extents=(0,))])
-    assert isinstance(kept, Message) and kept.say is MessageKind.KEPT and isinstance(hashes, Message)
+    _, own, hashes = says(pair, [COMPARE, lacking, Message(MessageKind.READ, extents=(0,))])
+    assert isinstance(own, Message) and own.say is MessageKind.KEPT and isinstance(hashes, Message)
     damage = ledger.read(pair.store(pair.standby), HOME).damage
     assert damage is not None and "it lacks" in damage.says and damage.says.isprintable()
 

@@ -47,15 +47,15 @@ def one(pair: InstalledPair, signals: Callable[[], str] = no_signal, *words: str
 @pytest.mark.slow
 def test_the_exit_status_tells_what_came_out(pair: InstalledPair) -> None:
     assert one(pair)[0] == 0
-    status, said = one(pair, lambda: "interrupted by SIGTERM")
-    assert status == exits.BUSY and "run again it goes on" in str(said["says"])
+    status, output = one(pair, lambda: "interrupted by SIGTERM")
+    assert status == exits.BUSY and "run again it goes on" in str(output["says"])
     flip(disk_of(pair.standby, HOME), 5)
-    status, said = one(pair)
-    assert status == command.DIFFER and said["numbers"] == [5] and json.dumps(said)
+    status, output = one(pair)
+    assert status == command.DIFFER and output["numbers"] == [5] and json.dumps(output)
     pair.breaks("cut-replication")
     pair.passes(60)
-    status, said = one(pair)
-    assert status == 1 and "not connected" in str(said["says"])
+    status, output = one(pair)
+    assert status == 1 and "not connected" in str(output["says"])
 
 
 def test_how_far_it_is_is_shown_in_lines_where_no_terminal_is(

@@ -67,11 +67,11 @@ class Disks:
 
     def read(self, numbers: Sequence[int], side: str) -> list[bytes | None]:
         """Each extent at a moment of its own."""
-        found: list[bytes | None] = []
+        lines: list[bytes | None] = []
         for number in numbers:
             self.clock.at += self.takes()
-            found.append(self.on(number, side))
-        return found
+            lines.append(self.on(number, side))
+        return lines
 
     def digests(self, numbers: Sequence[int]) -> list[bytes | None]:
         return self.read(numbers, "here")
@@ -99,16 +99,16 @@ class Disks:
 
 def some_time(seed: int) -> Callable[[], float]:
     """Seconds that a look or a reading takes."""
-    made = random.Random(seed)
-    return lambda: made.choice([0.001, 0.01, 0.05, 0.2])
+    rng = random.Random(seed)
+    return lambda: rng.choice([0.001, 0.01, 0.05, 0.2])
 
 
 def some_writes(seed: int, most: int) -> list[Write]:
     """Writes at any time, which reach either disk first."""
-    made = random.Random(seed)
+    rng = random.Random(seed)
     return [
-        Write(made.randrange(EXTENTS), made.uniform(0, LASTS), made.uniform(0, 0.3), made.uniform(0, 0.3))
-        for _ in range(made.randrange(most))
+        Write(rng.randrange(EXTENTS), rng.uniform(0, LASTS), rng.uniform(0, 0.3), rng.uniform(0, 0.3))
+        for _ in range(rng.randrange(most))
     ]
 
 
@@ -127,8 +127,8 @@ def test_no_write_that_is_underway_is_a_difference(seed: int) -> None:
 def test_a_write_that_has_failed_on_one_side_is_a_difference_or_not_decided(seed: int, failed: set[int]) -> None:
     lost = [Write(extent, -1.0, 0.1, 0.1, fails_there=True) for extent in sorted(failed)]
     disks = Disks([*lost, *some_writes(seed, 30)], some_time(seed))
-    found = disks.compare()
-    assert set(found.differ) | set(found.undecided) >= failed and set(found.differ) <= failed
+    comparison = disks.compare()
+    assert set(comparison.differ) | set(comparison.undecided) >= failed and set(comparison.differ) <= failed
 
 
 @given(st.sets(st.integers(0, EXTENTS - 1)))
@@ -148,12 +148,12 @@ def test_an_extent_that_cannot_be_read_is_tried_again_before_it_is_told() -> Non
                     for number, each in zip(numbers, good, strict=True)]  # fmt: skip
 
     for last, expected in ((2, ()), (TIMES + 5, (1,))):  # noqa: B007 - read by the class
-        found = Failing([], lambda: 0.01).compare()
-        assert found.differ == found.unread_there == expected and not found.undecided
+        comparison = Failing([], lambda: 0.01).compare()
+        assert comparison.differ == comparison.unread_there == expected and not comparison.undecided
 
 
 def test_where_it_is_never_quiet_nothing_is_decided_and_it_ends() -> None:
     always = [Write(2, at / 10, 0.15, 0.15) for at in range(10_000)]
     lost = Write(0, -1.0, 0.1, 0.1, fails_there=True)
-    found = Disks([lost, *always], lambda: 0.01).compare()
-    assert found.undecided[:1] == (0,) and not found.differ
+    comparison = Disks([lost, *always], lambda: 0.01).compare()
+    assert comparison.undecided[:1] == (0,) and not comparison.differ

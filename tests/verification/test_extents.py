@@ -39,8 +39,8 @@ def test_each_extent_has_the_hash_of_its_bytes(
     where = CopyLocation(str(path), OFFSET, size, extentsize)
     numbers = data.draw(st.lists(st.integers(0, where.extents - 1), max_size=20))
     with LocalExtents(where) as extents:
-        made = extents.digests(numbers)
-    assert made == [digest(content[each * extentsize : (each + 1) * extentsize]) for each in numbers]
+        hashes = extents.digests(numbers)
+    assert hashes == [digest(content[each * extentsize : (each + 1) * extentsize]) for each in numbers]
 
 
 def test_an_extent_of_many_blocks_is_one_hash(tmp_path: Path) -> None:

@@ -43,10 +43,10 @@ def renews(pair: InstalledPair, keeper: Keeper, node: Node | None = None, fate: 
 
     def renew(context: Context) -> str:
         renewal = Renewal(context, HOME, keeper, lambda step: None, last_differing(context, HOME))
-        kept = renewal.run("human")
+        salvaged = renewal.run("human")
         with open("/dev/null", "w") as nobody:
             Resync(context, nobody).wait(renewal)
-        return kept
+        return salvaged
 
     return pair.does(node or pair.standby, renew, fate)
 
@@ -59,8 +59,8 @@ def keeps(pair: InstalledPair, state: Path) -> Keeper:
 @pytest.mark.quick
 def test_the_copy_is_kept_made_anew_and_equal_then(pair: InstalledPair, state: Path) -> None:
     before = disk_of(pair.standby, HOME).metadata
-    kept = renews(pair, keeps(pair, state))
-    assert "read back and found equal" in kept and list((state / "salvage").glob("*/manifest.json"))
+    salvaged = renews(pair, keeps(pair, state))
+    assert "read back and found equal" in salvaged and list((state / "salvage").glob("*/manifest.json"))
     assert disk_of(pair.standby, HOME).metadata is not before
     pair.passes(20)
     assert not differing(pair) and compares(pair).equal

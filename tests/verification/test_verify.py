@@ -89,8 +89,8 @@ def test_an_extent_that_differs_is_found_and_both_nodes_know(pair: InstalledPair
     assert run.numbers == (7, 90) and run.differ == 2 and not run.wrong
     assert "2 extents of 128 differ: 7, 90; which copy is wrong is not known" in said(run)
     for node in pair.pair.nodes.values():
-        (kept,) = verifications.runs(pair.store(node), HOME)
-        assert kept == run._replace(began=float(int(run.began)), ended=float(int(run.ended)))
+        (runs,) = verifications.runs(pair.store(node), HOME)
+        assert runs == run._replace(began=float(int(run.began)), ended=float(int(run.ended)))
     assert "differ" in pair.told_once(pair.active, "2 extents of 128 differ", "verify").result
 
 
@@ -305,9 +305,9 @@ def test_status_shows_what_came_out_on_both_nodes(pair: InstalledPair) -> None:
     )
     flip(disk_of(pair.standby, HOME), 3)
     compares(pair)
-    seen = pair.does(pair.active, look)
-    assert {node.name: node.resources[HOME].verified for node in seen.nodes if not node.trouble}.keys() == {
+    status = pair.does(pair.active, look)
+    assert {node.name: node.resources[HOME].verified for node in status.nodes if not node.trouble}.keys() == {
         "nfs001", "nfs002",
     }  # fmt: skip
-    assert all(node.resources[HOME].verified.differ == 1 for node in seen.nodes)  # type: ignore[union-attr]
-    assert "Wrong: the copies of home differ." in " ".join(page(seen, verdict(seen), 120, False))
+    assert all(node.resources[HOME].verified.differ == 1 for node in status.nodes)  # type: ignore[union-attr]
+    assert "Wrong: the copies of home differ." in " ".join(page(status, verdict(status), 120, False))
