@@ -92,8 +92,14 @@ class Costs:
     @classmethod
     def free(cls) -> Costs:
         """All steps at no cost, except what is a rate or a timeout of a protocol."""
-        kept = {"sync_bytes_per_second", "sync_empty_extent", "rpc_timeout", "replication_latency", "device_appears"}
-        return cls(**{field.name: 0.0 for field in fields(cls) if field.name not in kept})
+        unchanged = {
+            "sync_bytes_per_second",
+            "sync_empty_extent",
+            "rpc_timeout",
+            "replication_latency",
+            "device_appears",
+        }
+        return cls(**{field.name: 0.0 for field in fields(cls) if field.name not in unchanged})
 
 
 KEEPALIVE = 10.0

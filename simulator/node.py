@@ -351,17 +351,17 @@ class Node:
 
     def is_directory(self, path: str) -> bool:
         """On the root file system or a mounted one."""
-        found = self.filesystems.under(path)
-        if found is not None:
-            return found[1] == ""
+        mounted = self.filesystems.under(path)
+        if mounted is not None:
+            return mounted[1] == ""
         return self.files.exists(path) and self.files.find(path).kind == "d"
 
     def read_file(self, path: str) -> str:
         """Content of a file on whatever file system it lies. Raises OSError."""
-        found = self.filesystems.under(path)
-        if found is None:
+        mounted = self.filesystems.under(path)
+        if mounted is None:
             return self.files.read(path)
-        mount, name = found
+        mount, name = mounted
         if name == "":
             raise IsADirectoryError(21, "Is a directory", path)
         if name not in mount.files:
@@ -371,11 +371,11 @@ class Node:
     def write_file(self, path: str, text: str, *, append: bool = False, size: int | None = None) -> Steps[None]:
         """Write a file as a process of the node does; under an empty mount point it lands in the root
         (freebsd-facts: writes-land-underneath)."""
-        found = self.filesystems.under(path)
-        if found is None:
+        mounted = self.filesystems.under(path)
+        if mounted is None:
             self.files.write(path, text, self.now, append=append)
         else:
-            mount, name = found
+            mount, name = mounted
             _, written = mount.write(name, text, append=append, size=size)
             yield written
 

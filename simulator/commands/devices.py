@@ -37,8 +37,8 @@ def on_disk(node: Node, resource: ResourceLayout) -> OnDisk | None:
 
 def superblock_of(node: Node, resource: ResourceLayout) -> Superblock | None:
     """The superblock of a UFS, None where there is none."""
-    found = on_disk(node, resource)
-    return found if isinstance(found, Superblock) else None
+    content = on_disk(node, resource)
+    return content if isinstance(content, Superblock) else None
 
 
 def worker_of(node: Node, resource: ResourceLayout) -> PrimaryWorker | None:

@@ -16,20 +16,20 @@ def chflags(call: Call) -> Steps[int]:
     flag, paths = words[0], words[1:]
     immutable, node = not flag.startswith("no"), call.node
     for path in paths:
-        found = node.filesystems.under(path.rstrip("/") or "/")
+        mounted = node.filesystems.under(path.rstrip("/") or "/")
         if call.user != "root":
             call.err(f"chflags: {path}: Operation not permitted\n")
             return 1
-        if path in node.trouble.without_flags and found is None:
+        if path in node.trouble.without_flags and mounted is None:
             call.err(f"chflags: {path}: Operation not supported\n")
             return 1
-        if found is not None and not found[1]:
-            written = found[0].flag_root(immutable)
+        if mounted is not None and not mounted[1]:
+            written = mounted[0].flag_root(immutable)
             yield written
             if not written.value:
                 call.err(f"chflags: {path}: Input/output error\n")
                 return 1
-        elif found is not None or not node.files.exists(path):
+        elif mounted is not None or not node.files.exists(path):
             call.err(f"chflags: {path}: No such file or directory\n")
             return 1
         else:

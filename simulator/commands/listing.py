@@ -19,12 +19,12 @@ class DirectoryEntry(NamedTuple):
 
 def _directory(call: Call, path: str) -> list[DirectoryEntry] | None:
     """What is in a directory, None when the path isn't one."""
-    node, found = call.node, call.node.filesystems.under(posixpath.normpath(path))
-    if found is None:
+    node, mounted = call.node, call.node.filesystems.under(posixpath.normpath(path))
+    if mounted is None:
         if not node.files.exists(path) or node.files.find(path).kind != "d":
             return None
         return [DirectoryEntry(name, node.files.find(posixpath.join(path, name))) for name in node.files.names(path)]
-    mount, below = found
+    mount, below = mounted
     if below:
         return None
     entries = [DirectoryEntry(name, file) for name, file in mount.own_files().items()]
@@ -35,13 +35,13 @@ def _directory(call: Call, path: str) -> list[DirectoryEntry] | None:
 
 def single(call: Call, path: str) -> File | None:
     """What is at a path that is no directory, or a directory itself; None when nothing is."""
-    found = call.node.filesystems.under(posixpath.normpath(path))
-    if found is None:
+    mounted = call.node.filesystems.under(posixpath.normpath(path))
+    if mounted is None:
         return call.node.files.find(path) if call.node.files.exists(path) else None
-    mount, name = found
+    mount, name = mounted
     if not name:
-        made = mount.disk.superblock.made if mount.disk.superblock is not None else 0.0
-        return File(kind="d", mode="rwxr-xr-x", changed=made, links=3, immutable=mount.root_immutable)
+        created = mount.disk.superblock.made if mount.disk.superblock is not None else 0.0
+        return File(kind="d", mode="rwxr-xr-x", changed=created, links=3, immutable=mount.root_immutable)
     file = mount.files.get(name)
     return File("x" * file.size, changed=file.changed) if file is not None else None
 

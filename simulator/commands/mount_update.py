@@ -36,11 +36,11 @@ def update(call: Call) -> Steps[int]:
         call.err(USAGE)
         return 1
     mounts = call.node.filesystems.mounts.values()
-    found = [each for each in mounts if rest[0].rstrip("/") in (each.resource.mountpoint, each.source)]
-    if not found:
+    matching = [each for each in mounts if rest[0].rstrip("/") in (each.resource.mountpoint, each.source)]
+    if not matching:
         call.err(f"mount: not currently mounted {rest[0]}\n")
         return 1
-    mount, read_only = found[-1], "ro" in options or "-r" in names
+    mount, read_only = matching[-1], "ro" in options or "-r" in names
     if read_only is mount.read_only:
         return 0
     if read_only and mount.users and "-f" not in names:

@@ -80,13 +80,13 @@ def ps(call: Call) -> int:
 
 
 def _matching(call: Call, options: str, pattern: str) -> list[RunningProcess]:
-    found = []
+    matching = []
     for process in sorted(call.node.processes.by_pid.values(), key=lambda process: process.pid):
         text = process.title if "f" in options else process.comm
         matches = re.fullmatch(pattern, text) if "x" in options else re.search(pattern, text)
         if matches and not process.kernel:
-            found.append(process)
-    return found
+            matching.append(process)
+    return matching
 
 
 @command("pgrep")
@@ -94,11 +94,11 @@ def pgrep(call: Call) -> int:
     """pgrep(1) with -l, -f, -x."""
     options = "".join(word[1:] for word in call.argv[1:-1] if word.startswith("-"))
     # pgrep -l without -f matches the program's name, as -lf matches the title.
-    found = _matching(call, options, call.argv[-1])
-    for process in found:
+    matching = _matching(call, options, call.argv[-1])
+    for process in matching:
         name = process.title if "f" in options else process.comm
         call.out(f"{process.pid} {name}\n" if "l" in options else f"{process.pid}\n")
-    return 0 if found else 1
+    return 0 if matching else 1
 
 
 def _signal_number(word: str) -> int:
@@ -115,10 +115,10 @@ def pkill(call: Call) -> int:
             number = _signal_number(word)
         else:
             options += word.lstrip("-")
-    found = _matching(call, options, call.argv[-1])
-    for process in found:
+    matching = _matching(call, options, call.argv[-1])
+    for process in matching:
         call.node.processes.signal(process, number)
-    return 0 if found else 1
+    return 0 if matching else 1
 
 
 @command("kill")

@@ -65,11 +65,11 @@ def _destroy(call: Call, name: str, force: bool) -> int:
     if device not in node.filesystems.providers:
         call.err(f"gnop: Device {device[5:]} is invalid.\n")
         return 1
-    seen = device[5:]
-    used = any(each.resource.name == seen for each in node.filesystems.mounts.values())
-    used = used or any(pool.resource.name == seen for pool in node.filesystems.pools.values())
+    provider_name = device[5:]
+    used = any(each.resource.name == provider_name for each in node.filesystems.mounts.values())
+    used = used or any(pool.resource.name == provider_name for pool in node.filesystems.pools.values())
     if used:
-        call.err(f"gnop: Cannot destroy device {seen} (error=16).\n")
+        call.err(f"gnop: Cannot destroy device {provider_name} (error=16).\n")
         return 1
     del node.filesystems.providers[device]
     node.files.remove(device)
@@ -103,14 +103,14 @@ def file(call: Call) -> int:
     if not call.node.files.exists(device):
         call.out(f"cannot open `{device}' (No such file or directory)\n")
         return 0
-    found = _seen(call, device)
-    if not isinstance(found, Superblock):
+    content = _seen(call, device)
+    if not isinstance(content, Superblock):
         call.out("data\n")
         return 0
-    written = time.asctime(time.gmtime(found.made))
+    written = time.asctime(time.gmtime(content.made))
     call.out(
         f"Unix Fast File system [v2] (little-endian) last mounted on , last written at {written}, "
-        f"clean flag {int(found.clean)}, readonly flag 0, number of blocks 65535\n"
+        f"clean flag {int(content.clean)}, readonly flag 0, number of blocks 65535\n"
     )
     return 0
 

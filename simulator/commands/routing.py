@@ -33,27 +33,27 @@ def route(call: Call) -> int:
 def _add(call: Call, named: list[str], flags: frozenset[str]) -> int:
     routes, address = call.node.network.host_routes, named[0]
     gateway = named[1] if len(named) > 1 else ""
-    said = f"add host {address}: gateway {gateway}"
+    text = f"add host {address}: gateway {gateway}"
     if address in routes or not gateway:
-        call.out(f"{said} fib 0: {'route already in table' if gateway else 'Invalid argument'}\n")
+        call.out(f"{text} fib 0: {'route already in table' if gateway else 'Invalid argument'}\n")
         return 1
     if flags & {"REJECT", "BLACKHOLE"}:
         gateway = "::1" if ":" in address else "127.0.0.1"
     routes[address] = HostRoute(address, gateway, flags | {"STATIC"})
-    call.out(f"{said}\n")
+    call.out(f"{text}\n")
     return 0
 
 
 def _delete(call: Call, named: list[str]) -> int:
     routes, address = call.node.network.host_routes, named[0]
-    said = f"delete host {address}" + (f": gateway {named[1]}" if len(named) > 1 else "")
-    found = routes.get(address)
-    if found is None or (len(named) > 1 and found.gateway != named[1]):
+    text = f"delete host {address}" + (f": gateway {named[1]}" if len(named) > 1 else "")
+    route = routes.get(address)
+    if route is None or (len(named) > 1 and route.gateway != named[1]):
         call.err("route: route has not been found\n")
-        call.out(f"{said} fib 0: not in table\n")
+        call.out(f"{text} fib 0: not in table\n")
         return 1
     del routes[address]
-    call.out(f"{said}\n")
+    call.out(f"{text}\n")
     return 0
 
 

@@ -25,11 +25,11 @@ def df(call: Call) -> int:
         *(each.usage() for each in node.filesystems.mounts.values()),
     ]
     if paths:
-        found = node.filesystems.under(paths[0])
-        if found is None and not node.files.exists(paths[0]):
+        mounted = node.filesystems.under(paths[0])
+        if mounted is None and not node.files.exists(paths[0]):
             call.err(f"df: {paths[0]}: No such file or directory\n")
             return 1
-        rows = [row for row in rows if row.where == (found[0].resource.mountpoint if found else "/")]
+        rows = [row for row in rows if row.where == (mounted[0].resource.mountpoint if mounted else "/")]
     name, used, free, iused, ifree = (
         max(len(head), *(len(str(row[column])) for row in rows), 0)
         for column, head in ((0, "Filesystem"), (2, "Used"), (3, "Avail"), (4, "  iused"), (5, "ifree"))
@@ -56,14 +56,14 @@ def fstyp(call: Call) -> Steps[int]:
     if resource is None and provider is None:
         call.err(f"fstyp: {device}: No such file or directory\n")
         return 1
-    found = provider.found if provider is not None else None
+    content = provider.found if provider is not None else None
     if resource is not None:
         yield from served(node, resource)
-        found = None if layers.hides(node, resource, device) == "unknown" else on_disk(node, resource)
-    if found is None or (isinstance(found, PoolLabel) and not unmountable):
+        content = None if layers.hides(node, resource, device) == "unknown" else on_disk(node, resource)
+    if content is None or (isinstance(content, PoolLabel) and not unmountable):
         call.err(f"fstyp: {device}: filesystem not recognized\n")
         return 1
-    call.out("zfs\n" if isinstance(found, PoolLabel) else "ufs\n")
+    call.out("zfs\n" if isinstance(content, PoolLabel) else "ufs\n")
     return 0
 
 
@@ -101,12 +101,12 @@ def fsync(call: Call) -> Steps[int]:
     """fsync(1): a file and its directory entry are on the device when it returns."""
     status = 0
     for path in call.argv[1:]:
-        found = call.node.filesystems.under(path)
-        if found is not None and found[1] in found[0].files:
-            written = found[0].flush({found[1]})
+        mounted = call.node.filesystems.under(path)
+        if mounted is not None and mounted[1] in mounted[0].files:
+            written = mounted[0].flush({mounted[1]})
             yield written
             status = status if written.value else 1
-        elif found is not None or not call.node.files.exists(path):
+        elif mounted is not None or not call.node.files.exists(path):
             call.err(f"fsync: open {path}: No such file or directory\n")
             status = 1
     return status

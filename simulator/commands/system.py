@@ -158,9 +158,9 @@ def test(call: Call) -> int:
         files = call.node.files
         if option == "-d":
             return 0 if call.node.is_directory(path) else 1
-        found = files.find(path).kind if files.exists(path) else ""
+        kind = files.find(path).kind if files.exists(path) else ""
         kinds = {"-f": "-", "-c": "c", "-S": "s", "-e": "-dcs", "-r": "-dcs", "-x": "-dcs"}
-        return 0 if found and found in kinds.get(option, "") else 1
+        return 0 if kind and kind in kinds.get(option, "") else 1
     if len(words) == 3 and words[1] in ("=", "!="):
         return 0 if (words[0] == words[2]) is (words[1] == "=") else 1
     return 1

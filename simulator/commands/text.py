@@ -76,7 +76,7 @@ def grep(call: Call) -> int:
     if "E" not in options and not call.argv[0].endswith("egrep"):
         pattern = re.sub(r"(?<!\\)([+?|(){}])", r"\\\1", pattern)
     expression = re.compile(pattern, re.I if "i" in options else 0)
-    found, status = 0, 1
+    matches, status = 0, 1
     for path in paths or [""]:
         try:
             text = call.node.read_file(path) if path else call.stdin
@@ -87,12 +87,12 @@ def grep(call: Call) -> int:
         prefix = f"{path}:" if len(paths) > 1 and "h" not in options else ""
         for number, line in enumerate(text.splitlines(), 1):
             if bool(expression.search(line)) is not ("v" in options):
-                found += 1
+                matches += 1
                 if not {"q", "c"} & set(options):
                     call.out(f"{prefix}{f'{number}:' if 'n' in options else ''}{line}\n")
     if "c" in options:
-        call.out(f"{found}\n")
-    return 0 if found else status
+        call.out(f"{matches}\n")
+    return 0 if matches else status
 
 
 @command("stat")
@@ -201,10 +201,10 @@ def rm(call: Call) -> int:
     """rm(1) -f"""
     status = 0
     for path in [word for word in call.argv[1:] if not word.startswith("-")]:
-        found = call.node.filesystems.under(path)
-        if found is not None and found[1] in found[0].files:
+        mounted = call.node.filesystems.under(path)
+        if mounted is not None and mounted[1] in mounted[0].files:
             try:
-                found[0].remove(found[1])
+                mounted[0].remove(mounted[1])
             except OSError as error:
                 call.err(f"rm: {path}: {error.strerror}\n")
                 status = 1

@@ -22,16 +22,16 @@ def fstat(call: Call) -> int:
     As the real one it ends with 1 only where a path isn't there.
     """
     words = call.argv[1:]
-    found = [(mount.resource.mountpoint, mount.users) for mount in call.node.filesystems.mounts.values()]
+    used = [(mount.resource.mountpoint, mount.users) for mount in call.node.filesystems.mounts.values()]
     if "-f" in words:
         path = words[words.index("-f") + 1]
         if not _is_there(call, path):
             call.err(f"fstat: {path}: No such file or directory\n")
             return 1
-        found = [_users(call, path)]
+        used = [_users(call, path)]
     pid = words[words.index("-p") + 1] if "-p" in words else ""
     call.out(HEADER)
-    for point, users in found:
+    for point, users in used:
         for process in users:
             if pid in ("", str(process.pid)):
                 call.out(_open_files(point, process))
@@ -44,9 +44,9 @@ def _is_there(call: Call, path: str) -> bool:
 
 def _users(call: Call, path: str) -> tuple[str, list[RunningProcess]]:
     """Where the file system of a path is mounted, and who has something open on it."""
-    found = call.node.filesystems.under(path)
-    if found is not None:
-        return found[0].resource.mountpoint, found[0].users
+    mounted = call.node.filesystems.under(path)
+    if mounted is not None:
+        return mounted[0].resource.mountpoint, mounted[0].users
     return "/", sorted(call.node.processes.by_pid.values(), key=lambda process: process.pid)
 
 

@@ -65,10 +65,10 @@ def named(call: Call, names: list[str], missing: str, suspended: bool = False) -
     for name in names:
         if name not in pools:
             call.err(f"cannot open '{name}': {missing}\n")
-    found = [pools[name] for name in names if name in pools] if names else list(pools.values())
-    if not suspended and any(pool.suspended for pool in found):
+    listed = [pools[name] for name in names if name in pools] if names else list(pools.values())
+    if not suspended and any(pool.suspended for pool in listed):
         yield FOREVER
-    return found, int(len(found) < len(names))
+    return listed, int(len(listed) < len(names))
 
 
 def table(call: Call, options: Options, columns: list[str], rows: list[list[str]]) -> None:

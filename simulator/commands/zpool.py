@@ -80,14 +80,14 @@ def _create(call: Call, options: Options, words: list[str]) -> Steps[int]:
 
 def _refusal(node: Node, name: str, resource: ResourceLayout, force: bool) -> str:
     """Why no pool is made on a device: what zpool says, empty where it may be (zpool_vdev.c, zpool_in_use())."""
-    pools, found = node.filesystems.pools, on_disk(node, resource)
+    pools, label = node.filesystems.pools, on_disk(node, resource)
     if name in pools:
         return f"cannot create '{name}': pool already exists\n"
     active = any(pool.resource.name == resource.name for pool in pools.values())
-    if isinstance(found, PoolLabel) and (active or not force):
-        state = "active" if active else "exported" if found.exported else "potentially active"
+    if isinstance(label, PoolLabel) and (active or not force):
+        state = "active" if active else "exported" if label.exported else "potentially active"
         how = "the following errors must be manually repaired" if force else "use '-f' to override the following errors"
-        return f"invalid vdev specification\n{how}:\n{resource.device} is part of {state} pool '{found.name}'\n"
+        return f"invalid vdev specification\n{how}:\n{resource.device} is part of {state} pool '{label.name}'\n"
     if any(mount.resource.name == resource.name for mount in node.filesystems.mounts.values()):
         same = (
             "one or more vdevs refer to the same device, or one of\nthe devices is part of an active md or lvm device"
@@ -98,7 +98,7 @@ def _refusal(node: Node, name: str, resource: ResourceLayout, force: bool) -> st
 
 def _scan(call: Call, directories: list[str]) -> Steps[list[tuple[ResourceLayout, PoolLabel]]]:
     """The pools on devices that can be read and are not in use, in these directories, in /dev where none is given."""
-    node, found = call.node, []
+    node, importable = call.node, []
     used = {pool.resource.name for pool in node.filesystems.pools.values()}
     for name in list(node.hastd.resources):
         resource = node.pair.resource_layout(name)
@@ -108,8 +108,8 @@ def _scan(call: Call, directories: list[str]) -> Steps[list[tuple[ResourceLayout
         if node.files.exists(resource.device) and (yield from served(node, resource)):
             label = on_disk(node, resource) if node.files.exists(resource.device) else None
             if isinstance(label, PoolLabel):
-                found.append((resource, label))
-    return found
+                importable.append((resource, label))
+    return importable
 
 
 def _foreign(call: Call, label: PoolLabel) -> bool:
@@ -122,15 +122,15 @@ def _import(call: Call, options: Options, words: list[str]) -> Steps[int]:
     provider = next(filter(None, (provider_of(call.node, each) for each in options.values("-d"))), None)
     if provider is not None and words:
         return (yield from import_view(call, options, words[0], provider))
-    found = yield from _scan(call, options.values("-d"))
+    importable = yield from _scan(call, options.values("-d"))
     every = options.has("-a")
     if not words and not every:
-        for number, (resource, label) in enumerate(found):
+        for number, (resource, label) in enumerate(importable):
             call.out(("\n" if number else "") + _importable(call, resource, label))
-        if not found:
+        if not importable:
             call.err("no pools available to import\n")
         return 0
-    wanted = [each for each in found if every or words[0] in (each[1].name, str(each[1].guid))]
+    wanted = [each for each in importable if every or words[0] in (each[1].name, str(each[1].guid))]
     if not every and len(wanted) != 1:
         return _not_found(call, words[0], len(wanted))
     status = 0

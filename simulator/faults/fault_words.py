@@ -28,10 +28,10 @@ def node_named(pair: Pair, name: str) -> Node:
 
 def mounts_of(pair: Pair, node: str) -> list[Mount]:
     """Its HAST file systems, of which there must be one. Raises FaultError."""
-    found = list(node_named(pair, node).filesystems.mounts.values())
-    if not found:
+    mounts = list(node_named(pair, node).filesystems.mounts.values())
+    if not mounts:
         raise FaultError(f"no HAST file system is mounted on {node}")
-    return found
+    return mounts
 
 
 def set_carrier(pair: Pair, node: str, interface: str, carrier: bool) -> None:
@@ -55,9 +55,9 @@ def processes_of(pair: Pair, node: str, process: str) -> list[RunningProcess]:
     table = node_named(pair, node).processes.by_pid.values()
     if process.split(":")[0] == "worker":
         wanted = process.partition(":")[2]
-        found = [each for each in table if each.title.startswith(f"hastd: {wanted}") and each.user == "hast"]
+        matching = [each for each in table if each.title.startswith(f"hastd: {wanted}") and each.user == "hast"]
     else:
-        found = [each for each in table if each.comm == process and each.of_the_system]
-    if not found:
+        matching = [each for each in table if each.comm == process and each.of_the_system]
+    if not matching:
         raise FaultError(f"no process {process} on {node}")
-    return found
+    return matching

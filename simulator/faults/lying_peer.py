@@ -48,20 +48,20 @@ def answered(asking: Node, asked: Node, way: Lie | None, shown: str, ask: Ask) -
     lie = way or (None if trouble.peer_lies in WRONG_WAYS else trouble.peer_lies)
     if lie is Lie.OLD and shown in trouble.heard:
         return trouble.heard[shown]
-    found = ask()
+    result = ask()
     if lie in (None, Lie.OLD):
-        trouble.heard[shown] = found
-    return found if lie is None else _instead(lie, found, asked)
+        trouble.heard[shown] = result
+    return result if lie is None else _instead(lie, result, asked)
 
 
-def _instead(lie: Lie, found: CommandResult, asked: Node) -> CommandResult:
+def _instead(lie: Lie, result: CommandResult, asked: Node) -> CommandResult:
     if lie is Lie.ENDLESS:
         raise Endless
     if lie is Lie.NONSENSE:
         return CommandResult(0, NOISE, "")
     if lie is Lie.EMPTY:
         return CommandResult(0, "", "")
-    return found._replace(out=_of_a_stranger(found.out, asked.name)) if lie is Lie.STRANGER else found
+    return result._replace(out=_of_a_stranger(result.out, asked.name)) if lie is Lie.STRANGER else result
 
 
 def _of_a_stranger(text: str, name: str) -> str:

@@ -134,22 +134,22 @@ def parse(text: str, node: str, hostuuid: str = "", hostid: int = 0) -> HastConf
     """
     names = _Names(node, hostuuid, hostid)
     parser, top, listens = _Parser(text), _Scope({}), list[str]()
-    found: dict[str, tuple[_Scope, _Scope | None]] = {}
+    scopes: dict[str, tuple[_Scope, _Scope | None]] = {}
     while token := parser.next():
         if token == "on":
             mine = names.has(parser.next())
             parser.skip_section({"control", "pidfile", "listen"}, top if mine else _Scope({}))
         elif token == "resource":
             name = parser.next()
-            if name in found:
+            if name in scopes:
                 raise HastConfError(f"Resource {name} configured more than once.")
-            found[name] = _resource(parser, names)
+            scopes[name] = _resource(parser, names)
         elif token in _GLOBAL:
             parser.setting(token, top, listens)
         else:
             raise parser.fail()
     resources: dict[str, ResourceConf] = {}
-    for name, (scope, own) in found.items():
+    for name, (scope, own) in scopes.items():
         if own is None:
             acceptable = f"{node}, {hostuuid}, hostid{hostid}"
             raise HastConfError(

@@ -363,13 +363,13 @@ class PrimaryWorker(Primary):
         """All that is read from the device: of the own disk, and what that cannot read of the peer's."""
         if not self.disk.failing:
             return self.disk.pieces()
-        found: set[WritePiece] = set()
+        on_disk: set[WritePiece] = set()
         for extent, pieces in self.disk.extents.items():
             if self.disk.read_error(extent) is None:
-                found |= pieces
+                on_disk |= pieces
         if self.secondary is not None and self.secondary.alive:
             theirs = self.secondary.disk
             for extent, pieces in theirs.extents.items():
                 if self.disk.read_error(extent) is not None and theirs.read_error(extent) is None:
-                    found |= pieces
-        return found
+                    on_disk |= pieces
+        return on_disk

@@ -82,18 +82,18 @@ class Devd:
 
     def _read(self, file: str) -> DevdConfiguration:
         """config::parse(). The simulated directories are sorted."""
-        files, made = self.node.files, DevdConfiguration()
+        files, configuration = self.node.files, DevdConfiguration()
         if not files.exists(file):
             raise DevdRefusal(f"devd: Cannot open config file {file}: No such file or directory")
         try:
-            made.read(files.read(file), file)
-            for directory in tuple(made.directories):
+            configuration.read(files.read(file), file)
+            for directory in tuple(configuration.directories):
                 for name in files.names(directory) if files.exists(directory) else ():
                     if name.endswith(".conf"):
-                        made.read(files.read(f"{directory}/{name}"), f"{directory}/{name}")
+                        configuration.read(files.read(f"{directory}/{name}"), f"{directory}/{name}")
         except Unparsable as error:
             raise DevdRefusal(f"devd: Cannot parse {error}") from None
-        return made
+        return configuration
 
     def stop(self) -> None:
         """The daemon ends; an action that runs goes on without it."""

@@ -77,20 +77,20 @@ def shell_quoted(value: str) -> str:
 
 def expanded(text: str, value: Callable[[str], str]) -> str:
     """config::expand_string(): `$NAME`; `$$` is a dollar, `$(…)` is left to the shell."""
-    made, at = "", 0
+    text_so_far, at = "", 0
     while (dollar := text.find("$", at)) >= 0:
-        made, at = made + text[at:dollar], dollar + 1
+        text_so_far, at = text_so_far + text[at:dollar], dollar + 1
         name = VARIABLE.match(text, at)
         if text[at : at + 1] == "(":
             end = _closing(text, at)
-            made, at = made + "$" + text[at:end], end
+            text_so_far, at = text_so_far + "$" + text[at:end], end
         elif name is not None:
-            made, at = made + value(name[0]), name.end()
+            text_so_far, at = text_so_far + value(name[0]), name.end()
         elif at < len(text):
-            made, at = made + ("$" if text[at] == "$" else f"${text[at]}"), at + 1
+            text_so_far, at = text_so_far + ("$" if text[at] == "$" else f"${text[at]}"), at + 1
         else:
-            return made + "$"
-    return made + text[at:]
+            return text_so_far + "$"
+    return text_so_far + text[at:]
 
 
 def _closing(text: str, at: int) -> int:
@@ -174,21 +174,21 @@ def _counts(repetition: str) -> list[int]:
 
 def _bracket_end(pattern: str, at: int) -> int:
     """The place behind the `]` that ends a bracket expression. Raises ValueError where there is none."""
-    found = re.compile(r"\[\^?\]?(?:\[:\w+:\]|\[(?![.=:])|[^\[\]])*\]").match(pattern, at)
-    if found is None:
+    match = re.compile(r"\[\^?\]?(?:\[:\w+:\]|\[(?![.=:])|[^\[\]])*\]").match(pattern, at)
+    if match is None:
         raise ValueError("[")
-    return found.end()
+    return match.end()
 
 
 def _bracket(inside: str) -> str:
     """As Python writes it: no backslash is special in it."""
     negated, inside = ("^", inside[1:]) if inside.startswith("^") else ("", inside)
     parts = re.split(r"\[:(\w+):\]", inside)
-    made = "".join(
+    translated = "".join(
         CLASSES.get(part, "") if number % 2 else re.sub(r"([\\\[\]^])", r"\\\1", part)
         for number, part in enumerate(parts)
     )
-    return f"[{negated}{made}]"
+    return f"[{negated}{translated}]"
 
 
 class _Token(NamedTuple):

@@ -59,10 +59,10 @@ class Overlay:
 
     def find(self, path: Path) -> File:
         """What is there, with its text."""
-        found = path.stat()
-        kind = KINDS.get(stat.S_IFMT(found.st_mode), "-")
+        status = path.stat()
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "-")
         text = self.read(path) if kind == "-" else ""
-        return File(text, stat.filemode(found.st_mode)[1:], changed=found.st_mtime, kind=kind, links=found.st_nlink)
+        return File(text, stat.filemode(status.st_mode)[1:], changed=status.st_mtime, kind=kind, links=status.st_nlink)
 
     def read(self, path: Path) -> str:
         """What is no UTF-8 stands in it as backslash and number."""
@@ -184,8 +184,8 @@ class FileTree:
             return sorted(each.name for each in laid[1].iterdir())
         self.find(path)
         prefix = path if path.endswith("/") else path + "/"
-        found = (name[len(prefix) :] for name in self.files if name.startswith(prefix) and name != "/")
-        return sorted(name for name in found if "/" not in name)
+        below = (name[len(prefix) :] for name in self.files if name.startswith(prefix) and name != "/")
+        return sorted(name for name in below if "/" not in name)
 
     def glob(self, pattern: str) -> list[str]:
         """The paths that match, sorted; the pattern itself when none does, as sh leaves it."""

@@ -104,12 +104,12 @@ class ClientSockets:
 
     def holder(self, service: str) -> TcpHost | None:
         """The node that segments to a service address reach; with two masters the one that took it last."""
-        found: list[tuple[float, str, TcpHost]] = []
+        holders: list[tuple[float, str, TcpHost]] = []
         for node in self.pair.nodes.values():
             vhid = node.network.masters(service) if node.on else None
             if vhid is not None and self.pair.link.both_ways(self.pair.layout.client, node.name, Traffic.CLIENT):
-                found.append((vhid.master_since, node.name, node))
-        return max(found)[2] if found else None
+                holders.append((vhid.master_since, node.name, node))
+        return max(holders)[2] if holders else None
 
     def connect(self, service: str) -> TcpConnection | Arrival:
         """One SYN: a connection, or what happened instead."""

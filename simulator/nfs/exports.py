@@ -49,21 +49,21 @@ class ExportsHost(StorageHost, Protocol):
         ...
 
 
-def warnings(node: ExportsHost, found: list[Export]) -> list[str]:
+def warnings(node: ExportsHost, exports: list[Export]) -> list[str]:
     """What mountd says of directories that are no mount points, once for a file system (mountd.c, get_exportlist_one(),
     EX_ADMINWARN)."""
-    said: dict[str, str] = {}
-    for export in found if node.installed.warns_of_subtrees else ():
+    texts: dict[str, str] = {}
+    for export in exports if node.installed.warns_of_subtrees else ():
         mount = node.filesystems.under(export.path)
         point = mount[0].resource.mountpoint if mount else "/"
         if export.path != point:
-            said.setdefault(point, f"Warning: exporting {export.path} exports entire {point} file system")
-    return list(said.values())
+            texts.setdefault(point, f"Warning: exporting {export.path} exports entire {point} file system")
+    return list(texts.values())
 
 
 def read_exports(node: ExportsHost, files: tuple[str, ...]) -> tuple[list[Export], list[str]]:
     """The good lines of a node's exports, and the complaints about the bad ones, in order."""
-    found: list[Export] = []
+    exports: list[Export] = []
     complaints: list[str] = []
     for name in files:
         try:
@@ -72,16 +72,16 @@ def read_exports(node: ExportsHost, files: tuple[str, ...]) -> tuple[list[Export
             complaints.append(f"can't open {name}")
             continue
         for line in exports_file.read(text):
-            found += _taken(node, line, complaints)
-    return found, complaints
+            exports += _taken(node, line, complaints)
+    return exports, complaints
 
 
 def _taken(node: ExportsHost, line: ExportLine, complaints: list[str]) -> list[Export]:
     """The directories of a line that mountd takes."""
-    said = f"bad exports list line '{line.text}'"
+    text = f"bad exports list line '{line.text}'"
     if line.refused:
         if not line.quiet:
-            complaints += [f"bad opt {line.bad_option}", said.partition("=")[0] + "'"] if line.bad_option else [said]
+            complaints += [f"bad opt {line.bad_option}", text.partition("=")[0] + "'"] if line.bad_option else [text]
         return []
     release = int(node.kernel.values["kern.osrelease"].split(".")[0])
     paths = [exports_file.decoded(path) if release >= DECODES else path for path in line.paths]
@@ -89,7 +89,7 @@ def _taken(node: ExportsHost, line: ExportLine, complaints: list[str]) -> list[E
     unknown = line.hosts and not any(_address(node, host) for host in line.hosts)
     if missing or unknown:
         why = f"bad exports list line '{missing[0]}': symbolic link in export path or statfs failed" if missing else ""
-        complaints.append(why or f"{said}: no valid entries")
+        complaints.append(why or f"{text}: no valid entries")
         return []
     clients = tuple(filter(None, [line.network, *(_address(node, host) for host in line.hosts)]))
     return [Export(path, clients, re.sub(r"\s+", " ", line.text), line.alldirs) for path in paths]

@@ -88,9 +88,9 @@ def _joined(text: str) -> Iterator[tuple[str, bool]]:
     """get_line(): a backslash among the blanks at the end of a line continues it; False where the file ends first."""
     waiting = ""
     for piece in text.removesuffix("\n").split("\n"):
-        kept = piece.rstrip(" \t\\")
-        waiting += kept
-        if "\\" in piece[len(kept) :]:
+        without_backslash = piece.rstrip(" \t\\")
+        waiting += without_backslash
+        if "\\" in piece[len(without_backslash) :]:
             waiting += " "
         else:
             yield waiting, True
@@ -190,8 +190,8 @@ class _Line:
 
 def _within(length: str, bits: int) -> bool:
     """A prefix length as strtol(3) reads it."""
-    found = re.match(r"\s*([+-]?\d+)", length)
-    return found is None or 0 <= int(found[1]) <= bits
+    match = re.match(r"\s*([+-]?\d+)", length)
+    return match is None or 0 <= int(match[1]) <= bits
 
 
 def _number(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -222,17 +222,17 @@ def _class_of(number: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> i
 def _unvis(text: str) -> str | None:
     """strunvis(3), as far as a directory's name needs it; None for an escape that is none, or stands for something
     else."""
-    found = bytearray()
+    octets = bytearray()
     for piece in re.findall(rb"\\(?:[0-7]{1,3}|.)?|[^\\]+", text.encode(errors="surrogateescape"), re.DOTALL):
         escape = piece[1:]
         if not piece.startswith(b"\\"):
-            found += piece
+            octets += piece
         elif re.fullmatch(rb"[0-7]+", escape):
-            found.append(int(escape, 8) & 255)
+            octets.append(int(escape, 8) & 255)
         elif escape in VIS:
-            found += VIS[escape]
+            octets += VIS[escape]
         elif re.fullmatch(rb"[!-~]", escape) and escape not in b"MxE^nrbavf$":
-            found += escape
+            octets += escape
         else:
             return None
-    return found.decode(errors="backslashreplace")
+    return octets.decode(errors="backslashreplace")

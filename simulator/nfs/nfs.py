@@ -293,8 +293,8 @@ class Nfs:
             return (exports_file.EXPORTS,)
 
     def _file_system(self, path: str) -> str:
-        found = self.node.filesystems.under(path)
-        return found[0].resource.name if found else ROOT
+        mounted = self.node.filesystems.under(path)
+        return mounted[0].resource.name if mounted else ROOT
 
     def _export(self, identity: str | None, exported: bool) -> None:
         """Set the kernel's flag on one file system, on all for None; nothing on one that isn't mounted."""

@@ -221,9 +221,9 @@ def _start(call: Call, script: Script, own: str, looks: bool = True) -> Steps[in
             call.err(line + "\n")
             node.syslog(MESSAGES, f"root[{node.processes.next_pid}]: {line}")
         return 1
-    made = prepared(node, script.name, own)
-    call.out("".join(f"{line}\n" for line in made.says))
-    for name in made.depends:
+    prepared_script = prepared(node, script.name, own)
+    call.out("".join(f"{line}\n" for line in prepared_script.says))
+    for name in prepared_script.depends:
         if not processes_of(node, SCRIPTS[name]) and (yield from _start(call, SCRIPTS[name], SCRIPTS[name].rcvar)):
             call.err(f"/etc/rc.d/{script.name}: WARNING: failed precmd routine for {script.name}\n")
             return 1
@@ -241,7 +241,7 @@ def _start(call: Call, script: Script, own: str, looks: bool = True) -> Steps[in
         return 1
     service_jails.begin(node, script.name)
     try:
-        start_daemon(node, script.name, title=made.command)
+        start_daemon(node, script.name, title=prepared_script.command)
     except HastConfError as error:
         call.err(f"[ERROR] {error}\n")
         return 1

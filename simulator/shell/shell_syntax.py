@@ -167,14 +167,14 @@ class _Parser:
         return If(tuple(branches), otherwise)
 
     def redirections(self) -> tuple[Redirection, ...]:
-        found: list[Redirection] = []
+        redirections: list[Redirection] = []
         while isinstance(kind := self.peek(), str) and kind in (">", ">>", "<", ">&", "2>", "2>>", "2>&"):
             self.at += 1
             target = self.next()
             if not isinstance(target, Word):
                 raise ValueError("Syntax error: redirection unexpected")
-            found.append(Redirection(kind, target))
-        return tuple(found)
+            redirections.append(Redirection(kind, target))
+        return tuple(redirections)
 
 
 @lru_cache(maxsize=4096)

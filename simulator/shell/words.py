@@ -110,11 +110,11 @@ def _closing_brace(line: str, at: int) -> int:
 
 def _dollar_quoted(line: str, at: int, literal: Callable[[str, bool], None]) -> int:
     """`$'…'`, which devd(8) puts values in; of its escapes those that devd makes."""
-    found = re.compile(r"((?:[^'\\]|\\['\\])*)'").match(line, at)
-    if not found:
+    match = re.compile(r"((?:[^'\\]|\\['\\])*)'").match(line, at)
+    if not match:
         raise ValueError("Syntax error: Unterminated quoted string")
-    literal(re.sub(r"\\(.)", r"\1", found.group(1)), True)
-    return found.end()
+    literal(re.sub(r"\\(.)", r"\1", match.group(1)), True)
+    return match.end()
 
 
 def _double_quoted(line: str, at: int, literal: Callable[[str, bool], None], segments: list[Segment]) -> int:

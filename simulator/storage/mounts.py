@@ -114,8 +114,8 @@ class Mount(ABC):
     def become(self, read_only: bool) -> None:
         """Read-only, or as it was when it was mounted; a read-only UFS has no soft updates (softdep_unmount())."""
         local, *others = type(self).options
-        kept = [word for word in others if "soft-updates" not in word]
-        self.options = (local, "read-only", *kept) if read_only else type(self).options
+        remaining = [word for word in others if "soft-updates" not in word]
+        self.options = (local, "read-only", *remaining) if read_only else type(self).options
 
     @property
     def attached(self) -> bool:

@@ -32,10 +32,10 @@ class UfsMount(Mount):
 
     def own_files(self) -> dict[str, File]:
         """The directory of snapshots and the journal that newfs -j made."""
-        made = self.disk.superblock.made if self.disk.superblock is not None else 0.0
+        created = self.disk.superblock.made if self.disk.superblock is not None else 0.0
         return {
-            ".snap": File(kind="d", mode="rwxrwxr-x", group="operator", changed=made, links=2),
-            ".sujournal": File("x" * 4194304, "r--------", changed=made),
+            ".snap": File(kind="d", mode="rwxrwxr-x", group="operator", changed=created, links=2),
+            ".sujournal": File("x" * 4194304, "r--------", changed=created),
         }
 
     def usage(self) -> Usage:
