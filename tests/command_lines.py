@@ -79,10 +79,10 @@ class PlayedNode(Node):
 
     def answer(self, line: str) -> CompletedCommand:
         """What the player writes to its two outputs, and its exit status. Raises Hangs where it would wait."""
-        said: dict[int, bytes] = {1: b"", 2: b""}
+        texts: dict[int, bytes] = {1: b"", 2: b""}
 
         def say(descriptor: int, text: bytes) -> None:
-            said[descriptor] += text
+            texts[descriptor] += text
 
         def hang(seconds: float) -> None:
             raise Hangs(f"`{line}` timed out and was killed")
@@ -91,7 +91,7 @@ class PlayedNode(Node):
             patched.setattr(player, "say", say)
             patched.setattr(time, "sleep", hang)
             status = player.main(self.folder, line)
-        out, err = (said[number].decode("utf-8", "backslashreplace") for number in (1, 2))
+        out, err = (texts[number].decode("utf-8", "backslashreplace") for number in (1, 2))
         return CompletedCommand((line,), status, out, err, 0.0)
 
 
@@ -161,9 +161,9 @@ def of_the_pair() -> Asked:
     memory = SimulatedMemory()
     for node in pair.nodes.values():
         for check, words in check_commands():
-            seen = KeepingNode(node, SECONDS, memory)
-            seen.asked = asked
-            task = pair.clock.run_task(partial(look, check, words, CheckConfig(), memory, seen))
+            keeping = KeepingNode(node, SECONDS, memory)
+            keeping.asked = asked
+            task = pair.clock.run_task(partial(look, check, words, CheckConfig(), memory, keeping))
             pair.clock.wait(task)
             assert task.value, task.error
     return asked

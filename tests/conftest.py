@@ -28,9 +28,9 @@ OURS = ("/var/db/hastwatch", "/var/db/hastwatch-spool", "/var/run/hastwatch", "/
 
 def looked_at() -> dict[str, int]:
     """When each of OURS, and what is in it, was changed, in nanoseconds; nothing for what does not exist."""
-    found = [path for path in OURS if os.path.lexists(path)]
-    found += [entry.path for path in found if os.path.isdir(path) for entry in os.scandir(path)]
-    return {path: os.lstat(path).st_mtime_ns for path in found}
+    paths = [path for path in OURS if os.path.lexists(path)]
+    paths += [entry.path for path in paths if os.path.isdir(path) for entry in os.scandir(path)]
+    return {path: os.lstat(path).st_mtime_ns for path in paths}
 
 
 @pytest.fixture(autouse=True)

@@ -81,16 +81,16 @@ def other_node(node: Path) -> Path | None:
 
 def read(path: Path) -> list[Block]:
     """The blocks of an expected file. Raises OutOfOrder."""
-    found = []
+    lines = []
     for text in path.read_text().split("\n\n"):
         first, *output, last = text.strip("\n").split("\n") if text.count("\n") else (text, "")
         status = re.fullmatch(r"exit ([0-3])", last)
         if not first.startswith("$ check_") or not status:
             raise OutOfOrder(f"{path.name}: not a block: {text!r}")
-        found.append(Block(first[2:], "\n".join(output), int(status[1])))
-    if len({block.command for block in found}) != len(found):
+        lines.append(Block(first[2:], "\n".join(output), int(status[1])))
+    if len({block.command for block in lines}) != len(lines):
         raise OutOfOrder(f"{path.name}: a command stands there twice")
-    return found
+    return lines
 
 
 def written(blocks: Iterable[Block]) -> str:

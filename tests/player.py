@@ -71,12 +71,12 @@ def lines_of(path: str) -> list[bytes]:
 def places(folder: str) -> list[str]:
     """The folders where the transcripts of a node's folder lie, the nearest first."""
     node, state = os.path.basename(folder), os.path.dirname(folder)
-    found: list[str] = []
-    while state and os.path.join(state, node) not in found:
-        found += [os.path.join(state, node), os.path.join(state, node, "arranged")]
+    directories: list[str] = []
+    while state and os.path.join(state, node) not in directories:
+        directories += [os.path.join(state, node), os.path.join(state, node, "arranged")]
         other = lines_of(os.path.join(state, "otherwise-as"))
         state = os.path.join(os.path.dirname(state), os.fsdecode(other[0])) if other else ""
-    return [*found, os.path.join(folder, "..", "..", "files", node, "arranged")]
+    return [*directories, os.path.join(folder, "..", "..", "files", node, "arranged")]
 
 
 def recorded(folder: str, words: list[str]) -> "Answer | None":
@@ -175,8 +175,8 @@ def title(folder: str, words: list[str]) -> "Answer | None":
     answer = recorded(folder, ["ps", "-axww", "-o", "pid,ppid,command"])
     if not answer:
         return None
-    found = [line.split(None, 2)[2] for line in answer[0] if line.split(None, 1)[:1] == [os.fsencode(words[-1])]]
-    return [b"COMMAND", *found], answer[1], 0 if found else 1
+    titles = [line.split(None, 2)[2] for line in answer[0] if line.split(None, 1)[:1] == [os.fsencode(words[-1])]]
+    return [b"COMMAND", *titles], answer[1], 0 if titles else 1
 
 
 def file_content(folder: str, words: list[str]) -> "bytes | None":

@@ -67,12 +67,12 @@ def folders() -> list[Path]:
 
 def recorded(folder: Path) -> set[str]:
     """The commands that were recorded in a folder, with their answers' exit status below 5."""
-    found = set()
+    recorded_runs = set()
     for path in folder.glob("*.txt"):
         text = path.read_text(errors="replace")
         if re.search(r"^exit [0-4]\n\Z", text, re.M):
-            found.add(text.partition("\n")[0].removeprefix("$ "))
-    return found
+            recorded_runs.add(text.partition("\n")[0].removeprefix("$ "))
+    return recorded_runs
 
 
 @pytest.fixture(scope="module", params=range(SHARES))
@@ -102,17 +102,17 @@ def broken_promises(ran: Ran, check: str, title: str) -> Iterator[str]:
         yield f"more than one line: {output!r}"
     if not output.startswith(f"{title} {STATES[status]} - "):
         yield f"the wrong beginning: {output[:60]!r}"
-    said, _, perfdata = output.partition(" | ")
-    if not re.search(r" \[[a-z0-9-]+\](;|$)", said):
-        yield f"no reason: {said!r}"
+    text, _, perfdata = output.partition(" | ")
+    if not re.search(r" \[[a-z0-9-]+\](;|$)", text):
+        yield f"no reason: {text!r}"
     for item in perfdata.replace("_answer=Ns", "_answer=0s").split():
         if not PERFDATA.fullmatch(item):
             yield f"performance data {item!r}"
-    if "check-failed" in said:
-        yield f"an error of the check itself: {said!r}"
+    if "check-failed" in text:
+        yield f"an error of the check itself: {text!r}"
     needed = [*core(check), *filter(None, [INSTEAD.get(check)])]
     if status == 0 and not any(command.startswith(core) for command in recorded(ran.folder) for core in needed):
-        yield f"OK without `{needed[0]}`: {said!r}"
+        yield f"OK without `{needed[0]}`: {text!r}"
 
 
 def core(check: str) -> list[str]:

@@ -15,13 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def imported(path: Path) -> set[str]:
     """The modules that a file imports, wherever in it."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return modules
 
 
 def test_a_probe_imports_neither_the_plugins_nor_what_they_need() -> None:
@@ -64,8 +64,8 @@ def test_only_one_module_starts_processes() -> None:
 
 def functions(path: Path, prefix: str) -> list[ast.FunctionDef]:
     """The functions of a module whose names begin so."""
-    found = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
-    return [function for function in found if function.name.startswith(prefix)]
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    return [function for function in nodes if function.name.startswith(prefix)]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "checks").glob("*.py")), ids=lambda path: str(path.stem))
@@ -113,7 +113,7 @@ def decisions_on_words(tree: ast.Module) -> list[int]:
     """The lines in which a sentence is compared with what the code knows, searched or taken apart. Whether there is a
     sentence, and whether it is the same as before, may be asked."""
     errors = {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name} | {"error"}
-    found: list[int] = []
+    lines: list[int] = []
     for node in ast.walk(tree):
         looked_at: list[ast.expr] = []
         if isinstance(node, ast.Compare):
@@ -123,8 +123,8 @@ def decisions_on_words(tree: ast.Module) -> list[int]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             of_re = isinstance(node.func.value, ast.Name) and node.func.value.id == "re"
             looked_at = node.args if of_re else [node.func.value] if node.func.attr in READS else []
-        found += [each.lineno for each in looked_at if is_words(each, errors)]
-    return found
+        lines += [each.lineno for each in looked_at if is_words(each, errors)]
+    return lines
 
 
 @pytest.mark.parametrize(

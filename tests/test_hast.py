@@ -51,8 +51,8 @@ def say(tmp_path: Path, capfd: pytest.CaptureFixture[str], dirty: int, status: s
 def went_by(tmp_path: Path, seconds: float) -> None:
     """Let the last run have been that long ago."""
     memory = Memory(str(tmp_path / "kept"))
-    kept = memory.get("check_hast-nfs001-home")
-    memory.put("check_hast-nfs001-home", kept | {"at": time.time() - seconds})
+    remembered = memory.get("check_hast-nfs001-home")
+    memory.put("check_hast-nfs001-home", remembered | {"at": time.time() - seconds})
 
 
 def test_a_synchronisation_says_how_much_is_left_at_what_rate_and_until_when(
@@ -66,10 +66,10 @@ def test_a_synchronisation_says_how_much_is_left_at_what_rate_and_until_when(
     went_by(tmp_path, 100)
     status, line = say(tmp_path, capfd, 500 * MIB)
     assert status == 1
-    found = re.search(
+    match = re.search(
         r"500 MiB dirty to synchronise at ([\d.]+) MiB/s, 1 min (\d+) s left, until about \d\d:\d\d", line
     )
-    assert found and float(found[1]) <= 5 and int(found[2]) >= 40
+    assert match and float(match[1]) <= 5 and int(match[2]) >= 40
 
 
 def test_a_synchronisation_stays_one_while_dirty_falls_below_what_is_normal(

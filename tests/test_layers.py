@@ -56,8 +56,8 @@ def named(nodes: list[ast.stmt], at_start: bool) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from (name if name in PATHS else node.module for name in found)
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in PATHS else node.module for name in names)
         elif not at_start or not _comes_later(node):
             for part in ("body", "orelse", "finalbody"):
                 yield from named(getattr(node, part, []), at_start)
@@ -83,18 +83,18 @@ def is_in(module: str, *packages: str) -> bool:
 def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
     """The largest sets of modules that reach each other."""
     reached = {module: _reached(graph, module) for module in graph}
-    found = {frozenset(other for other in reached[module] if module in reached.get(other, ())) for module in graph}
-    return [set(circle) for circle in found if len(circle) > 1]
+    sets = {frozenset(other for other in reached[module] if module in reached.get(other, ())) for module in graph}
+    return [set(circle) for circle in sets if len(circle) > 1]
 
 
 def _reached(graph: Mapping[str, set[str]], start: str) -> set[str]:
     left = [start]
-    seen: set[str] = set()
+    reached: set[str] = set()
     while left:
-        for module in graph.get(left.pop(), set()) - seen:
-            seen.add(module)
+        for module in graph.get(left.pop(), set()) - reached:
+            reached.add(module)
             left.append(module)
-    return seen
+    return reached
 
 
 @pytest.mark.parametrize(
@@ -137,8 +137,8 @@ def test_no_modules_import_each_other_at_their_start() -> None:
 
 
 def test_modules_that_name_each_other_are_known() -> None:
-    found = circles(imports(at_start=False))
-    assert sorted(found, key=sorted) == sorted(OF_THE_SAME_STANDING, key=sorted)
+    cycles = circles(imports(at_start=False))
+    assert sorted(cycles, key=sorted) == sorted(OF_THE_SAME_STANDING, key=sorted)
 
 
 def classes(*packages: str) -> Counter[str]:

@@ -132,8 +132,8 @@ def test_a_row_is_found_with_its_severity(
         server.scripts[DUMP] = (without(server.port, UNREGISTERED[reason]),)
     if reason == "nfs-udp-unbound":
         server.answers_from = "127.0.0.2"
-    found = findings(server, capfd, tmp_path, *options)
-    assert found.get(reason) == TABLE.by_reason[reason].severity.name
+    reported = findings(server, capfd, tmp_path, *options)
+    assert reported.get(reason) == TABLE.by_reason[reason].severity.name
 
 
 LESS = ("setpriv", "--bounding-set", "-net_bind_service", "--inh-caps", "-net_bind_service")
@@ -168,8 +168,8 @@ def test_a_server_that_wants_a_reserved_port_is_unknown_to_who_may_not_have_one(
 def test_the_address_that_answers_instead_is_named(server: FaultyServer, capfd: pytest.CaptureFixture[str]) -> None:
     server.answers_from = "127.0.0.2"
     CHECK.main(["-H", "127.0.0.1", "--portmap-port", str(server.port), "--export", "/hast/home"])
-    said = capfd.readouterr().out
-    assert "NFS v3 over UDP is answered from 127.0.0.2" in said and "[nfs-udp]" not in said
+    output = capfd.readouterr().out
+    assert "NFS v3 over UDP is answered from 127.0.0.2" in output and "[nfs-udp]" not in output
 
 
 def test_a_host_without_an_address_is_unknown(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -24,13 +24,13 @@ def named(node: Path) -> str:
 
 def blocks() -> Iterator[object]:
     """What is expected of all recordings; the first block of each check and status is quick."""
-    seen = set()
+    titles = set()
     for node in NODES:
         for block in read(expected_file(node)) if expected_file(node).exists() else ():
             kind = (block.command.split()[0], block.status)
-            marks = [pytest.mark.slow] if kind in seen else []
+            marks = [pytest.mark.slow] if kind in titles else []
             yield pytest.param(node, block, id=f"{named(node)}: {block.command}", marks=marks)
-            seen.add(kind)
+            titles.add(kind)
 
 
 @pytest.mark.slow
@@ -61,11 +61,11 @@ def test_no_expected_file_is_left_of_a_recording_that_is_gone() -> None:
 
 def test_each_check_says_ok_warning_critical_and_unknown_or_has_no_recording_for_it() -> None:
     """The recordings are worth something only while each check is seen good, bad, and unable to look."""
-    said: dict[str, set[int]] = {name: set() for name in checks()}
+    states: dict[str, set[int]] = {name: set() for name in checks()}
     for node in NODES:
         for block in read(expected_file(node)):
-            said[block.command.split()[0]].add(block.status)
-    assert {name for name, statuses in said.items() if not {0, 2, 3} <= statuses} == set()
+            states[block.command.split()[0]].add(block.status)
+    assert {name for name, statuses in states.items() if not {0, 2, 3} <= statuses} == set()
 
 
 @pytest.mark.parametrize("name", checks())

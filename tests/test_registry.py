@@ -25,11 +25,11 @@ README = (ROOT / "README.md").read_text()
 
 def having(folder: str, name: str) -> set[str]:
     """The modules of a folder that define a name at their top."""
-    found = set()
+    names = set()
     for path in (ROOT / folder).glob("*.py"):
         if re.search(rf"^(def )?{name}\b", path.read_text(), re.MULTILINE):
-            found.add(".".join((*Path(folder).parts, path.stem)))
-    return found
+            names.add(".".join((*Path(folder).parts, path.stem)))
+    return names
 
 
 # --- checks --------------------------------------------------------------------------------------------------

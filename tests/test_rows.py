@@ -201,9 +201,9 @@ CASES = (
 
 
 def check_of(module: str) -> CheckCommand:
-    found = importlib.import_module(f"checks.{module}").CHECK
-    assert isinstance(found, CheckCommand)
-    return found
+    check = importlib.import_module(f"checks.{module}").CHECK
+    assert isinstance(check, CheckCommand)
+    return check
 
 
 def node_folder(tmp_path: Path, name: str, answers: tuple[tuple[str, str, str], ...]) -> Path:
@@ -242,8 +242,8 @@ def findings(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str], here
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.reason))
 def test_a_row_is_found_with_its_severity(case: Case, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    found = findings(case, tmp_path, capfd)
-    assert found.get(case.reason) == check_of(case.check).table.by_reason[case.reason].severity.name
+    reported = findings(case, tmp_path, capfd)
+    assert reported.get(case.reason) == check_of(case.check).table.by_reason[case.reason].severity.name
 
 
 @pytest.mark.slow
@@ -259,10 +259,10 @@ def test_a_row_is_found_with_its_severity(case: Case, tmp_path: Path, capfd: pyt
 def test_a_demotion_that_is_not_only_that_of_a_healthy_standby_stays_a_warning(
     node: str, held: str, demotion: int, boot: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    kept = (HELD[0], "", HELD[2].replace("no failback", held))
+    record = (HELD[0], "", HELD[2].replace("no failback", held))
     booted = (BOOTED[0], "", boot)
     demoted = (SYSCTL, "carp.demotion: 0", f"carp.demotion: {demotion}")
-    assert findings(Case("", "carp", node, (kept, booted, demoted)), tmp_path, capfd) == {"carp-demoted": "WARNING"}
+    assert findings(Case("", "carp", node, (record, booted, demoted)), tmp_path, capfd) == {"carp-demoted": "WARNING"}
 
 
 @pytest.mark.slow
@@ -277,9 +277,9 @@ def test_a_demotion_that_is_not_only_that_of_a_healthy_standby_stays_a_warning(
 def test_a_demotion_names_what_hastwatch_added_and_why(
     demotion: int, says: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    kept = (HELD[0], "", HELD[2].replace("no failback", "home: hastd down").replace("120", "240"))
+    record = (HELD[0], "", HELD[2].replace("no failback", "home: hastd down").replace("120", "240"))
     demoted = (SYSCTL, "carp.demotion: 0", f"carp.demotion: {demotion}")
-    node = " ".join([*PLAYER, str(node_folder(tmp_path, "nfs002", (kept, BOOTED, demoted)))])
+    node = " ".join([*PLAYER, str(node_folder(tmp_path, "nfs002", (record, BOOTED, demoted)))])
     assert check_of("carp").main(["--via", node, "--state-dir", str(tmp_path / "kept")]) == 1
     assert says in capfd.readouterr().out
 
@@ -326,9 +326,9 @@ def test_a_failover_on_its_way_is_a_warning_after_a_change_of_carp(
     assert findings(Case("", "carp_hast", answers=answers), tmp_path / "1", capfd) == {
         "carp-master-hast-secondary": "CRITICAL"
     }
-    kept = {"carp": "BACKUP", "since": None}
+    remembered = {"carp": "BACKUP", "since": None}
     (tmp_path / "2").mkdir()
-    Memory(str(tmp_path / "2" / "kept")).put("check_carp_hast-nfs001-home", kept)
+    Memory(str(tmp_path / "2" / "kept")).put("check_carp_hast-nfs001-home", remembered)
     assert findings(Case("", "carp_hast", answers=answers), tmp_path / "2", capfd) == {
         "failover-in-progress": "WARNING"
     }
@@ -336,8 +336,8 @@ def test_a_failover_on_its_way_is_a_warning_after_a_change_of_carp(
 
 def test_the_grace_ends(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     answers = (SECONDARY,)
-    kept = {"carp": "MASTER", "since": time.time() - 61}
-    Memory(str(tmp_path / "kept")).put("check_carp_hast-nfs001-home", kept)
+    remembered = {"carp": "MASTER", "since": time.time() - 61}
+    Memory(str(tmp_path / "kept")).put("check_carp_hast-nfs001-home", remembered)
     assert "carp-master-hast-secondary" in findings(Case("", "carp_hast", answers=answers), tmp_path, capfd)
 
 
@@ -345,8 +345,8 @@ def test_a_role_that_follows_carp_is_given_time_by_check_hast_too(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     Memory(str(tmp_path / "kept")).put("check_hast-carp-nfs001-home", {"carp": "BACKUP", "since": None})
-    found = findings(Case("", "hast", answers=(SECONDARY,)), tmp_path, capfd)
-    assert found["hast-role-changing"] == "WARNING" and "hast-role-wrong" not in found
+    reported = findings(Case("", "hast", answers=(SECONDARY,)), tmp_path, capfd)
+    assert reported["hast-role-changing"] == "WARNING" and "hast-role-wrong" not in reported
 
 
 @pytest.mark.slow
@@ -384,8 +384,8 @@ def test_an_address_that_moves_between_two_looks_is_looked_at_again(
 
 
 def test_a_clock_that_was_put_back_gives_no_grace(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    kept = {"carp": "MASTER", "since": time.time() + 86400}
-    Memory(str(tmp_path / "kept")).put("check_carp_hast-nfs001-home", kept)
+    remembered = {"carp": "MASTER", "since": time.time() + 86400}
+    Memory(str(tmp_path / "kept")).put("check_carp_hast-nfs001-home", remembered)
     assert "carp-master-hast-secondary" in findings(Case("", "carp_hast", answers=(SECONDARY,)), tmp_path, capfd)
 
 
@@ -407,8 +407,8 @@ def test_a_command_that_still_hangs_from_the_run_before_keeps_its_severity(
     here = RECORDINGS / "made-healthy-pair" / "nfs001"
     argv = (*PLAYER, str(here), "/usr/bin/env LC_ALL=C /sbin/hastctl list home")
     GivenUpCommands(Memory(str(tmp_path / "kept"))).note(argv, os.getpid())
-    found = findings(Case("", module), tmp_path, capfd, here)
-    assert found[reason] == "CRITICAL"
+    reported = findings(Case("", module), tmp_path, capfd, here)
+    assert reported[reason] == "CRITICAL"
 
 
 ELSEWHERE = {

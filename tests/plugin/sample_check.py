@@ -48,9 +48,9 @@ def number(label: str, value: float, unit: str = "") -> Metric:
     return Metric(label, value, unit, context=NUMBER)
 
 
-def judge(said: tuple[str, str]) -> Judgement:
+def judge(finding: tuple[str, str]) -> Judgement:
     """That very row."""
-    return [said]
+    return [finding]
 
 
 def command(*given: Given, name: str = "check_thing", table: Table = TABLE) -> CheckCommand:

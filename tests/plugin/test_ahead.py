@@ -93,8 +93,8 @@ def test_a_check_asks_the_other_node_in_one_call_and_on_a_standby_for_the_names_
 def test_a_node_that_cannot_be_reached_is_asked_once(tmp_path: Path) -> None:
     login = Login(tmp_path, "made-healthy-pair", "no login")
     player = f"{sys.executable} -I -S {PLAYER} {RECORDINGS / 'made-healthy-pair'}"
-    status, said = checked("check_carp_hast", f"{player}/nfs001", login.to("nfs002"), tmp_path / "state")
-    assert status != 0 and "Operation timed out" in said
+    status, output = checked("check_carp_hast", f"{player}/nfs001", login.to("nfs002"), tmp_path / "state")
+    assert status != 0 and "Operation timed out" in output
     assert len(login.calls()) == 1
 
 

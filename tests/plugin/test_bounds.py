@@ -64,5 +64,5 @@ def test_further_lines_are_bounded_and_the_rest_is_counted() -> None:
 
 
 def test_an_endless_text_does_not_fill_the_json_object() -> None:
-    made = as_json(said([finding("s" * 10**6, "t" * 10**6)], []))
-    assert len(made) < 30_000 and json.loads(made)["findings"][0]["reason"] == "peer-differs"
+    text = as_json(said([finding("s" * 10**6, "t" * 10**6)], []))
+    assert len(text) < 30_000 and json.loads(text)["findings"][0]["reason"] == "peer-differs"

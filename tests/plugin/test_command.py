@@ -184,8 +184,8 @@ def test_a_usage_error_is_unknown_in_one_line(
 def test_a_bad_threshold_is_a_usage_error(text: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for sizes in (True, False):
 
-        def add(made: argparse.ArgumentParser, sizes: bool = sizes) -> None:
-            add_thresholds(made, "", "", sizes)
+        def add(parser: argparse.ArgumentParser, sizes: bool = sizes) -> None:
+            add_thresholds(parser, "", "", sizes)
 
         assert said(command(seen("thing-well"))._replace(add_options=add), capfd, tmp_path, "-w", text)[0] == 3
 

@@ -143,5 +143,5 @@ def test_a_pipe_that_nobody_writes_to_is_no_configuration(tmp_path: Path) -> Non
 
 
 def test_a_mount_point_may_end_in_a_slash(tmp_path: Path) -> None:
-    found = load(write(tmp_path, "[resource.home]\nmount_point = '/data/home/'"))
-    assert found.for_resource("home").mount_point == "/data/home"
+    config = load(write(tmp_path, "[resource.home]\nmount_point = '/data/home/'"))
+    assert config.for_resource("home").mount_point == "/data/home"

@@ -61,8 +61,8 @@ def test_every_check_that_reads_a_node_shows_it_and_judges_as_before(
     verdict, bar, numbers = line.partition(" |")
     shown = f"{verdict} [maintenance on nfs001 since 2026-11-22 08:46: new disk]{bar}{numbers}"
     if module == "hast_mount":  # how long the answers took varies
-        found_status, found = said(module, tmp_path, capfd, kept())
-        assert (found_status, found.partition(" |")[0]) == (status, shown.partition(" |")[0])
+        found_status, output = said(module, tmp_path, capfd, kept())
+        assert (found_status, output.partition(" |")[0]) == (status, shown.partition(" |")[0])
     else:
         assert said(module, tmp_path, capfd, kept()) == (status, shown)
 

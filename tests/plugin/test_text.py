@@ -48,18 +48,18 @@ def test_what_is_no_range_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "said"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (2097152, "2 MiB"), (138412032, "132 MiB")]
+    ("octets", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (2097152, "2 MiB"), (138412032, "132 MiB")]
 )
-def test_sizes_are_said_short(octets: int, said: str) -> None:
-    assert say_size(octets) == said
+def test_sizes_are_said_short(octets: int, text: str) -> None:
+    assert say_size(octets) == text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [(0.4, "0 s"), (59, "59 s"), (60, "1 min"), (125, "2 min 5 s"), (7500, "2 h 5 min"), (90000, "1 d 1 h")],
 )
-def test_durations_are_said_short(seconds: float, said: str) -> None:
-    assert say_duration(seconds) == said
+def test_durations_are_said_short(seconds: float, text: str) -> None:
+    assert say_duration(seconds) == text
 
 
 def test_lists_of_names_read_as_a_sentence() -> None:

@@ -69,8 +69,8 @@ def why_not() -> str | None:
     if os.geteuid() != 0:
         return "name spaces need root"
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    found = {path.name for path in Path("/usr/lib").glob("*/ganesha/libfsal*.so")}
-    missing += [plugin for plugin in PLUGINS if plugin not in found]
+    libraries = {path.name for path in Path("/usr/lib").glob("*/ganesha/libfsal*.so")}
+    missing += [plugin for plugin in PLUGINS if plugin not in libraries]
     if missing:
         return f"not installed: {', '.join(missing)}"
     probe = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)

@@ -98,14 +98,14 @@ def test_a_kernel_tells_whether_its_reads_end_at_a_control_message(ends: bool) -
 
 
 def test_a_read_that_waits_is_not_waited_for_and_its_sockets_are_closed() -> None:
-    made: list[socket.socket] = []
+    sockets: list[socket.socket] = []
 
     def pair() -> tuple[socket.socket, socket.socket]:
-        made.extend(socket.socketpair())
-        return made[0], made[1]
+        sockets.extend(socket.socketpair())
+        return sockets[0], sockets[1]
 
     assert read_ends(pair) is False  # Linux sends no control message without data, so the read waits
-    assert [each.fileno() for each in made] == [-1, -1]
+    assert [each.fileno() for each in sockets] == [-1, -1]
 
 
 def test_a_kernel_without_socket_pairs_tells_nothing() -> None:
@@ -121,7 +121,7 @@ FAILS = WORKS._replace(works=False)
 
 
 @pytest.mark.parametrize(
-    ("release", "facts", "seen", "expected"),
+    ("release", "facts", "observation", "expected"),
     [
         ("14.5-RELEASE", None, FAILS, (AsPrimary.WORKS, False)),
         ("15.1-RELEASE-p1", None, None, (AsPrimary.FAILS, False)),
@@ -143,10 +143,10 @@ FAILS = WORKS._replace(works=False)
     ],
 )
 def test_what_was_seen_counts_for_the_same_kernel_and_hastd_alone(
-    release: str, facts: HastdBuild | None, seen: HastdObservation | None, expected: tuple[AsPrimary, bool]
+    release: str, facts: HastdBuild | None, observation: HastdObservation | None, expected: tuple[AsPrimary, bool]
 ) -> None:
-    assert judge(release, False, facts, seen)[:2] == expected
-    assert judge(release, True, facts, seen).as_primary is AsPrimary.WORKS
+    assert judge(release, False, facts, observation)[:2] == expected
+    assert judge(release, True, facts, observation).as_primary is AsPrimary.WORKS
 
 
 UNAME, ASK, CAT = "uname -r", "hastwatch-ask --as-primary", f"cat {as_primary.PATH}"
@@ -167,9 +167,9 @@ def test_a_node_tells_its_kernel_its_hastd_and_what_was_seen_of_it() -> None:
 def test_what_a_node_does_not_tell_is_said_and_proves_nothing(missing: str) -> None:
     answers = {UNAME: "15.1-RELEASE-p1\n", ASK: to_text(FACTS), CAT: json.dumps(to_values(WORKS))}
     del answers[missing]
-    found = known(Answers(answers), repaired=False)
-    assert (found.as_primary, found.seen) == (AsPrimary.FAILS, False)
-    assert missing in found.why
+    knowledge = known(Answers(answers), repaired=False)
+    assert (knowledge.as_primary, knowledge.seen) == (AsPrimary.FAILS, False)
+    assert missing in knowledge.why
 
 
 def test_a_node_that_does_not_tell_its_release_is_not_judged() -> None:
@@ -197,9 +197,9 @@ def test_an_answer_or_a_file_of_another_kind_is_not_understood(values: object) -
             from_values(values)
 
 
-@pytest.mark.parametrize("seen", [WORKS, FAILS])
-def test_what_was_seen_is_read_as_it_was_written(seen: HastdObservation) -> None:
-    assert from_values(to_values(seen)) == seen
+@pytest.mark.parametrize("observation", [WORKS, FAILS])
+def test_what_was_seen_is_read_as_it_was_written(observation: HastdObservation) -> None:
+    assert from_values(to_values(observation)) == observation
 
 
 def test_this_machine_answers_in_the_same_way() -> None:

@@ -45,9 +45,9 @@ class Other(Answers):
 def other(line: str = LINE, now: str = "2026-11-28T16:38:00") -> Other:
     """The other node, with a line in its log."""
     listing = LISTING.format(role="secondary", status="-").replace("10.1.102.4", "10.1.102.3")
-    made = Other({GREP: line, DATE: now, "hastctl list home": listing})
-    made.known_as("nfs002")
-    return made
+    node = Other({GREP: line, DATE: now, "hastctl list home": listing})
+    node.known_as("nfs002")
+    return node
 
 
 def said(here: dict[str, str], peer: Other | None = None, repaired: bool = False) -> str:

@@ -31,8 +31,8 @@ def test_a_virtual_host_is_read_with_its_addresses() -> None:
 
 def test_freebsd_14_adds_a_line_with_the_peers() -> None:
     text = HEAD + CARP_LINE + "\t      peer 224.0.0.18 peer6 fe80::2\n"
-    found = parse(text).vhids[0]
-    assert (found.state, found.peer, found.peer6) == (CarpState.MASTER, "224.0.0.18", "fe80::2")
+    vhid = parse(text).vhids[0]
+    assert (vhid.state, vhid.peer, vhid.peer6) == (CarpState.MASTER, "224.0.0.18", "fe80::2")
 
 
 def test_freebsd_15_can_speak_vrrp() -> None:
@@ -43,8 +43,8 @@ def test_freebsd_15_can_speak_vrrp() -> None:
 @pytest.mark.parametrize("name", ["vlan0.100", "em0_1", "lagg0", "wg-context.1:0"])
 def test_interface_names_may_hold_dots_and_underscores(name: str) -> None:
     text = f"{name}: flags=8922<BROADCAST> metric 0\n" + CARP_LINE
-    found = parse(text).vhids[0]
-    assert (found.name, found.interface_up) == (f"2@{name}", False)
+    vhid = parse(text).vhids[0]
+    assert (vhid.name, vhid.interface_up) == (f"2@{name}", False)
 
 
 def test_no_virtual_host_is_an_answer_and_no_interface_is_none() -> None:
@@ -89,8 +89,8 @@ def carp_vhid(name: str) -> Vhid:
     ],
 )
 def test_a_vhid_belongs_to_its_interface(ours: str, theirs: str, pairs: str, left: str) -> None:
-    found, here, there = matched(tuple(map(carp_vhid, ours.split())), tuple(map(carp_vhid, theirs.split())))
-    assert " ".join(f"{one.name}={other.name}" for one, other in found) == pairs
+    matching, here, there = matched(tuple(map(carp_vhid, ours.split())), tuple(map(carp_vhid, theirs.split())))
+    assert " ".join(f"{one.name}={other.name}" for one, other in matching) == pairs
     assert " ".join(vhid.name for vhid in (*here, *there)) == left
 
 
@@ -131,7 +131,7 @@ SIX = st.integers(1, 0xFFFF).map("fe80::{:x}".format)
 @st.composite
 def interfaces(draw: st.DrawFn) -> list[tuple[str, list[str], list[Vhid]]]:
     """Interfaces with addresses of their own and several vhids each, of both families, of CARP 13, 14 and of VRRP."""
-    made = []
+    drawn = []
     for name in draw(st.lists(st.sampled_from(["em0", "em1", "vlan0.100", "lagg0"]), min_size=1, unique=True)):
         own = draw(st.lists(FOUR | SIX, max_size=3))
         vhids = []
@@ -145,8 +145,8 @@ def interfaces(draw: st.DrawFn) -> list[tuple[str, list[str], list[Vhid]]]:
                 name, number, state, "vrrp" if vrrp else "carp", base, skew, addresses, True, own=tuple(own)
             )
             vhids.append(made_vhid if vrrp else made_vhid._replace(peer=peers[0], peer6=peers[1]))
-        made.append((name, own, vhids))
-    return made
+        drawn.append((name, own, vhids))
+    return drawn
 
 
 def printed(name: str, own: list[str], vhids: list[Vhid]) -> str:
@@ -169,11 +169,11 @@ def printed(name: str, own: list[str], vhids: list[Vhid]) -> str:
 @pytest.mark.slow
 @given(interfaces())
 def test_all_vhids_of_all_interfaces_are_read_as_they_are_printed(
-    made: list[tuple[str, list[str], list[Vhid]]],
+    drawn: list[tuple[str, list[str], list[Vhid]]],
 ) -> None:
-    found = parse("".join(printed(*each) for each in made))
-    expected = [vhid._replace(media="active") for _, _, vhids in made for vhid in vhids]
-    assert (list(found.vhids), found.odd) == (expected, ())
+    parsed = parse("".join(printed(*each) for each in drawn))
+    expected = [vhid._replace(media="active") for _, _, vhids in drawn for vhid in vhids]
+    assert (list(parsed.vhids), parsed.odd) == (expected, ())
 
 
 def test_an_address_of_the_interface_that_is_a_name_leaves_its_own_addresses_open() -> None:

@@ -88,8 +88,8 @@ def test_after_a_crash_on_the_way_the_counter_tells_how_far_it_came(demotion: in
 def test_never_more_is_taken_for_ours_than_the_counter_holds(
     amount: int, target: int, before: int, demotion: int
 ) -> None:
-    found = share(DemotionRecord((DemotionReason(DemotionCause.BOOT),), amount, target, before, BOOT), BOOT, demotion)
-    assert found.amount in (0, amount, target) and found.amount <= max(demotion, 0)
+    record = share(DemotionRecord((DemotionReason(DemotionCause.BOOT),), amount, target, before, BOOT), BOOT, demotion)
+    assert record.amount in (0, amount, target) and record.amount <= max(demotion, 0)
 
 
 @pytest.mark.parametrize(

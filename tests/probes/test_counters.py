@@ -44,8 +44,8 @@ dumps = st.builds(dump, st.integers(0, 3), st.integers(0, 3), st.integers(0, 2))
 
 @given(dumps, dumps)
 def test_it_does_not_matter_which_node_is_asked_first(first: Metadata, second: Metadata) -> None:
-    found = relation(first, second)
-    assert relation(second, first) is MIRRORED.get(found, found)
+    stands = relation(first, second)
+    assert relation(second, first) is MIRRORED.get(stands, stands)
 
 
 @given(dumps, dumps)

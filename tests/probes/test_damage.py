@@ -47,10 +47,10 @@ def recorded() -> list[tuple[str, Resource]]:
 
 def test_the_recorded_standby_shows_its_damage_only_until_its_worker_ends() -> None:
     """Real-run silent-divergence: 22 writes, 44 errors, and after a reconnection nothing."""
-    said = [(node, damage.by_counters(each)) for node, each in recorded()]
-    assert [node for node, text in said if text] == ["nfs002"]
-    assert [text for _, text in said if text] == ["hastd counts requests that failed on /dev/vtbd1.nop: write 44"]
-    assert [node for node, _ in said] == ["nfs001", "nfs002", "nfs001", "nfs002", "nfs001", "nfs002", "nfs002"]
+    sentences = [(node, damage.by_counters(each)) for node, each in recorded()]
+    assert [node for node, text in sentences if text] == ["nfs002"]
+    assert [text for _, text in sentences if text] == ["hastd counts requests that failed on /dev/vtbd1.nop: write 44"]
+    assert [node for node, _ in sentences] == ["nfs001", "nfs002", "nfs001", "nfs002", "nfs001", "nfs002", "nfs002"]
 
 
 def test_a_read_that_failed_damages_nothing() -> None:
@@ -180,8 +180,8 @@ def with_ledger(text: str | None) -> Node:
     ],
 )
 def test_what_the_ledger_says_of_a_failed_write_is_shown(anew: RecreationStage, says: str) -> None:
-    kept = as_values(NOTHING._replace(damage=Damage(1795337195.25, "hastd counts", anew, 0.0)))
-    assert damage.written_down(with_ledger(json.dumps(kept)), "home") == says
+    ledger = as_values(NOTHING._replace(damage=Damage(1795337195.25, "hastd counts", anew, 0.0)))
+    assert damage.written_down(with_ledger(json.dumps(ledger)), "home") == says
 
 
 @pytest.mark.parametrize("text", [None, '{"version": 1}', '{"version": 1, "damage": null}'])

@@ -28,10 +28,10 @@ def event(subsystem: str = "2@em0", kind: str = "MASTER", system: str = "CARP") 
 
 
 def read(*texts: str) -> DevdConfiguration:
-    made = DevdConfiguration()
+    configuration = DevdConfiguration()
     for number, text in enumerate(texts):
-        made.read(text, f"{number}.conf")
-    return made
+        configuration.read(text, f"{number}.conf")
+    return configuration
 
 
 def only(text: str) -> DevdRule:
@@ -43,10 +43,10 @@ def matching(*matches: str) -> str:
     return f'notify 0 {{ {" ".join(matches)} action "x"; }};\n'
 
 
-def fits(text: str, seen: dict[str, str] | None = None) -> bool:
+def fits(text: str, variables: dict[str, str] | None = None) -> bool:
     """Whether the only rule of a text fits an event."""
     configuration = read(text)
-    return configuration.rules[0].fits(configuration.variables_of(seen or event()))
+    return configuration.rules[0].fits(configuration.variables_of(variables or event()))
 
 
 def test_a_rule_is_read() -> None:

@@ -45,9 +45,9 @@ def glibc_says(pattern: str, value: str) -> bool | None:
     room = ctypes.create_string_buffer(256)  # regex_t has 64 bytes
     if libc().regcomp(room, pattern.encode(), EXTENDED | ICASE | NOSUB) != 0:
         return None
-    found: bool = libc().regexec(room, value.encode(), 0, None, 0) == 0
+    matches: bool = libc().regexec(room, value.encode(), 0, None, 0) == 0
     libc().regfree(room)
-    return found
+    return matches
 
 
 def says(pattern: str, value: str) -> bool | None:
@@ -69,7 +69,7 @@ REPEATS = st.sampled_from(["", "", "", "*", "+", "?", "{2}", "{1,}", "{0,2}", "{
 def groups(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     branches = st.lists(st.lists(st.tuples(inner, REPEATS).map("".join), min_size=1, max_size=4).map("".join),
                         min_size=1, max_size=3)  # fmt: skip
-    return branches.map(lambda found: f"({'|'.join(found)})")
+    return branches.map(lambda alternatives: f"({'|'.join(alternatives)})")
 
 
 PARTS = st.recursive(ATOMS, groups, max_leaves=8)
@@ -99,7 +99,7 @@ def test_any_pattern_is_refused_or_matched_as_by_glibc_but_for_what_is_listed(pa
 
 
 @pytest.mark.parametrize(
-    ("pattern", "value", "found"),
+    ("pattern", "value", "expected"),
     [
         # may_escape()
         (r"\d", "1", None), (r"\w", "a", None), (r"\s", " ", None), (r"\b", "a", None), (r"\'", "'", None),
@@ -129,12 +129,12 @@ def test_any_pattern_is_refused_or_matched_as_by_glibc_but_for_what_is_listed(pa
         ("^.$", "é", False), ("^..$", "é", True), ("É", "é", False),
     ],
 )  # fmt: skip
-def test_freebsd_reads_it_so(pattern: str, value: str, found: bool | str | None) -> None:
-    if found == "?":
+def test_freebsd_reads_it_so(pattern: str, value: str, expected: bool | str | None) -> None:
+    if expected == "?":
         with pytest.raises(NotUnderstood):
             compiled(pattern)
     else:
-        assert says(pattern, value) is found
+        assert says(pattern, value) is expected
 
 
 @glibc

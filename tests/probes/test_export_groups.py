@@ -12,7 +12,7 @@ YES, NO, EVERYONE, NOT_KNOWN = Admission.YES, Admission.NO, Admission.EVERYONE, 
 
 
 @pytest.mark.parametrize(
-    ("groups", "wanted", "said"),
+    ("groups", "wanted", "expected"),
     [
         # a network as FreeBSD lists it: no mask, its host bits kept (mountd.c get_net(), put_exlist())
         (["10.1.101.0"], "10.1.101.0/24", NOT_KNOWN),
@@ -64,8 +64,8 @@ YES, NO, EVERYONE, NOT_KNOWN = Admission.YES, Admission.NO, Admission.EVERYONE, 
         (["(...)"], "10.1.0.0/16", NOT_KNOWN),
     ],
 )
-def test_what_groups_say_of_a_client(groups: list[str], wanted: str, said: Admission) -> None:
-    assert admitted(groups, wanted) is said
+def test_what_groups_say_of_a_client(groups: list[str], wanted: str, expected: Admission) -> None:
+    assert admitted(groups, wanted) is expected
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(8, 32), st.integers(0, 2**32 - 1), st.integers(0, 24), st.booleans())
@@ -89,7 +89,7 @@ def test_a_list_with_masks_admits_what_lies_in_its_networks_and_nothing_else(a: 
 
 
 @pytest.mark.parametrize(
-    ("directory", "said"),
+    ("directory", "expected"),
     [
         ("/hast/home", YES),
         ("/hast/home/mail", NOT_KNOWN),
@@ -99,10 +99,10 @@ def test_a_list_with_masks_admits_what_lies_in_its_networks_and_nothing_else(a: 
         ("/hast", None),
     ],
 )
-def test_a_directory_below_a_listed_one_may_be_mountable(directory: str, said: Admission | None) -> None:
+def test_a_directory_below_a_listed_one_may_be_mountable(directory: str, expected: Admission | None) -> None:
     """-alldirs is not in the list."""
     groups = {"/hast/home": ["10.0.0.0/8"], "/hast/mail": ["192.0.2.0/24"]}
-    assert admitted_to(directory, groups, "10.1.0.0/16") is said
+    assert admitted_to(directory, groups, "10.1.0.0/16") is expected
 
 
 def test_a_directory_may_be_mountable_by_a_root_that_is_for_others_than_itself() -> None:

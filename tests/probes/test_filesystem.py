@@ -24,8 +24,8 @@ def test_read_only_and_the_fsid_of_mount_v_are_read() -> None:
 
 
 def test_the_last_mount_of_a_point_covers_the_others() -> None:
-    found = mounted_at(parse_mount(ROOT + HOME + HOME.replace("/dev/hast/home", "/dev/da0")), "/hast/home")
-    assert found is not None and found.device == "/dev/da0"
+    mount = mounted_at(parse_mount(ROOT + HOME + HOME.replace("/dev/hast/home", "/dev/da0")), "/hast/home")
+    assert mount is not None and mount.device == "/dev/da0"
 
 
 def test_a_pool_belongs_to_the_resource_of_its_name() -> None:
@@ -46,9 +46,9 @@ def test_space_is_read_and_the_reserve_counts_as_neither_used_nor_free() -> None
         "Filesystem      1024-blocks   Used   Avail Capacity  Mounted on\n"
         "/dev/hast/home       253588 240000  -6699   103%    /hast/home\n"
     )
-    found = parse_df(text, "/hast/home")
-    assert found == Usage(240000, -6699)
-    assert found.percent > 100 and found.inodes_percent is None
+    usage = parse_df(text, "/hast/home")
+    assert usage == Usage(240000, -6699)
+    assert usage.percent > 100 and usage.inodes_percent is None
 
 
 def test_inodes_are_read() -> None:

@@ -88,10 +88,10 @@ def test_statd_is_not_registered(healthy: Ganesha) -> None:
 
 @BOTH
 def test_the_registrations_have_the_ports(healthy: Ganesha, protocol: Protocol) -> None:
-    found = nfs.registrations(healthy.address, deadline=within())
-    assert found.ports(nfs.NFS, 3, protocol) == (Ganesha.NFS_PORT,)
-    assert found.ports(nfs.MOUNT, 3, protocol) == (Ganesha.MOUNT_PORT,)
-    assert found.ports(nfs.NFS, 2, protocol) == ()
+    registrations = nfs.registrations(healthy.address, deadline=within())
+    assert registrations.ports(nfs.NFS, 3, protocol) == (Ganesha.NFS_PORT,)
+    assert registrations.ports(nfs.MOUNT, 3, protocol) == (Ganesha.MOUNT_PORT,)
+    assert registrations.ports(nfs.NFS, 2, protocol) == ()
 
 
 def test_the_export_list_has_what_is_exported(healthy: Ganesha) -> None:
@@ -115,11 +115,11 @@ def test_getattr_of_the_mount_is_the_exported_directory(healthy: Ganesha, protoc
 
 
 def test_two_exports_of_different_file_systems_have_different_fsids(healthy: Ganesha) -> None:
-    found = [
+    fsids = [
         nfs.getattr3(healthy.nfsd(), handle_of(healthy, path), deadline=within()).attributes
         for path in (healthy.volume, "/memory")
     ]
-    assert found[0] is not None and found[1] is not None and found[0].fsid != found[1].fsid
+    assert fsids[0] is not None and fsids[1] is not None and fsids[0].fsid != fsids[1].fsid
 
 
 def test_fsstat_gives_the_size_of_the_file_system(healthy: Ganesha) -> None:

@@ -189,8 +189,8 @@ def test_any_chain_of_layers_leads_to_its_end(layers: list[str], replicated: boo
         name = f"label/l{number}" if layer == "LABEL" else f"{top}p1" if layer == "p1" else f"{top}.{layer}"
         geoms.append(Geom(layer.upper(), name, (top,), (name,)))
         top = name
-    found = on(f"/dev/{top}", *reversed(geoms))
-    assert found.lies is (Location.ON_IT if replicated else Location.ELSEWHERE)
+    ground = on(f"/dev/{top}", *reversed(geoms))
+    assert ground.lies is (Location.ON_IT if replicated else Location.ELSEWHERE)
 
 
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
@@ -199,9 +199,9 @@ NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, 
 @given(st.dictionaries(NAMES, st.none(), min_size=1, max_size=5).map(list))
 def test_a_graph_is_read_back_as_it_was(names: list[str]) -> None:
     chain = [Geom("LABEL", name, (names[number - 1],) if number else (), (name,)) for number, name in enumerate(names)]
-    found: Graph = geom.parse(confxml(chain))
-    assert [each.name for each in found.values()] == names
-    assert [each.lower for each in found.values()] == [each.consumes for each in chain]
+    graph: Graph = geom.parse(confxml(chain))
+    assert [each.name for each in graph.values()] == names
+    assert [each.lower for each in graph.values()] == [each.consumes for each in chain]
 
 
 @given(st.integers(min_value=0))
@@ -242,8 +242,8 @@ SEE = (
 )
 def test_a_suspended_pool_is_known_whatever_its_failmode(text: str, says: str) -> None:
     """With failmode=continue 13.2 prints the state of the devices, and only the message tells."""
-    found = on("tank", kind="zfs", tank=text)
-    assert (found.lies, found.suspended) == (Location.ON_IT, f"the pool tank is suspended ({says})")
+    ground = on("tank", kind="zfs", tank=text)
+    assert (ground.lies, ground.suspended) == (Location.ON_IT, f"the pool tank is suspended ({says})")
 
 
 @pytest.mark.parametrize("message", ["2Q", "9P", "8A"])

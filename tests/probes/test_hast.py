@@ -58,8 +58,8 @@ def test_every_field_of_list_is_read() -> None:
 
 def test_without_a_worker_there_is_no_status_and_no_pid() -> None:
     text = HEALTHY.replace("  status: complete\n  workerpid: 1029\n", "")
-    found = parse_list(text, "home")
-    assert (found.status, found.workerpid) == (Status.ABSENT, None)
+    resource = parse_list(text, "home")
+    assert (resource.status, resource.workerpid) == (Status.ABSENT, None)
 
 
 def test_lines_that_a_newer_version_adds_are_let_pass() -> None:
@@ -145,11 +145,11 @@ def test_a_resource_that_is_named_twice_is_not_understood() -> None:
 def test_an_output_cut_off_in_a_needed_line_is_never_understood_as_something_else(text: str, length: int) -> None:
     cut = text[:length]
     try:
-        found = parse_list(cut, "home")
+        resource = parse_list(cut, "home")
     except (NotUnderstood, NoState):
         return
     whole = parse_list(text, "home")
-    assert found._replace(queues={}, errors=whole.errors) == whole._replace(queues={})
+    assert resource._replace(queues={}, errors=whole.errors) == whole._replace(queues={})
 
 
 @pytest.mark.slow

@@ -52,10 +52,10 @@ def test_what_hastd_accepts_is_read_as_hastd_reads_it_and_nothing_else_is(
     text: str, expected: list[list[str]] | None
 ) -> None:
     try:
-        found = [list(each) for each in parse(text, set(HASTD["names"])).values()]
+        parsed = [list(each) for each in parse(text, set(HASTD["names"])).values()]
     except NotUnderstood:
-        found = None
-    assert found == expected
+        parsed = None
+    assert parsed == expected
 
 
 def test_a_file_without_resources_has_none() -> None:

@@ -18,8 +18,8 @@ def signs(*lines: str, now: datetime | None = NOW) -> tuple[Sign, ...]:
 
 
 def test_the_exit_code_of_a_refused_worker_is_a_sign() -> None:
-    found = signs(f"Nov 22 08:46:34 {EXIT_78}", f"Nov 22 08:46:46 {EXIT_78}")
-    assert found == (Sign("exit code 78", 2, "Nov 22 08:46:46", True),)
+    parsed = signs(f"Nov 22 08:46:34 {EXIT_78}", f"Nov 22 08:46:46 {EXIT_78}")
+    assert parsed == (Sign("exit code 78", 2, "Nov 22 08:46:46", True),)
 
 
 def test_a_sign_older_than_its_repetition_is_of_the_past() -> None:
@@ -82,8 +82,8 @@ def test_where_the_zone_of_the_node_is_not_known_a_line_of_another_one_may_be_of
 
 
 def test_a_line_of_december_read_in_january_is_of_last_year() -> None:
-    found = signs(f"Dec 31 23:59:50 {EXIT_78}", now=datetime(2027, 1, 1, 0, 0, 10))
-    assert found[0].current
+    parsed = signs(f"Dec 31 23:59:50 {EXIT_78}", now=datetime(2027, 1, 1, 0, 0, 10))
+    assert parsed[0].current
 
 
 @pytest.mark.parametrize("when", ["Foo 22 08:46:46", "Feb 30 08:46:46", "99:99", "Nov 22 25:00:00"])

@@ -92,8 +92,8 @@ ROOT4 = (
 
 def test_registrations_are_the_port_mappers_list() -> None:
     results = words(1, 100003, 3, 6, 2049, 1, 100005, 3, 17, 884, 0)
-    found, call = asked(results, registrations)
-    assert found.entries == (nfs.Registration(100003, 3, 6, 2049), nfs.Registration(100005, 3, 17, 884))
+    listed, call = asked(results, registrations)
+    assert listed.entries == (nfs.Registration(100003, 3, 6, 2049), nfs.Registration(100005, 3, 17, 884))
     assert (call.program, call.version, call.procedure, call.protocol) == (100000, 2, 4, TCP)
 
 
@@ -239,8 +239,8 @@ def test_a_directory_that_is_no_utf_8_is_sent_as_it_came_from_the_command_line()
 
 
 def test_getattr_gives_the_attributes() -> None:
-    found = fact(words(0) + FATTR3, getattr3)
-    assert (found.status, found.attributes) == ("NFS3_OK", ATTRIBUTES)
+    reply = fact(words(0) + FATTR3, getattr3)
+    assert (reply.status, reply.attributes) == ("NFS3_OK", ATTRIBUTES)
 
 
 def test_getattr_is_asked_with_the_handle() -> None:
@@ -254,8 +254,8 @@ NFS_STATUS = [(2, nfs.NFS3ERR_NOENT), (5, "NFS3ERR_IO"), (13, "NFS3ERR_ACCES"), 
 
 @pytest.mark.parametrize(("number", "name"), NFS_STATUS)
 def test_a_failed_getattr_has_its_status_and_no_attributes(number: int, name: str) -> None:
-    found = fact(words(number), getattr3)
-    assert (found.status, found.attributes) == (name, None)
+    reply = fact(words(number), getattr3)
+    assert (reply.status, reply.attributes) == (name, None)
 
 
 @pytest.mark.parametrize(("number", "name"), [(1, "NF3REG"), (7, "NF3FIFO"), (8, "ftype 8")])
@@ -266,8 +266,8 @@ def test_the_file_type_is_named(number: int, name: str) -> None:
 
 @pytest.mark.parametrize("attributes", [words(0), words(1) + FATTR3])
 def test_fsstat_gives_the_space(attributes: bytes) -> None:
-    found = fact(words(0) + attributes + hypers(1 << 40, 1 << 39, 1 << 38, 100, 50, 49) + words(0), fsstat)
-    assert (found.status, found.space) == (
+    reply = fact(words(0) + attributes + hypers(1 << 40, 1 << 39, 1 << 38, 100, 50, 49) + words(0), fsstat)
+    assert (reply.status, reply.space) == (
         "NFS3_OK",
         nfs.Space(tbytes=1 << 40, fbytes=1 << 39, abytes=1 << 38, tfiles=100, ffiles=50, afiles=49),
     )
@@ -279,16 +279,16 @@ def test_fsstat_is_asked_with_the_handle() -> None:
 
 
 def test_a_failed_fsstat_has_its_status_and_no_space() -> None:
-    found = fact(words(70, 0), fsstat)
-    assert (found.status, found.space) == ("NFS3ERR_STALE", None)
+    reply = fact(words(70, 0), fsstat)
+    assert (reply.status, reply.space) == ("NFS3ERR_STALE", None)
 
 
 # NFS 4
 
 
 def test_the_root_of_version_4_has_type_and_fsid() -> None:
-    found = fact(ROOT4, root4)
-    assert (found.status, found.type, found.fsid) == ("NFS4_OK", "NF3DIR", (3, 4))
+    root = fact(ROOT4, root4)
+    assert (root.status, root.type, root.fsid) == ("NFS4_OK", "NF3DIR", (3, 4))
 
 
 def test_the_root_of_version_4_is_asked_for_in_one_compound() -> None:
@@ -341,11 +341,11 @@ def damaged_answers(draw: st.DrawFn) -> bytes:
 def test_any_results_are_a_fact_or_garbage(server: FaultyServer, question: Question[object], results: bytes) -> None:
     server.otherwise = (success(results),)
     try:
-        found = question(server.at(TCP))
+        reply = question(server.at(TCP))
     except rpc_errors.Garbage as error:
         assert "an answer that was not understood" in error.why
     else:
-        assert isinstance(found, tuple | float)
+        assert isinstance(reply, tuple | float)
 
 
 @pytest.mark.parametrize(("question", "answer"), list(zip([*QUESTIONS[:3], *QUESTIONS[4:]], ANSWERS, strict=True)))

@@ -117,8 +117,8 @@ def test_a_way_that_hangs_is_tried_once(tmp_path: Path) -> None:
 
 
 def test_a_prefix_without_a_path_is_looked_for_where_rc_looks() -> None:
-    found = Node(("sh", "-c"), Deadline(30), GivenUpCommands(Memory("/nonexistent")))
-    assert found.via[0] in ("/bin/sh", "/usr/bin/sh")
+    node = Node(("sh", "-c"), Deadline(30), GivenUpCommands(Memory("/nonexistent")))
+    assert node.via[0] in ("/bin/sh", "/usr/bin/sh")
     with pytest.raises(ToolMissing):
         Node(("no-such-program-anywhere",), Deadline(30), GivenUpCommands(Memory("/nonexistent")))
 

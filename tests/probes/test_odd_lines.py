@@ -148,11 +148,11 @@ def test_no_line_makes_anything_but_an_error_of_ours_or_the_same(
 ) -> None:
     text, read = reader
     try:
-        found = read(put_in(text, line, data))
+        parsed = read(put_in(text, line, data))
     except NotUnderstood as error:
         assert str(error).isprintable()
     else:
-        assert found == read(text)
+        assert parsed == read(text)
 
 
 HEADER = "  PID  PPID JID RUID  UID STARTED                  COMMAND\n"
@@ -161,8 +161,8 @@ HASTD = "  384     1   0    0    0 Sun Nov 22 08:00:00 2026 hastd\n"
 
 @given(HARMLESS.filter(lambda line: "d" not in line))
 def test_a_line_of_ps_that_names_no_daemon_hides_none(line: str) -> None:
-    found, odd = processes.read_ps(f"{HEADER}{HASTD}{line}\n")
-    assert [each.comm for each in found] == ["hastd"] and odd == (line,)
+    listed, odd = processes.read_ps(f"{HEADER}{HASTD}{line}\n")
+    assert [each.comm for each in listed] == ["hastd"] and odd == (line,)
 
 
 @pytest.mark.parametrize("line", ["mountd", "  616     1   0", "x 1 0 0 0 - nfsd"])

@@ -35,12 +35,12 @@ def listed(*lines: str) -> tuple[Process, ...]:
 
 def recorded() -> list[str]:
     """What the new columns would have been, in every state that a real pair showed."""
-    found = []
+    outputs = []
     for folder in sorted(RECORDINGS.glob("*/nfs00?")):
         answer = player.processes(str(folder), PS.split())
         if answer and answer[2] == 0 and not folder.parent.name.startswith("made-"):
-            found.append("".join(os.fsdecode(each) + "\n" for each in answer[0]))
-    return found
+            outputs.append("".join(os.fsdecode(each) + "\n" for each in answer[0]))
+    return outputs
 
 
 RECORDED = recorded()
@@ -114,8 +114,8 @@ def test_a_program_that_only_sounds_like_a_daemon_is_none() -> None:
 
 
 def test_of_nfsd_and_its_server_the_master_is_the_daemon() -> None:
-    found = listed(line(625, "nfsd"), line(627, "nfsd", ppid=625))
-    assert [each.pid for each in daemons(found, "nfsd")] == [625]
+    processes = listed(line(625, "nfsd"), line(627, "nfsd", ppid=625))
+    assert [each.pid for each in daemons(processes, "nfsd")] == [625]
 
 
 def test_a_server_that_has_outlived_its_master_still_is_nfsd() -> None:
@@ -123,8 +123,8 @@ def test_a_server_that_has_outlived_its_master_still_is_nfsd() -> None:
 
 
 def test_a_child_that_devd_has_just_forked_is_not_devd() -> None:
-    found = listed(line(384, "devd"), line(300, "devd", ppid=384))
-    assert devd.find(found) == found[0]
+    processes = listed(line(384, "devd"), line(300, "devd", ppid=384))
+    assert devd.find(processes) == processes[0]
 
 
 def test_workers_are_the_children_of_hastd_and_those_it_left() -> None:
@@ -146,15 +146,15 @@ FORGED = [
 
 @pytest.mark.parametrize("comm", FORGED)
 def test_a_name_with_line_ends_makes_no_process_and_hides_none(comm: str) -> None:
-    found = listed(line(500, comm, ruid=1001, uid=1001), line(616, "rpcbind"))
-    assert [(each.pid, each.comm) for each in found] == [(500, comm), (616, "rpcbind")]
+    processes = listed(line(500, comm, ruid=1001, uid=1001), line(616, "rpcbind"))
+    assert [(each.pid, each.comm) for each in processes] == [(500, comm), (616, "rpcbind")]
 
 
 @settings(max_examples=300)
 @given(st.text(alphabet="\n 0-9mountd:Nov2026", max_size=19))
 def test_no_name_of_a_user_is_ever_taken_for_a_daemon(comm: str) -> None:
-    found = listed(line(500, comm, ruid=1001, uid=1001, started="-"), line(501, comm, jid=2), line(616, "rpcbind"))
-    assert running(found) == {"rpcbind"} and [each.pid for each in found] == [500, 501, 616]
+    processes = listed(line(500, comm, ruid=1001, uid=1001, started="-"), line(501, comm, jid=2), line(616, "rpcbind"))
+    assert running(processes) == {"rpcbind"} and [each.pid for each in processes] == [500, 501, 616]
 
 
 @pytest.mark.parametrize(

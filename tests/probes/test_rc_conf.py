@@ -93,13 +93,13 @@ class Root(Node):
 
 def both(directory: Path, files: dict[str, str]) -> tuple[RcConf, RcConf]:
     """What the shell answers, and what the reader does."""
-    found = []
+    values = []
     for shell in (True, False):
         node = Root(directory / str(shell), shell)
         for path, text in files.items():
             node.write(path, text)
-        found.append(rc_conf.read(node, ASKED))
-    return found[0], found[1]
+        values.append(rc_conf.read(node, ASKED))
+    return values[0], values[1]
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,8 @@ def of(action: str) -> Calls:
     ],
 )
 def test_the_hook_is_run_with_its_two_arguments(action: str) -> None:
-    found = of(action)
-    assert [(call.arguments, call.doubt) for call in found.made] == [(("2@em0", "MASTER"), "")]
+    program_calls = of(action)
+    assert [(call.arguments, call.doubt) for call in program_calls.made] == [(("2@em0", "MASTER"), "")]
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,10 @@ def test_the_hook_is_run_with_other_arguments(action: str, arguments: tuple[str,
     ],
 )
 def test_what_cannot_be_told_is_not_told(action: str) -> None:
-    found = of(action)
-    assert found.unclear or (found.made and all(call.doubt or None in call.arguments for call in found.made))
+    program_calls = of(action)
+    assert program_calls.unclear or (
+        program_calls.made and all(call.doubt or None in call.arguments for call in program_calls.made)
+    )
 
 
 def test_a_line_without_the_hook_is_clear_whatever_it_does() -> None:
@@ -235,22 +237,22 @@ def really(line: str, hook: Path) -> list[tuple[str, ...]] | None:
 def test_a_shell_runs_what_is_told(hook: Path, line: str) -> None:
     """Every call that is certain is made, and none is made that is not told."""
     line = DevdConfiguration().command(line.replace("H ", f"{hook} "), EVENT)
-    made = really(line, hook)
-    told = calls(line, str(hook))
-    if made is None:
+    runs = really(line, hook)
+    predicted = calls(line, str(hook))
+    if runs is None:
         return
-    certain = [call.arguments for call in told.made if not call.doubt and None not in call.arguments]
+    certain = [call.arguments for call in predicted.made if not call.doubt and None not in call.arguments]
     for arguments in certain:
-        assert arguments in made, line
-    if not told.unclear:
-        for arguments in made:
+        assert arguments in runs, line
+    if not predicted.unclear:
+        for arguments in runs:
             assert any(
                 (
                     len(call.arguments) == len(arguments)
                     and all(word is None or word == real for word, real in zip(call.arguments, arguments, strict=True))
                 )
                 or None in call.arguments
-                for call in told.made
+                for call in predicted.made
             ), line
 
 

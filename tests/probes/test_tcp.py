@@ -28,9 +28,9 @@ def test_only_established_connections_count() -> None:
 
 
 def test_a_line_that_is_not_understood_is_reported_and_the_others_count() -> None:
-    found = parse(LISTING + "sctp4 1to1 10.1.101.5.2049 10.1.101.20.876 ESTABLISHED\n")
-    assert len(found.established) == 4
-    assert found.odd_line.startswith("sctp4")
+    connections = parse(LISTING + "sctp4 1to1 10.1.101.5.2049 10.1.101.20.876 ESTABLISHED\n")
+    assert len(connections.established) == 4
+    assert connections.odd_line.startswith("sctp4")
 
 
 def test_no_connection_at_all_is_an_answer() -> None:

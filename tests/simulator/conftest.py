@@ -10,9 +10,9 @@ from simulator.pair import Pair
 
 @pytest.fixture
 def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    return made
+    pair = Pair()
+    pair.bring_up()
+    return pair
 
 
 @pytest.fixture

@@ -30,19 +30,19 @@ SERVING = ("/usr/sbin/mountd -r", "/usr/sbin/nfsd -u -t -n 4")
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    made = Pair()
-    made.bring_up()
-    for node in made.nodes.values():
-        made.must(node, "sysctl net.inet.carp.preempt=1")
-    made.must(made.nodes["nfs002"], "service nfsd onestop; service mountd onestop")
-    yield made
+    pair = Pair()
+    pair.bring_up()
+    for node in pair.nodes.values():
+        pair.must(node, "sysctl net.inet.carp.preempt=1")
+    pair.must(pair.nodes["nfs002"], "service nfsd onestop; service mountd onestop")
+    yield pair
 
 
 @pytest.fixture
 def client(pair: Pair) -> Client:
-    made = pair.client()
-    assert made.write_now("mail").answer is OperationResult.OK
-    return made
+    client = pair.client()
+    assert client.write_now("mail").answer is OperationResult.OK
+    return client
 
 
 def takes_over(pair: Pair, node: Node) -> None:

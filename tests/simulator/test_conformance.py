@@ -34,9 +34,9 @@ SECOND_ERA = replace(
 @cache
 def story(number: int) -> Story:
     """One era, replayed once."""
-    told = Story(Pair(SECOND_ERA if number == 2 else FIRST_PAIR))
-    told.replay(number)
-    return told
+    story = Story(Pair(SECOND_ERA if number == 2 else FIRST_PAIR))
+    story.replay(number)
+    return story
 
 
 def exceptions() -> dict[str, str]:
@@ -56,12 +56,12 @@ def differs(comparison: Comparison) -> bool:
 def test_every_recorded_answer_is_given_except_for_the_named_exceptions(number: int) -> None:
     known = exceptions()
     unexpected = [each for each in story(number).comparisons if differs(each) and each.name not in known]
-    told = "\n".join(
+    report = "\n".join(
         f"{each.name}: $ {each.command[:100]}: exit {each.status}, recorded {each.recorded_status}\n"
         + "\n".join(normalise(each.command, each.simulated)[:12])
         for each in unexpected
     )
-    assert not unexpected, told
+    assert not unexpected, report
 
 
 @pytest.mark.slow
@@ -85,8 +85,8 @@ def test_every_recorded_state_is_compared() -> None:
 @pytest.mark.parametrize("node", ["nfs001", "nfs002"])
 def test_devd_gets_the_recorded_events_when_a_carrier_is_lost_and_comes_back(node: str) -> None:
     recorded = (RECORDINGS / "j1-carrier-loss" / f"devd-tap-{node}.txt").read_text().splitlines()
-    seen = [event for name, at, event in story(1).events if name == node and 41 * 60 <= at % 3600 < 42 * 60 + 30]
-    assert seen == [line.split(" ", 1)[1] for line in recorded]
+    events = [event for name, at, event in story(1).events if name == node and 41 * 60 <= at % 3600 < 42 * 60 + 30]
+    assert events == [line.split(" ", 1)[1] for line in recorded]
 
 
 @pytest.mark.parametrize("node", ["nfs001", "nfs002"])

@@ -77,12 +77,12 @@ def simulated(state: str, node: str, name: str) -> tuple[list[str], int]:
 
 def without_others(lines: list[str]) -> list[str]:
     """Of ifconfig's output the interfaces that are compared."""
-    kept: list[str] = []
+    remaining: list[str] = []
     name = ""
     for line in lines:
         name = line.partition(":")[0] if not line.startswith("\t") else name
-        kept += [line.replace("scopeid 0x4", "scopeid 0x3")] * (name in ("vtnet1", "lo0"))
-    return kept
+        remaining += [line.replace("scopeid 0x4", "scopeid 0x3")] * (name in ("vtnet1", "lo0"))
+    return remaining
 
 
 @pytest.mark.parametrize(("state", "node", "name"), CASES)

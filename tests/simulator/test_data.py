@@ -51,8 +51,8 @@ def fates(pair: Pair) -> list[WriteFate]:
     return [each.fate for each in places(pair, "home")]
 
 
-def causes(found: list[Places]) -> set[LossCause | None]:
-    return {each.cause for each in found}
+def causes(writes: list[Places]) -> set[LossCause | None]:
+    return {each.cause for each in writes}
 
 
 def test_a_power_cut_a_second_after_the_last_record_loses_the_whole_new_file_even_in_fullsync() -> None:
@@ -276,10 +276,10 @@ def test_what_was_written_during_a_cut_is_stranded_on_the_old_primary_and_that_i
     pair.clock.advance(45)
     first.power_off()
     take_over(pair, second)
-    found = places(pair, "home")
-    assert [each.fate for each in found] == [WriteFate.STRANDED]
-    assert causes(found) == {LossCause.REPLICATION}
-    assert found[0].complete_on == ("nfs001",)
+    writes = places(pair, "home")
+    assert [each.fate for each in writes] == [WriteFate.STRANDED]
+    assert causes(writes) == {LossCause.REPLICATION}
+    assert writes[0].complete_on == ("nfs001",)
 
 
 def test_the_recovery_from_a_split_brain_overwrites_what_only_the_loser_had() -> None:
@@ -318,8 +318,8 @@ def test_what_a_power_cut_took_is_its_doing_also_after_a_recovery_has_overwritte
     pair.must(first, "hastctl create home")
     pair.must(first, "hastctl role secondary home")
     pair.clock.advance(120)
-    found = {each.write.file: each.cause for each in lost(pair, "home")}
-    assert found == {"old": LossCause.OVERWRITTEN, "new": LossCause.UFS_DELAY}
+    by_file = {each.write.file: each.cause for each in lost(pair, "home")}
+    assert by_file == {"old": LossCause.OVERWRITTEN, "new": LossCause.UFS_DELAY}
 
 
 def test_a_copy_that_was_lost_and_made_again_is_not_the_cause_of_a_later_loss() -> None:

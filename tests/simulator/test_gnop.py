@@ -20,11 +20,11 @@ VIEW = "mount -t ufs -o ro,noatime,nosuid,noexec /dev/vtbd1.nop /mnt"
 
 @pytest.fixture
 def pair() -> Pair:
-    made = Pair()
-    made.bring_up()
-    for node in made.nodes.values():
-        made.must(node, "mkdir -p -m 700 /mnt")
-    return made
+    pair = Pair()
+    pair.bring_up()
+    for node in pair.nodes.values():
+        pair.must(node, "mkdir -p -m 700 /mnt")
+    return pair
 
 
 def cut_off(pair: Pair) -> tuple[Node, Node]:
@@ -101,7 +101,7 @@ def test_nobody_mounts_a_view_for_writing(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "error"),
     [
         ("gnop create -o 4608 -s 268430848 vtbd9", "gnop: Provider vtbd9 is invalid.\n"),
         ("gnop create -o 4609 vtbd1", "gnop: Invalid offset for provider vtbd1.\n"),
@@ -110,8 +110,8 @@ def test_nobody_mounts_a_view_for_writing(pair: Pair) -> None:
         ("gnop explode vtbd1", "gnop: unknown command: explode\n"),
     ],
 )
-def test_gnop_refuses_what_the_kernel_refuses(pair: Pair, line: str, said: str) -> None:
-    assert pair.nodes["nfs001"].run(line) == (1, "", said)
+def test_gnop_refuses_what_the_kernel_refuses(pair: Pair, line: str, error: str) -> None:
+    assert pair.nodes["nfs001"].run(line) == (1, "", error)
 
 
 def test_a_provider_exists_once_and_not_while_it_is_mounted_does_it_go(pair: Pair) -> None:

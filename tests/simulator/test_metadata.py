@@ -89,9 +89,9 @@ def test_a_split_brain_is_told_to_the_hooks_of_both_nodes_again_and_again() -> N
     pair.must(second, "hastctl role secondary home")
     pair.must(first, "hastctl role primary home")
     pair.clock.advance(35)
-    told = [note.node for note in pair.notes if note.text.startswith("hast split-brain")]
-    assert told.count("nfs001") >= 3
-    assert told.count("nfs002") >= 3
+    nodes = [note.node for note in pair.notes if note.text.startswith("hast split-brain")]
+    assert nodes.count("nfs001") >= 3
+    assert nodes.count("nfs002") >= 3
 
 
 def test_a_secondary_leaves_its_metadata_alone_while_it_follows() -> None:

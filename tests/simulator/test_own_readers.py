@@ -112,9 +112,9 @@ def test_expressions_of_devd() -> None:
         except NotUnderstood:
             continue
         with warnings.catch_warnings(action="ignore", category=FutureWarning):
-            found = [devd_rules.found(f"^{text}$", value) for value in VALUES]
-        assert found == [expression is not None and expression.found_in(value) for value in VALUES], text
-        matched += any(found)
+            simulated = [devd_rules.found(f"^{text}$", value) for value in VALUES]
+        assert simulated == [expression is not None and expression.found_in(value) for value in VALUES], text
+        matched += any(simulated)
     assert matched > 100
 
 

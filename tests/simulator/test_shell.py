@@ -62,24 +62,24 @@ def test_a_wait_for_what_cannot_happen_any_more_is_an_error_and_not_a_loop() -> 
 
 def test_timers_of_one_instant_run_in_the_order_in_which_they_were_set() -> None:
     clock = Clock()
-    seen: list[int] = []
+    order: list[int] = []
     for number in range(5):
-        clock.after(1, lambda number=number: seen.append(number))  # type: ignore[misc]
+        clock.after(1, lambda number=number: order.append(number))  # type: ignore[misc]
     clock.advance(1)
-    assert seen == [0, 1, 2, 3, 4]
+    assert order == [0, 1, 2, 3, 4]
 
 
 def test_tasks_take_turns_and_sleep_in_simulated_time() -> None:
     clock = Clock()
-    seen: list[tuple[str, float]] = []
+    turns: list[tuple[str, float]] = []
 
     def work(name: str, pause: float) -> None:
         for _ in range(2):
             clock.advance(pause)
-            seen.append((name, clock.now))
+            turns.append((name, clock.now))
 
     began = clock.now
     clock.run_task(lambda: work("slow", 3))
     clock.run_task(lambda: work("quick", 2))
     clock.advance(10)
-    assert [(name, at - began) for name, at in seen] == [("quick", 2), ("slow", 3), ("quick", 4), ("slow", 6)]
+    assert [(name, at - began) for name, at in turns] == [("quick", 2), ("slow", 3), ("quick", 4), ("slow", 6)]

@@ -70,37 +70,37 @@ def normalise(command: str, text: str) -> list[str]:
 
 def sorted_runs(lines: list[str], prefix: str) -> list[str]:
     """Lines with this prefix that follow each other, sorted: pgrep prints in the order of the kernel's hash table."""
-    kept: list[str] = []
+    remaining: list[str] = []
     for line in lines:
-        at = len(kept)
-        while line.startswith(prefix) and at and kept[at - 1].startswith(prefix) and kept[at - 1] > line:
+        at = len(remaining)
+        while line.startswith(prefix) and at and remaining[at - 1].startswith(prefix) and remaining[at - 1] > line:
             at -= 1
-        kept.insert(at, line)
-    return kept
+        remaining.insert(at, line)
+    return remaining
 
 
 def unordered_hooks(lines: list[str]) -> list[str]:
     """hastd's hooks run concurrently: the order of connect, syncstart and syncdone is not information (freebsd-facts:
     events-come-in-any-order)."""
-    kept: list[str] = []
+    remaining: list[str] = []
     for line in lines:
-        at = len(kept)
+        at = len(remaining)
         if re.search(r"\[(connect|syncstart|syncdone)\]", line):
-            while at and re.search(r"\[(connect|syncstart|syncdone)\]", kept[at - 1]) and kept[at - 1] > line:
+            while at and re.search(r"\[(connect|syncstart|syncdone)\]", remaining[at - 1]) and remaining[at - 1] > line:
                 at -= 1
-        kept.insert(at, line)
-    return kept
+        remaining.insert(at, line)
+    return remaining
 
 
 def collapse(lines: list[str]) -> list[str]:
     """A line, or a group of up to four lines, that is repeated at once counts once."""
     for size in (1, 2, 3, 4):
-        kept: list[str] = []
+        remaining: list[str] = []
         for line in lines:
-            kept.append(line)
-            if len(kept) >= 2 * size and kept[-size:] == kept[-2 * size : -size]:
-                del kept[-size:]
-        lines = kept
+            remaining.append(line)
+            if len(remaining) >= 2 * size and remaining[-size:] == remaining[-2 * size : -size]:
+                del remaining[-size:]
+        lines = remaining
     return lines
 
 

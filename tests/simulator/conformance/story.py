@@ -84,7 +84,7 @@ def entries(path: Path, source: str) -> Iterator[Entry]:
 
 def era(number: int) -> tuple[list[Entry], dict[tuple[str, float], float]]:
     """All entries of one era, by time; those of one moment in the order of the files, `unrecorded.txt` first."""
-    found: list[Entry] = []
+    within: list[Entry] = []
     begins: dict[tuple[str, float], float] = {}
     current = 0
     text = (HERE / "unrecorded.txt").read_text()
@@ -101,12 +101,12 @@ def era(number: int) -> tuple[list[Entry], dict[tuple[str, float], float]]:
                 parts = zip(stamp.split(":"), (3600, 60, 1), strict=True)
                 begins[source, DAY + sum(int(number) * unit for number, unit in parts)] = when
                 continue
-            found.append(Entry("unrecorded", who, when, what.removeprefix("$ "), None, 0))
-    begin, end = min(each.at for each in found), max(each.at for each in found)
+            within.append(Entry("unrecorded", who, when, what.removeprefix("$ "), None, 0))
+    begin, end = min(each.at for each in within), max(each.at for each in within)
     for path in sorted(RECORDINGS.glob("*/sequence.txt")):
-        found += [each for each in entries(path, path.parent.name) if begin <= each.at <= end]
+        within += [each for each in entries(path, path.parent.name) if begin <= each.at <= end]
     # The recorder stamped what took long when it ended; `begin` says when it began.
-    return sorted(found, key=lambda each: begins.get((each.source, each.at), each.at)), begins
+    return sorted(within, key=lambda each: begins.get((each.source, each.at), each.at)), begins
 
 
 class Story:
