@@ -187,7 +187,7 @@ def main() -> int:
     pages[DOCS / "man" / "hastwatch-ask.1"] = ask_command()
     pages |= {DOCS.parent / "contrib" / path: contrib(what) for what, (path, _) in GENERATED.items()}
     listing = {path: (DOCS.parent / path).read_text() for path in lists.PATHS}
-    pages |= {DOCS.parent / path: text for path, text in lists.brought_up_to_date(listing).items()}
+    pages |= {DOCS.parent / path: text for path, text in lists.updated(listing).items()}
     if sys.argv[1:] == ["--check"]:
         stale = [
             str(path.relative_to(DOCS.parent))

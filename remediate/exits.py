@@ -29,7 +29,7 @@ WIDTH = 118
 """Columns, as those of the texts that it follows."""
 
 
-def said(own: Mapping[int, str], common: tuple[int, ...] = OF_EVERY_SUBCOMMAND) -> str:
+def described(own: Mapping[int, str], common: tuple[int, ...] = OF_EVERY_SUBCOMMAND) -> str:
     """A paragraph for a help: what a subcommand says of itself, and what is common to several."""
     import textwrap
 

@@ -115,9 +115,9 @@ def test_a_rehearsal_asks_a_new_check(project: Path) -> None:
 def test_a_list_whose_place_is_gone_is_an_error() -> None:
     files = {path: (ROOT / path).read_text() for path in lists.PATHS}
     with pytest.raises(lists.MissingAnchor, match=r"README\.md: no '\| command"):
-        lists.brought_up_to_date({**files, "README.md": "# hastwatch\n"})
+        lists.updated({**files, "README.md": "# hastwatch\n"})
     with pytest.raises(lists.MissingAnchor, match="no '\\\\n`check_hast --help`'"):
-        lists.brought_up_to_date({**files, "README.md": README.replace("`check_hast --help`", "The help")})
+        lists.updated({**files, "README.md": README.replace("`check_hast --help`", "The help")})
 
 
 # --- subcommands ---------------------------------------------------------------------------------------------

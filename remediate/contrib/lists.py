@@ -116,7 +116,7 @@ LISTS = (
 )  # fmt: skip
 
 
-def brought_up_to_date(files: Mapping[str, str]) -> dict[str, str]:
+def updated(files: Mapping[str, str]) -> dict[str, str]:
     """The files of PATHS, by path, with their lists as they are now. Raises MissingAnchor."""
     texts = dict(files)
     for each in LISTS:

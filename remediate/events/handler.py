@@ -92,7 +92,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, ()))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, ()))
     parser.add_argument("--table", action=_Table, help="print which finding calls for what, and end")
     parser.add_argument("--check", required=True, choices=CHECKS, metavar="NAME", help="the check: check_devd, ...")
     parser.add_argument("--state", required=True, type=_state, metavar="STATE", help="OK, WARNING, CRITICAL or UNKNOWN")

@@ -51,7 +51,7 @@ def write_down(context: Context) -> None:
             replicas.write_down(context, each.words[1], LedgerEvent.DISCONNECT, each.at, context.journal.node_name)
 
 
-def note_parting(context: Context, observation: Observation, telling: PeerNotice) -> None:
+def note_divergence(context: Context, observation: Observation, telling: PeerNotice) -> None:
     """After a plan was carried out: a primary that lost the other node before it gave up the role tells it that its
     copy is behind. By the time that the event is taken up this node is no primary, and knows nothing of the other copy
     but that: what the unmount wrote is not in it. Not where the role went first, so that nothing was written alone, nor

@@ -44,7 +44,7 @@ def current(store: Store, boot: str, demotion: int) -> DemotionRecord:
     What is unknown counts as not ours: the node is then held back for too long, which an operator sees, but nobody
     else's share is ever taken away.
     """
-    return share(kept(store), boot, demotion)
+    return share(recorded(store), boot, demotion)
 
 
 def hold(context: Context, boot: str, wanted: Iterable[DemotionReason], amount: int) -> DemotionRecord:
@@ -123,7 +123,7 @@ def _hold_unrecorded(
 def unreadable(store: Store) -> str:
     """Why it is not known what this node is held back for, as when it shuts down; empty where it is."""
     try:
-        kept(store)
+        recorded(store)
     except StateUnreadable as error:
         return str(error)
     return ""
@@ -132,7 +132,7 @@ def unreadable(store: Store) -> str:
 def reasons(store: Store) -> tuple[DemotionReason, ...]:
     """Why this node holds itself back, as last recorded."""
     try:
-        return kept(store).reasons
+        return recorded(store).reasons
     except StateUnreadable:
         return (DemotionReason(DemotionCause.UNREADABLE),)
 
@@ -140,7 +140,7 @@ def reasons(store: Store) -> tuple[DemotionReason, ...]:
 def shutting_down(store: Store, boot: str) -> bool:
     """Whether this boot of the node is at its end, so that nothing is promoted any more."""
     try:
-        held = kept(store)
+        held = recorded(store)
     except StateUnreadable:
         return False
     return DemotionReason(DemotionCause.SHUTDOWN) in held.reasons and same_boot(held.boot, boot)
@@ -186,7 +186,7 @@ def _places(store: Store) -> list[Store]:
     return [store] if second is None else [store, second]
 
 
-def kept(store: Store) -> DemotionRecord:
+def recorded(store: Store) -> DemotionRecord:
     """The newest record. Raises StateUnreadable."""
     return max(map(_record, _places(store)), key=lambda held: held.number)
 
@@ -208,7 +208,7 @@ def _is_settled(store: Store, held: DemotionRecord) -> bool:
 
 def _write(store: Store, held: DemotionRecord) -> None:
     """In the first place that takes it. Raises StateError where none does."""
-    values = to_values(held._replace(number=kept(store).number + 1))
+    values = to_values(held._replace(number=recorded(store).number + 1))
     failed: list[StateNotKept] = []
     for place in _places(store):
         try:

@@ -94,7 +94,7 @@ def messages(known: Clients) -> Iterator[tuple[str, ...]]:
         yield service, *(clients.words(each) for each in known if each.service == service)
 
 
-def told(context: Context, service: str, words: Iterable[str]) -> None:
+def receive(context: Context, service: str, words: Iterable[str]) -> None:
     """The other node tells of the clients of a service address. Raises ValueError, StateNotKept."""
     now = context.timing.wall()
     clients.note(context.store, tuple(clients.of_word(service, word, now) for word in words), [service], now)
@@ -139,7 +139,7 @@ def _keep(context: Context, place: ResourcePlace, known: Clients) -> None:
     """Write it where it is not there yet, in a process of its own: a device that hangs must not hang this one, which
     holds the lock of the convergences. Raises nothing."""
     try:
-        if list(messages(kept(context, place))) == list(messages(known)):
+        if list(messages(stored(context, place))) == list(messages(known)):
             return
         done = context.here.act((HASTWATCH, "clients", "--keep", place.point), KEEPS)
         trouble = done.words if done.status else ""
@@ -150,7 +150,7 @@ def _keep(context: Context, place: ResourcePlace, known: Clients) -> None:
         context.journal.entry("clients", resource=place.name, why=WHY, result=result, severity=WARNING)
 
 
-def kept(context: Context, place: ResourcePlace) -> Clients:
+def stored(context: Context, place: ResourcePlace) -> Clients:
     """What the file system of a resource has of its clients, none where it has nothing that can be used: a client that
     is root there may have written it. Raises ProbeError."""
     done = context.here.act(reading(place), KEEPS)

@@ -240,7 +240,7 @@ class ConvergeRun:
             alone.begins(self.context, observation, self._going_up(observation, plan))
             self.begins(observation, plan)
             stopped = self.carry(Executor(self.context, observation, self.id, self.watch), plan)
-            afterwards.note_parting(self.context, observation, telling)
+            afterwards.note_divergence(self.context, observation, telling)
             if stopped:
                 return self.ends(ConvergeResult.REFUSED, stopped, ALERT)
         return self.ends(

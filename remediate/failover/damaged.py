@@ -84,7 +84,7 @@ def at_an_event(context: Context, resource: Resource) -> str:
     return failed
 
 
-def declare_sound(context: Context, name: str, who: str) -> None:
+def declare_intact(context: Context, name: str, who: str) -> None:
     """An operator says that this copy is sound. Raises StepFailed where the running worker still counts failed writes,
     which would say the same again, and StateError, ProbeError."""
     with suppress(hast.NoState):

@@ -132,7 +132,7 @@ def _joined(context: Context, name: str) -> None:
             context.journal.entry("hold", why=f"{name} is connected", result=f"failed: {error}", severity=WARNING)
 
 
-def told(context: Context, name: str, copy: CopyState, by: str) -> str:
+def note_report(context: Context, name: str, copy: CopyState, by: str) -> str:
     """The other node, which is primary, says what this node's copy is. What a convergence is to be called for, empty
     where none is needed. Raises StateError."""
     if own_copy.known(context, name).role == Role.PRIMARY.value and not _is_secondary(context, name):

@@ -30,7 +30,7 @@ from checks.probes.verified import Verification
 from remediate.config import RemediationConfig
 from remediate.context import Context, Transport
 from remediate.failover import silence
-from remediate.failover.carp_demotion import kept
+from remediate.failover.carp_demotion import recorded
 from remediate.failover.filesystems import takes_no_files_on
 from remediate.failover.remote_state import RemoteStore
 from remediate.failover.resource import ResourcePlace, places
@@ -226,11 +226,11 @@ class _Look:
     def _remembered(self) -> None:
         now = self.context.timing.wall()
         try:
-            self.kept = kept(self.store)
+            self.kept = recorded(self.store)
         except StateUnreadable as error:
             self.unread.append(str(error))
         try:
-            self.silent = silence.kept(self.store) is not None
+            self.silent = silence.recorded(self.store) is not None
         except StateUnreadable as error:
             self.unread.append(str(error))
         self.suspended = maintenance.current(self.store, now)

@@ -57,7 +57,7 @@ class PeerNotice:
         which it could not be told. Raises nothing: what could not be told is journalled once."""
         learned, self._copies = self._copies, {}
         parted, self._parted = self._parted, set()
-        before = told(context)
+        before = reported(context)
         copies = {name: copy for name, (copy, again) in learned.items() if again or before.get(name) != copy.value}
         copies = {
             name: now
@@ -83,7 +83,7 @@ class PeerNotice:
         return untold
 
 
-def told(context: Context) -> Values:
+def reported(context: Context) -> Values:
     """What the other node was notified last of each copy."""
     try:
         return context.store.read(TOLD)

@@ -92,10 +92,10 @@ def look(context: Context, place: ResourcePlace) -> ServiceAnswer:
         done = context.here.act((HASTWATCH, "reach", place.address, place.exported), ANSWER + 2)
     except ProbeError as error:
         return ServiceAnswer(Reachability.NO, str(error))
-    return told(done.status, done.words)
+    return from_exit_status(done.status, done.words)
 
 
-def told(status: int, words: str) -> ServiceAnswer:
+def from_exit_status(status: int, words: str) -> ServiceAnswer:
     """What `hastwatch reach` says with its exit status and its one line."""
     if status == 0:
         return ServiceAnswer(Reachability.YES, words if words == ROOT4 else "")

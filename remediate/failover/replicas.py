@@ -12,7 +12,7 @@ from checks.probes.hast_state import HastRole
 from remediate.context import Context
 from remediate.failover import damaged, dumps, own_copy, unproven
 from remediate.failover.observe import Observation
-from remediate.failover.peer_notice import PeerNotice, of_peer, told
+from remediate.failover.peer_notice import PeerNotice, of_peer, reported
 from remediate.state.journal import NOTICE, WARNING
 from remediate.state.ledger import CopyState, LedgerEvent
 from remediate.state.store import StateError
@@ -94,7 +94,7 @@ def are_the_same(context: Context, name: str) -> bool:
         return False
     if unproven.known(context, name) is not None:
         return False
-    if told(context).get(name, CopyState.COMPLETE.value) != CopyState.COMPLETE.value:
+    if reported(context).get(name, CopyState.COMPLETE.value) != CopyState.COMPLETE.value:
         return False
     both = dumps.read(context, name)
     return both is not None and both.nobody_wrote_alone

@@ -47,7 +47,7 @@ def begin(context: Context) -> str:
         if value == SILENT:
             return f"{OID} is {SILENT} already"
         context.store.update(
-            NAME, lambda kept: as_values(_begun(kept, value, boot, context.timing.wall())), lambda error: {}
+            NAME, lambda recorded: as_values(_begun(recorded, value, boot, context.timing.wall())), lambda error: {}
         )
         _set(context, SILENT)
     except (ProbeError, StateError, StepFailed) as error:
@@ -59,7 +59,7 @@ def end(context: Context) -> str:
     """Restore what `begin` replaced, whichever process called it; why that could not be done, empty where it was, or
     there was nothing to restore. Raises nothing."""
     try:
-        record = kept(context.store)
+        record = recorded(context.store)
         if record is None:
             return ""
         outcome = "the value went with the boot that it was set in"
@@ -79,7 +79,7 @@ def lines() -> list[str]:
     return [f"{SYSCTL} -n {OID}", f"{SYSCTL} {OID}={SILENT}", f"when it is over: {SYSCTL} {OID}=(the value of before)"]
 
 
-def kept(store: Store) -> Silence | None:
+def recorded(store: Store) -> Silence | None:
     """What is recorded; None where nothing is to be restored. Raises StateUnreadable."""
     values = store.read(NAME)
     try:

@@ -278,7 +278,7 @@ def _missing(context: Context, peer: Transport, places: list[ResourcePlace]) -> 
                 return f"{place.point} is not exported there"
             if place.exported and place.address:
                 done = peer.act((context.config.failover.peer_hastwatch, "reach", place.address, place.exported), ASK)
-                if not (answer := reach.told(done.status, done.words)).is_alive:
+                if not (answer := reach.from_exit_status(done.status, done.words)).is_alive:
                     return f"clients are not served there: {answer.says}"
     except (ProbeError, hast.NoState) as error:
         return str(error)

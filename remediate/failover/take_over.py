@@ -249,7 +249,7 @@ class _Taking:
         """Who is to be woken. What is not a client, or cannot be recorded, keeps nothing up."""
         try:
             for service, *words in message.clients:
-                clients.told(self.context, service, words)
+                clients.receive(self.context, service, words)
         except (ValueError, StateError) as error:
             _journal(self.context, self.trigger, f"not all clients of the other node are noted: {error}")
 

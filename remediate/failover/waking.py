@@ -114,7 +114,7 @@ def _of(services: Iterable[str], known: Clients) -> list[KnownClient]:
 
 def _in_the_file(context: Context, place: ResourcePlace) -> Clients:
     try:
-        return remembered.merged(clients.kept(context, place), context.timing.wall())
+        return remembered.merged(clients.stored(context, place), context.timing.wall())
     except ProbeError:
         return ()
 

@@ -16,7 +16,7 @@ from checks.probes.errors import CommandFailed, Hangs, NotFound
 from checks.probes.filesystem import Mount, mounted_at, parse_mount
 from remediate.doctor.scratch import Scratch
 from remediate.failover.filesystems import is_protected
-from remediate.failover.reach import ANSWER, HASTWATCH, Reachability, ServiceAnswer, told
+from remediate.failover.reach import ANSWER, HASTWATCH, Reachability, ServiceAnswer, from_exit_status
 from remediate.failover.tickle import ClientEndpoint, SentSegments, in_a_word
 from remediate.machine import KernelVhid, Machine
 from remediate.rehearsal.own_commands import facts
@@ -188,7 +188,7 @@ class SimulatedMachine(Machine):
             process.kill()
             return ServiceAnswer(Reachability.NO, f"no answer within {ANSWER:g} s")
         words = output.text("err", "out").strip().splitlines() or ["no message"]
-        return told(int(process.value or 0), words[0])
+        return from_exit_status(int(process.value or 0), words[0])
 
     def _fails(self, line: str) -> str:
         """Why a command fails; what waits for a disk goes on, and is taken for done."""

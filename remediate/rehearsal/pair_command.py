@@ -67,7 +67,7 @@ def parser() -> Parser:
     from remediate.arguments import Parser
     from remediate.rehearsal.arguments import CONFIG, speed
 
-    parser = Parser(prog="hastwatch pair", description=__doc__, exits=exits.said(EXITS))
+    parser = Parser(prog="hastwatch pair", description=__doc__, exits=exits.described(EXITS))
     commands = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in SUBCOMMANDS.items()}
     for name, one in each.items():

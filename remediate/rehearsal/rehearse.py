@@ -127,7 +127,7 @@ class Rehearsal:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog="hastwatch rehearse", description=__doc__, exits=exits.said(EXITS))
+    parser = Parser(prog="hastwatch rehearse", description=__doc__, exits=exits.described(EXITS))
     parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: tour, all of them)")
     parser.add_argument("--list", action="store_true", help="name all scenarios")
     parser.add_argument("--speed", type=_speed, default=DEFAULT_SPEED, metavar="N", help=(

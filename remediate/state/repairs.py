@@ -47,19 +47,19 @@ def now(timing: Timing) -> Moment:
 def tried(store: Store, now: Moment) -> tuple[RepairAttempt, ...]:
     """All that is known, oldest first, each at a time as if the clock had never been stepped; or, where the node was
     booted since, at the latest now. Raises StateUnreadable."""
-    return _dated(_kept(store.read(NAME)), now)
+    return _dated(_attempts(store.read(NAME)), now)
 
 
 def redate(store: Store, now: Moment) -> tuple[RepairAttempt, ...]:
     """The same, recorded so: nothing is held back for longer than a repair of this moment would hold it back.
     Raises StateError."""
-    return _kept(store.update(NAME, lambda values: _values(_dated(_kept(values), now))))
+    return _attempts(store.update(NAME, lambda values: _values(_dated(_attempts(values), now))))
 
 
 def begin(store: Store, remedy: str, now: Moment) -> RepairAttempt:
     """A repair is about to be done. Raises StateError."""
     begun = RepairAttempt(remedy, now.wall, now.steady)
-    store.update(NAME, lambda values: _values((*_dated(_kept(values), now), begun)[-MOST_KEPT:]))
+    store.update(NAME, lambda values: _values((*_dated(_attempts(values), now), begun)[-MOST_KEPT:]))
     return begun
 
 
@@ -68,7 +68,7 @@ def end(store: Store, begun: RepairAttempt, result: str) -> None:
     with a stepped clock. Raises StateError."""
 
     def ended(values: Values) -> Values:
-        known = list(_kept(values))
+        known = list(_attempts(values))
         open_ones = [index for index, one in enumerate(known) if one.remedy == begun.remedy and not one.result]
         if open_ones:
             known[open_ones[-1]] = known[open_ones[-1]]._replace(result=result)
@@ -104,7 +104,7 @@ def _values(attempts: tuple[RepairAttempt, ...]) -> Values:
     return {"version": 1, "repairs": listed}
 
 
-def _kept(values: Values) -> tuple[RepairAttempt, ...]:
+def _attempts(values: Values) -> tuple[RepairAttempt, ...]:
     if not values:
         return ()
     try:

@@ -45,7 +45,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--told", nargs="+", metavar="ADDRESS", help=(
         "note the clients of a service address, each as CLIENT[,PORT]..., as the other node tells them"
@@ -62,7 +62,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if options.told:
         service, *words = options.told
         try:
-            clients.told(context, service, words)
+            clients.receive(context, service, words)
         except ValueError as error:
             raise StepFailed(str(error)) from None
     elif options.keep:

@@ -48,7 +48,7 @@ def main(words: list[str] | None = None) -> int:
 def parser() -> Parser:
     """The command line."""
     default = Placement()
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS))
     choices = "; ".join(f"{name}: {line}" for name, (_, line) in GENERATED.items())
     parser.add_argument("what", choices=GENERATED, metavar="WHAT", help=choices)
     parser.add_argument("--directory", type=PATH, default=default.directory, metavar="DIR",

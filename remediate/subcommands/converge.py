@@ -80,7 +80,7 @@ def _shut_down_all_the_same(invocation: Invocation, options: argparse.Namespace,
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     parser.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
     parser.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
                       help="only this resource; may be repeated (default: all)")  # fmt: skip

@@ -44,7 +44,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     parser.add_argument("--try-hast", action="store_true", help="try whether hastd works as primary, with another one")
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
     local.add_options(parser)

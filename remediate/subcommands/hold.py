@@ -48,7 +48,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--boot", action="store_true", help="hold back until the state of this boot has been read")
     what.add_argument("--release", action="store_true", help="subtract hastwatch's share, whatever the reason")

@@ -64,7 +64,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_LOOKING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_LOOKING))
     parser.add_argument("-r", "--resource", metavar="RES", help="only what is about this resource")
     parser.add_argument("--since", type=_duration, metavar="TIME", help="only the last 2h, 90m, 1d, ...")
     parser.add_argument("-n", "--last", type=_count, default=50, metavar="N",

@@ -30,7 +30,7 @@ from remediate.console import Console
 from remediate.context import Context
 from remediate.failover import damaged, own_copy
 from remediate.failover.converge import ConvergeRequest, converge
-from remediate.failover.hastd_events import told
+from remediate.failover.hastd_events import note_report
 from remediate.invocation import OWN, Invocation
 from remediate.state.ledger import CopyState, Ledger, as_values, resources
 from remediate.subcommands import caller
@@ -65,7 +65,7 @@ def parsed(words: list[str] | None, console: Console) -> argparse.Namespace:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     parser.add_argument("resource", nargs="?", type=_resources, default=(), metavar="RES[,RES...]",
                       help="only these resources (default: all)")  # fmt: skip
     parser.add_argument("--told", type=_copies, metavar="|".join(COPIES), help=(
@@ -85,7 +85,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if options.told:
         caller.named(context, options.resource)
         both = zip(options.resource, options.told, strict=True)
-        triggers = [told(context, name, copy, options.by) for name, copy in both]
+        triggers = [note_report(context, name, copy, options.by) for name, copy in both]
         if trigger := next(filter(None, triggers), ""):
             detached.detach(
                 context,
@@ -96,7 +96,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if options.sound:
         caller.named(context, options.resource)
         for name in options.resource:
-            damaged.declare_sound(context, name, context.console.user)
+            damaged.declare_intact(context, name, context.console.user)
         return 0
     ledgers = {name: own_copy.known(context, name) for name in (options.resource or resources(context.store))}
     if options.json:

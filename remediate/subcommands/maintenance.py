@@ -53,7 +53,7 @@ def parser() -> Parser:
     parser = Parser(
         prog=PROG,
         description=__doc__,
-        exits=exits.said(EXITS, COMMON),
+        exits=exits.described(EXITS, COMMON),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     lines = {"on": "suspend automatic action", "off": "allow it again", "status": "show whether it is suspended"}

@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog="hastwatch reach", description=__doc__, exits=exits.said(EXITS))
+    parser = Parser(prog="hastwatch reach", description=__doc__, exits=exits.described(EXITS))
     parser.add_argument("address", metavar="ADDRESS", help="the service address")
     parser.add_argument("path", type=_path, metavar="PATH", help="an exported directory")
     return parser

@@ -54,7 +54,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     parser.add_argument("resource", metavar="RESOURCE", help="the HAST resource")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--salvage", dest="mode", action="store_const", const="salvage", help=(

@@ -65,7 +65,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     parser.add_argument("remedy", choices=[remedy.value for remedy in Remedy], metavar="REPAIR", help=(
         f"one of {', '.join(remedy.value for remedy in Remedy)}"
     ))  # fmt: skip

@@ -87,7 +87,7 @@ def parser() -> Parser:
     parser = Parser(
         prog=PROG,
         description=__doc__,
-        exits=exits.said(EXITS, COMMON),
+        exits=exits.described(EXITS, COMMON),
     )
     parser.add_argument("directory", metavar="DIR", help="the directory of a salvage, RESOURCE-INCIDENT")
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="only these paths (default: all)")

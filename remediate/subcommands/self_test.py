@@ -43,7 +43,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     parser.add_argument("--wait", type=seconds(0, 600), default=None, metavar="SECONDS", help=(
         "how long the event may take (default: `timeout` of the configuration, which holds for each look too)"
     ))  # fmt: skip

@@ -62,7 +62,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog="hastwatch status", description=__doc__, exits=exits.said(EXITS))
+    parser = Parser(prog="hastwatch status", description=__doc__, exits=exits.described(EXITS))
     parser.add_argument("-r", "--resource", action="append", default=[], type=RESOURCE, metavar="RES",
                       help="a HAST resource; may be repeated (default: every resource in hast.conf)")  # fmt: skip
     parser.add_argument("--watch", nargs="?", type=seconds(0.1, 3600), const=EVERY, metavar="SECONDS",

@@ -76,7 +76,7 @@ def parser() -> Parser:
     parser = Parser(
         prog=PROG,
         description=__doc__,
-        exits=exits.said(EXITS, (*exits.OF_EVERY_SUBCOMMAND, exits.INTERNAL, exits.CONFIG)),
+        exits=exits.described(EXITS, (*exits.OF_EVERY_SUBCOMMAND, exits.INTERNAL, exits.CONFIG)),
         usage="%(prog)s [options] -- CHECK [ARGUMENT ...]\n       %(prog)s [options] --flush | --push",
     )
     parser.add_argument("--to", choices=WAYS, help="where results go (default: as configured)")

@@ -42,7 +42,7 @@ def main(words: list[str] | None = None) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog="hastwatch tickle", description=__doc__, exits=exits.said(EXITS))
+    parser = Parser(prog="hastwatch tickle", description=__doc__, exits=exits.described(EXITS))
     parser.add_argument("address", type=_address, metavar="ADDRESS", help="the service address, on this node")
     parser.add_argument(
         "clients",

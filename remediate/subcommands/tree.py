@@ -46,7 +46,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog="hastwatch tree", description=__doc__, exits=exits.said(EXITS))
+    parser = Parser(prog="hastwatch tree", description=__doc__, exits=exits.described(EXITS))
     commands = parser.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
     lines = {"list": "every file below a directory", "sha256": "what some files hold"}
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}

@@ -73,7 +73,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.said(EXITS, exits.OF_ACTING))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     parser.add_argument("resource", nargs="*", metavar="RESOURCE", help="the HAST resources (default: all)")
     parser.add_argument("--rate", type=_rate, metavar="SIZE", help=(
         "at most so many bytes a second from each disk, such as 20M (default: no limit)"

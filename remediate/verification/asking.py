@@ -8,7 +8,7 @@ from checks.probes.verified import Verification, as_values
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.session import Channel, Message, MessageKind, SessionEnded
-from remediate.verification.copies import CopyIdentity, from_told
+from remediate.verification.copies import CopyIdentity, from_message
 
 SUBCOMMAND = "extents"
 READY, READS, TOLD = 30.0, 300.0, 30.0
@@ -53,7 +53,7 @@ class RemoteCopySession:
         if answer.say is not MessageKind.READY:
             raise SessionEnded(f"{answer.say.value} is no answer to that")
         try:
-            return from_told(answer.told)
+            return from_message(answer.told)
         except ValueError as error:
             raise SessionEnded(str(error)) from None
 

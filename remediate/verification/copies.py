@@ -76,7 +76,7 @@ def _copy(metadata: Metadata, resource: Resource, damaged: bool) -> CopyIdentity
     )  # fmt: skip
 
 
-def from_told(values: Mapping[str, object] | None) -> CopyIdentity:
+def from_message(values: Mapping[str, object] | None) -> CopyIdentity:
     """A copy as the other node tells it. Raises ValueError."""
     if values is None or set(values) != set(CopyIdentity._fields):
         raise ValueError("not the description of a copy")

@@ -134,7 +134,7 @@ def _is_damaged(campaign: CampaignPair, node: Node, name: str) -> bool:
 def _declare(campaign: CampaignPair, node: Node, name: str) -> None:
     def call(context: Context) -> None:
         with suppress(StepFailed):
-            damaged.declare_sound(context, name, "campaign")
+            damaged.declare_intact(context, name, "campaign")
 
     if campaign.installed is not None:
         campaign.installed.work(node, call)

@@ -280,11 +280,11 @@ def test_a_human_declares_a_copy_sound_not_while_the_worker_still_counts(state: 
     pair = with_cron(state)
     fails_for_a_while(pair, pair.standby)
     with pytest.raises(StepFailed, match="these counters end with the worker"):
-        pair.does(pair.standby, lambda context: damaged.declare_sound(context, "home", "root"))
+        pair.does(pair.standby, lambda context: damaged.declare_intact(context, "home", "root"))
     assert damage(pair, pair.standby) is not None
     for command in ("hastctl role init home", "hastctl role secondary home"):
         pair.pair.must(pair.standby, command)
-    pair.does(pair.standby, lambda context: damaged.declare_sound(context, "home", "root"))
+    pair.does(pair.standby, lambda context: damaged.declare_intact(context, "home", "root"))
     pair.passes(MINUTES)
     assert damage(pair, pair.standby) is None, pair.story()
     assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
