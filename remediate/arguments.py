@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class Parser(argparse.ArgumentParser):
     """argparse with an error of one line, and without guesses at abbreviated options. `exits` says the exit statuses
-    (`exits.said`), and stands at the end of the description."""
+    (`exits.described`), and stands at the end of the description."""
 
     _console = Console()
 
