@@ -293,7 +293,7 @@ def test_the_healthy_pair_is_well(module: str, node: str, tmp_path: Path, capfd:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("dump", "found"),
+    ("dump", "reason"),
     [
         (NO_METADATA[2], "standby-no-metadata"),
         ("[ERROR] Unable to open /dev/vtbd1: Input/output error.\nexit 255", "standby-no-metadata"),
@@ -302,10 +302,10 @@ def test_the_healthy_pair_is_well(module: str, node: str, tmp_path: Path, capfd:
     ],
 )
 def test_a_standby_whose_copy_is_none_or_not_known_is_not_called_ready(
-    dump: str, found: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    dump: str, reason: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     case = Case("", "carp_hast", "nfs002", ((DUMP, "", dump),), options=("-t", "3"))
-    assert list(findings(case, tmp_path, capfd)) == [found]
+    assert list(findings(case, tmp_path, capfd)) == [reason]
 
 
 @pytest.mark.slow

@@ -139,8 +139,8 @@ def _list_mounts(call: Call, verbose: bool) -> None:
 
 def _fsid(mount: Mount) -> str:
     """Sixteen hexadecimal digits: newfs(8) puts its time and a random number into the superblock, which replicates."""
-    made = mount.disk.superblock.made if mount.disk.superblock is not None else 0.0
-    return f"{int(made):08x}{sum(mount.resource.name.encode()):08x}"
+    created = mount.disk.superblock.made if mount.disk.superblock is not None else 0.0
+    return f"{int(created):08x}{sum(mount.resource.name.encode()):08x}"
 
 
 @command("umount")

@@ -25,7 +25,7 @@ NUMBERS = st.builds(lambda name, value: number(f"x{name}", value, "B"), TEXTS, V
 TABLE = Table(Row("peer-differs", CRITICAL, "", "clients hang"))
 
 
-def said(findings: list[Finding], numbers: list[Metric]) -> Report:
+def report_of(findings: list[Finding], numbers: list[Metric]) -> Report:
     """What a check has to say."""
     return report(TABLE, findings, numbers)
 
@@ -38,7 +38,7 @@ def finding(subject: str, text: str) -> Finding:
 @pytest.mark.slow
 @given(st.lists(st.builds(finding, TEXTS, TEXTS), max_size=12), st.lists(NUMBERS, max_size=80))
 def test_a_line_is_never_longer_than_an_engine_reads(findings: list[Finding], numbers: list[Metric]) -> None:
-    line = status_line(said(findings, numbers))
+    line = status_line(report_of(findings, numbers))
     assert len(line.encode("utf-8", "backslashreplace")) <= LINE < NAGIOS and "\n" not in line
     _, bar, items = line.partition(" | ")
     assert not bar or re.fullmatch(f"{ITEM}( {ITEM})*", items)
@@ -46,23 +46,23 @@ def test_a_line_is_never_longer_than_an_engine_reads(findings: list[Finding], nu
 
 def test_numbers_that_do_not_fit_are_counted_and_no_item_is_cut() -> None:
     numbers = [number(f"{'n' * 250}{count}_dirty", count, "B") for count in range(100)]
-    line = status_line(said([finding("home", "x")], numbers))
+    line = status_line(report_of([finding("home", "x")], numbers))
     shown = len(re.findall(r"_dirty", line))
     assert 0 < shown < 100 and f"(and {100 - shown} more numbers) | " in line
     assert line.endswith(f"n{shown - 1}_dirty'={shown - 1}B") or line.endswith(f"n{shown - 1}_dirty={shown - 1}B")
-    assert len(json.loads(as_json(said([], numbers)))["metrics"]) == 100
+    assert len(json.loads(as_json(report_of([], numbers)))["metrics"]) == 100
 
 
 def test_a_few_numbers_are_all_there() -> None:
     numbers = [number(f"home{count}_dirty", count, "B") for count in range(200)]
-    assert len(re.findall(r"_dirty", status_line(said([finding("home", "x")], numbers)))) == 200
+    assert len(re.findall(r"_dirty", status_line(report_of([finding("home", "x")], numbers)))) == 200
 
 
 def test_further_lines_are_bounded_and_the_rest_is_counted() -> None:
-    lines = long_lines(said([finding(str(number), "x") for number in range(LONG_LINES + 7)], []), 2)
+    lines = long_lines(report_of([finding(str(number), "x") for number in range(LONG_LINES + 7)], []), 2)
     assert len(lines) == LONG_LINES + 1 and lines[-1] == "and 7 more lines"
 
 
 def test_an_endless_text_does_not_fill_the_json_object() -> None:
-    text = as_json(said([finding("s" * 10**6, "t" * 10**6)], []))
+    text = as_json(report_of([finding("s" * 10**6, "t" * 10**6)], []))
     assert len(text) < 30_000 and json.loads(text)["findings"][0]["reason"] == "peer-differs"

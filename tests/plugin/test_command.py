@@ -26,7 +26,7 @@ from tests.waiting import awaited
 ENDS = 30.0
 
 
-def said(check: CheckCommand, capfd: pytest.CaptureFixture[str], tmp_path: Path, *words: str) -> tuple[int, str]:
+def output_of(check: CheckCommand, capfd: pytest.CaptureFixture[str], tmp_path: Path, *words: str) -> tuple[int, str]:
     try:
         status = check.main(["--state-dir", str(tmp_path / "state"), *words])
     except SystemExit as ended:
@@ -56,14 +56,14 @@ def test_a_number_is_judged_by_its_thresholds_and_shown_rounded_on_the_one_line(
         yield Threshold("load", TABLE, ("thing-worn", "thing-broken"), ("10", "~:20"), says, 1)
         yield from check.parts(session)
 
-    assert said(check._replace(parts=parts), capfd, tmp_path)[1] == f"{line}\n"
+    assert output_of(check._replace(parts=parts), capfd, tmp_path)[1] == f"{line}\n"
 
 
 def test_the_worst_finding_comes_first_with_its_meaning_and_the_good_ones_are_left_out(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     check = command(seen("thing-well"), seen("thing-worn"), seen("thing-broken"))
-    assert said(check, capfd, tmp_path) == (
+    assert output_of(check, capfd, tmp_path) == (
         2,
         "THING CRITICAL - thing on nfs001: seen - nobody can use it [thing-broken]; "
         "thing on nfs001: seen [thing-worn]\n",
@@ -73,23 +73,23 @@ def test_the_worst_finding_comes_first_with_its_meaning_and_the_good_ones_are_le
 def test_what_could_not_be_read_is_worse_than_a_warning_and_hides_no_outage(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert said(command(seen("thing-worn"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 3
-    assert said(command(seen("thing-broken"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 2
+    assert output_of(command(seen("thing-worn"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 3
+    assert output_of(command(seen("thing-broken"), NotUnderstood("x", "y")), capfd, tmp_path)[0] == 2
 
 
 def test_where_nothing_is_known_to_be_wrong_what_is_well_is_said_too(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    _, output = said(command(seen("thing-well"), NotUnderstood("x", "y")), capfd, tmp_path)
+    _, output = output_of(command(seen("thing-well"), NotUnderstood("x", "y")), capfd, tmp_path)
     assert "[output-not-understood]" in output and "[thing-well]" in output
 
 
 def test_a_check_that_found_nothing_is_unknown(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert said(command(), capfd, tmp_path) == (3, "THING UNKNOWN - nothing was found\n")
+    assert output_of(command(), capfd, tmp_path) == (3, "THING UNKNOWN - nothing was found\n")
 
 
 def test_an_error_of_the_check_itself_is_unknown_in_one_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    status, output = said(command(seen("thing-well"), KeyError("a\nb|c")), capfd, tmp_path)
+    status, output = output_of(command(seen("thing-well"), KeyError("a\nb|c")), capfd, tmp_path)
     assert status == 3
     assert output == (
         "THING UNKNOWN - check_thing: KeyError: 'a\\nb\\x7cc'"
@@ -98,19 +98,19 @@ def test_an_error_of_the_check_itself_is_unknown_in_one_line(capfd: pytest.Captu
 
 
 def test_hostile_text_stays_inside_its_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    status, output = said(command(seen("thing-worn", "a|b\nc\x1b[2J\0\u202e" + "x" * 5000)), capfd, tmp_path)
+    status, output = output_of(command(seen("thing-worn", "a|b\nc\x1b[2J\0\u202e" + "x" * 5000)), capfd, tmp_path)
     assert status == 1
     assert output.count("\n") == 1 and output.rstrip("\n").isprintable() and "|" not in output
     assert len(output) < 1000
 
 
 def test_the_same_finding_is_said_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    _, output = said(command(seen("thing-worn"), seen("thing-worn")), capfd, tmp_path)
+    _, output = output_of(command(seen("thing-worn"), seen("thing-worn")), capfd, tmp_path)
     assert output.count("[thing-worn]") == 1
 
 
 def test_many_findings_are_counted_when_the_line_is_full(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    _, output = said(command(*[seen("thing-worn", f"{number:0300}") for number in range(20)]), capfd, tmp_path)
+    _, output = output_of(command(*[seen("thing-worn", f"{number:0300}") for number in range(20)]), capfd, tmp_path)
     assert len(output) < 2000 and "more (-v)" in output
 
 
@@ -118,16 +118,16 @@ def test_verbose_adds_lines_after_the_first_and_leaves_the_first_alone(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     check = command(seen("thing-well"), number("thing_load", 3))
-    plain = said(check, capfd, tmp_path)[1]
-    lines = said(check, capfd, tmp_path, "-v")[1].splitlines()
+    plain = output_of(check, capfd, tmp_path)[1]
+    lines = output_of(check, capfd, tmp_path, "-v")[1].splitlines()
     assert lines[0] + "\n" == plain
     assert lines[1:] == ["OK: thing on nfs001: seen - it can be used [thing-well]"]
 
 
 def test_json_says_the_same(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     check = command(seen("thing-broken"), number("thing_load", 3, "B"))
-    status, line = said(check, capfd, tmp_path)
-    json_status, output = said(check, capfd, tmp_path, "--json")
+    status, line = output_of(check, capfd, tmp_path)
+    json_status, output = output_of(check, capfd, tmp_path, "--json")
     verdict = json.loads(output)
     assert json_status == status == verdict["exit_status"]
     assert verdict["output"] + "\n" == line
@@ -142,11 +142,11 @@ def test_every_row_can_be_overridden_but_not_having_looked_is_never_ok(
     row: Row, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     check = command(seen(row.reason))
-    assert said(check, capfd, tmp_path)[0] == row.severity.value
-    assert said(check, capfd, tmp_path, "--severity", f"{row.reason}=critical")[0] == 2
-    assert said(check, capfd, tmp_path, "--severity", f"{row.reason}=warning")[0] == 1
+    assert output_of(check, capfd, tmp_path)[0] == row.severity.value
+    assert output_of(check, capfd, tmp_path, "--severity", f"{row.reason}=critical")[0] == 2
+    assert output_of(check, capfd, tmp_path, "--severity", f"{row.reason}=warning")[0] == 1
     expected = 3 if row in COULD_NOT_LOOK else 0
-    assert said(check, capfd, tmp_path, "--severity", f"{row.reason}=ok")[0] == expected
+    assert output_of(check, capfd, tmp_path, "--severity", f"{row.reason}=ok")[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_every_row_can_be_overridden_but_not_having_looked_is_never_ok(
 def test_a_usage_error_is_unknown_in_one_line(
     words: list[str], capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    status, output = said(command(seen("thing-well")), capfd, tmp_path, *words)
+    status, output = output_of(command(seen("thing-well")), capfd, tmp_path, *words)
     assert status == 3
     assert output.startswith("THING UNKNOWN - ") and output.count("\n") == 1
 
@@ -187,14 +187,14 @@ def test_a_bad_threshold_is_a_usage_error(text: str, capfd: pytest.CaptureFixtur
         def add(parser: argparse.ArgumentParser, sizes: bool = sizes) -> None:
             add_thresholds(parser, "", "", sizes)
 
-        assert said(command(seen("thing-well"))._replace(add_options=add), capfd, tmp_path, "-w", text)[0] == 3
+        assert output_of(command(seen("thing-well"))._replace(add_options=add), capfd, tmp_path, "-w", text)[0] == 3
 
 
 def test_a_prefix_in_the_configuration_that_is_no_command_line_is_refused(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "c.toml").write_text('via = "\'"')
-    status, output = said(command(seen("thing-well")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))
+    status, output = output_of(command(seen("thing-well")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))
     assert status == 3 and output.startswith("THING UNKNOWN - ")
 
 
@@ -202,11 +202,11 @@ def test_the_configuration_overrides_severities_of_this_check_and_ignores_those_
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "c.toml").write_text("[severity]\nthing-worn = 'ok'\ncarp-demoted = 'ok'\n")
-    assert said(command(seen("thing-worn")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))[0] == 0
+    assert output_of(command(seen("thing-worn")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))[0] == 0
 
 
 def test_help_shows_every_row_and_the_performance_data(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    status, output = said(command(), capfd, tmp_path, "--help")
+    status, output = output_of(command(), capfd, tmp_path, "--help")
     assert status == 0
     for row in TABLE:
         assert f"  {row.severity.name:<9}{row.reason}\n           {row.when}: {row.means}\n" in output
@@ -249,7 +249,7 @@ def test_whatever_hangs_the_whole_check_ends_in_its_time(words: list[str], tmp_p
 
 
 def test_a_refused_check_leaves_no_watchdog_behind(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert said(command(ConfigError("usage: no")), capfd, tmp_path) == (3, "THING UNKNOWN - usage: no\n")
+    assert output_of(command(ConfigError("usage: no")), capfd, tmp_path) == (3, "THING UNKNOWN - usage: no\n")
     watchdogs = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
     assert all(watchdog.finished.is_set() for watchdog in watchdogs)
 
@@ -289,7 +289,7 @@ def test_a_command_that_hangs_leaves_time_for_the_others(capfd: pytest.CaptureFi
 
     (tmp_path / "way").write_text("import sys, time\nif 'hastctl' in sys.argv[-1]: time.sleep(60)\nprint('nfs001')")
     words = ["--via", f"{sys.executable} -I -S {tmp_path / 'way'}", "-r", "home", "--role", "any", "-t", "2"]
-    status, output = said(CHECK, capfd, tmp_path, *words)
+    status, output = output_of(CHECK, capfd, tmp_path, *words)
     assert status == 2
     assert output.startswith("HAST CRITICAL - home on nfs001: `hastctl list home` timed out after ") or (
         "`" in output and "timed out after" in output and "[hastctl-hangs]" in output

@@ -35,14 +35,14 @@ def utc_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def kept(until: float | None = None, reason: str = "new disk") -> tuple[str, str, str]:
+def maintenance_file(until: float | None = None, reason: str = "new disk") -> tuple[str, str, str]:
     """The answer of a node that has the file."""
     values = {"version": 1, "since": utc(NOW), "until": None if until is None else utc(until), "reason": reason,
               "who": "root"}  # fmt: skip
     return FILE, "", json.dumps(values)
 
 
-def said(
+def output_of(
     module: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], *answers: tuple[str, str, str], more: str = ""
 ) -> tuple[int, str]:
     """What a check says of a node of the healthy pair that has these answers; its status and its output."""
@@ -57,33 +57,33 @@ def said(
 def test_every_check_that_reads_a_node_shows_it_and_judges_as_before(
     module: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    status, line = said(module, tmp_path, capfd)
+    status, line = output_of(module, tmp_path, capfd)
     verdict, bar, numbers = line.partition(" |")
     shown = f"{verdict} [maintenance on nfs001 since 2026-11-22 08:46: new disk]{bar}{numbers}"
     if module == "hast_mount":  # how long the answers took varies
-        found_status, output = said(module, tmp_path, capfd, kept())
+        found_status, output = output_of(module, tmp_path, capfd, maintenance_file())
         assert (found_status, output.partition(" |")[0]) == (status, shown.partition(" |")[0])
     else:
-        assert said(module, tmp_path, capfd, kept()) == (status, shown)
+        assert output_of(module, tmp_path, capfd, maintenance_file()) == (status, shown)
 
 
 def test_a_maintenance_that_is_over_is_not_shown(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert said("carp", tmp_path, capfd, kept(until=NOW + 60)) == said("carp", tmp_path, capfd)
+    assert output_of("carp", tmp_path, capfd, maintenance_file(until=NOW + 60)) == output_of("carp", tmp_path, capfd)
 
 
 def test_verbose_and_json_have_all_of_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     until = time.time() + 7200
-    _, lines = said("carp", tmp_path, capfd, kept(until, "x" * 300), more="-v")
+    _, lines = output_of("carp", tmp_path, capfd, maintenance_file(until, "x" * 300), more="-v")
     full = f"maintenance on nfs001 since 2026-11-22T08:46:35Z until {utc(until)}, by root: {'x' * 300}"
     assert lines.splitlines()[2:] == [full]
-    _, output = said("carp", tmp_path, capfd, kept(until, "x" * 300), more="--json")
+    _, output = output_of("carp", tmp_path, capfd, maintenance_file(until, "x" * 300), more="--json")
     assert json.loads(output)["maintenance"] == [
         {"node": "nfs001", "since": "2026-11-22T08:46:35Z", "until": utc(until), "reason": "x" * 300, "who": "root"}
     ]
 
 
 def test_of_a_pair_each_node_under_maintenance_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    there = node_folder(tmp_path / "there", "nfs002", (kept(),))
+    there = node_folder(tmp_path / "there", "nfs002", (maintenance_file(),))
     peer = f"--peer={' '.join([*PLAYER, str(there)])}"
     here = node_folder(tmp_path / "here", "nfs001", ())
     words = ["--via", " ".join([*PLAYER, str(here)]), "--state-dir", str(tmp_path / "kept"), peer]
@@ -97,16 +97,16 @@ def test_of_a_pair_each_node_under_maintenance_is_named(tmp_path: Path, capfd: p
 def test_a_damaged_file_keeps_the_node_from_being_promoted_and_is_never_ok(
     text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    status, line = said("carp", tmp_path, capfd, (FILE, "", text))
+    status, line = output_of("carp", tmp_path, capfd, (FILE, "", text))
     assert status == 3 and "maintenance of nfs001: " in line and line.isprintable()
 
 
 def test_an_ordinary_user_who_may_not_read_it_is_told_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """It changes no verdict; what does is asked through hastwatch-ask."""
     refused = (FILE, "", "cat: /var/db/hastwatch/maintenance.json: Permission denied\nexit 1")
-    status, lines = said("carp", tmp_path, capfd, refused, more="-v")
+    status, lines = output_of("carp", tmp_path, capfd, refused, more="-v")
     first, *_, last = lines.splitlines()
-    assert (status, first) == said("carp", tmp_path, capfd)
+    assert (status, first) == output_of("carp", tmp_path, capfd)
     path = "/var/db/hastwatch/maintenance.json"
     assert last == f"note: whether nfs001 is under maintenance is not known: {path}: permission denied"
 
@@ -116,7 +116,7 @@ def test_an_ordinary_user_who_may_not_read_it_is_told_so(tmp_path: Path, capfd: 
 def test_a_node_that_does_not_answer_says_nothing(
     answer: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert said("carp", tmp_path, capfd, (FILE, "", answer)) == said("carp", tmp_path, capfd)
+    assert output_of("carp", tmp_path, capfd, (FILE, "", answer)) == output_of("carp", tmp_path, capfd)
 
 
 def test_a_check_that_reads_no_node_asks_none(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ SEQUENCE = Path(__file__).with_name("silent-divergence.txt")
 """What the pair printed on which it was seen first: by hand, without hastwatch."""
 
 
-def found(*lines: str) -> list[damage.FailedWrite]:
+def failed_in(*lines: str) -> list[damage.FailedWrite]:
     return list(damage.failed_writes(damage.worth_a_look("\n".join(lines)), "home", DISK))
 
 
@@ -95,7 +95,7 @@ def test_deletes_and_flushes_that_all_fail_are_unknown_to_the_disk(
     ],
 )
 def test_the_kernel_tells_of_a_failed_write(lines: tuple[str, ...], says: str) -> None:
-    assert [each.says for each in found(*(KERNEL + line for line in lines))] == [f"the kernel: {says}"]
+    assert [each.says for each in failed_in(*(KERNEL + line for line in lines))] == [f"the kernel: {says}"]
 
 
 @pytest.mark.parametrize(
@@ -118,12 +118,12 @@ def test_the_kernel_tells_of_a_failed_write(lines: tuple[str, ...], says: str) -
     ],
 )
 def test_what_is_no_failed_write_of_this_copy_is_not_taken_for_one(lines: tuple[str, ...]) -> None:
-    assert not found(*(KERNEL + line for line in lines))
+    assert not failed_in(*(KERNEL + line for line in lines))
 
 
 def test_a_user_cannot_say_it_in_the_name_of_the_kernel() -> None:
     line = "Nov 28 16:21:24 nfs002 mail[77]: vtbd1: hard error cmd=write fsbn 440000"
-    assert damage.worth_a_look(line) == [line] and not found(line)
+    assert damage.worth_a_look(line) == [line] and not failed_in(line)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_a_user_cannot_say_it_in_the_name_of_the_kernel() -> None:
 )
 def test_hastd_tells_of_it_where_its_worker_is_heard(text: str, theirs: bool) -> None:
     line = f"Nov 28 16:21:24 nfs002 hastd[1779]: [home] {text}"
-    assert [(each.says, each.theirs) for each in found(line)] == [("hastd, offset 2097152", theirs)]
-    assert not found(line.replace("[home]", "[mail]"))
+    assert [(each.says, each.theirs) for each in failed_in(line)] == [("hastd, offset 2097152", theirs)]
+    assert not failed_in(line.replace("[home]", "[mail]"))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_hastd_tells_of_it_where_its_worker_is_heard(text: str, theirs: bool) ->
     ],
 )
 def test_reads_and_unknown_requests_of_hastd_are_none(text: str) -> None:
-    assert not found(f"Nov 28 16:21:24 nfs002 hastd[1779]: [home] {text}")
+    assert not failed_in(f"Nov 28 16:21:24 nfs002 hastd[1779]: [home] {text}")
 
 
 @given(st.text(), st.sampled_from(damage.WORTH_A_LOOK), st.text())
