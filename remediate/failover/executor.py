@@ -192,7 +192,10 @@ class Executor:
 
     def _refuse_in_maintenance(self, step: Step) -> None:
         """Raise Superseded. Where it has become unknown whether there is maintenance, nothing goes on to a promotion,
-        and everything else does."""
+        and everything else does. A handover that has begun goes on: the address has been given away already, so that
+        nobody would serve if it stopped."""
+        if self.seen.facts.node.leaving is Leaving.MOVES:
+            return
         try:
             suspended = maintenance.begun(self.context.store, self.context.timing.wall())
         except StateUnreadable as error:

@@ -23,6 +23,7 @@ from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.executor import Executor
 from remediate.failover.observe import Observation, observe
 from remediate.failover.own_node import vhids
+from remediate.failover.plan import Plan
 from remediate.failover.record import record
 from remediate.failover.steps import Action, Step
 from remediate.failover.take_over import ARRIVES
@@ -142,6 +143,7 @@ class _Giving:
         observation = record(self.context, observe(self.context, self.request.leaving))
         self._refuse_other(observation)
         plan = run.plan(observation)
+        self._refuse_kept(plan)
         before, after = plan.without(Action.PROTECT), plan.without(*(do for do in Action if do is not Action.PROTECT))
         executor = Executor(self.context, observation, run.id, self._watch, heed=self._heed)
         known = clients.note_here(self.context, observation) or ()
@@ -174,6 +176,14 @@ class _Giving:
             state = observation.facts.resources.get(name)
             if state is None or not state.active or state.carp is not CarpState.MASTER or not state.connected:
                 raise StepFailed(f"{name} is not served from here any more, or the other node is not connected")
+
+    def _refuse_kept(self, plan: Plan) -> None:
+        """Raise StepFailed where the plan does not give up the role of what was to be moved, as under a maintenance or
+        a block that has begun since the other node was asked: it would take over what is still mounted here."""
+        released = {step.resource for step in plan.steps if step.do in (Action.BECOME_SECONDARY, Action.BECOME_INIT)}
+        for name in self.names:
+            if name not in released:
+                raise StepFailed(f"{name} is not given up: {plan.decisions[name].rule.says}")
 
     def _watch(self, step: str) -> None:
         """Progress for people here, and a sign of life for the other node."""

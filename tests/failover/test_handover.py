@@ -153,6 +153,20 @@ def test_a_maintenance_that_begins_while_it_waits_sends_the_service_back(pair: I
     assert pair.serves(pair.active) and pair.lost() == 0 and pair.sound, pair.story()
 
 
+@pytest.mark.parametrize("moment", [round(0.3 * number, 1) for number in range(24)])
+def test_a_maintenance_that_begins_here_at_any_moment_leaves_one_node_that_serves(
+    pair: InstalledPair, moment: float
+) -> None:
+    """Before anything is given away it leaves everything as it is; afterwards the handover goes on."""
+    task = pair.moves()
+    pair.passes(moment)
+    maintenance.begin(pair.store(pair.active), pair.active.now, 3600, "a new disk", "an operator")
+    assert pair.until(lambda: task.done, 90), pair.story()
+    pair.passes(30)
+    assert pair.serves(pair.active) is not pair.serves(pair.standby), pair.story()
+    assert pair.lost() == 0 and pair.sound, pair.story()
+
+
 def test_a_promotion_that_fails_there_is_taken_back(pair: InstalledPair) -> None:
     pair.standby.trouble.failing_mounts.add("home")
     task = pair.moves()
