@@ -6,7 +6,8 @@ The table is shown by `--help`, tested row by row, and its reasons are what over
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from checks.probes.errors import (
@@ -23,6 +24,8 @@ from checks.probes.errors import (
 
 REASON = r"\[([a-z][a-z0-9-]{1,60})\]"
 """How a status line names the reason of a finding, the worst one first: for whoever reads it again."""
+PLACEHOLDER = re.compile(r"\{(node|peer|resource)\}")
+"""What an action leaves to be filled in."""
 
 
 class Severity(enum.Enum):
@@ -44,45 +47,73 @@ OK, WARNING, CRITICAL, UNKNOWN = Severity
 
 
 class Finding(NamedTuple):
-    """One thing that a check found. `subject` is what it is about (`home on nfs001`), `means` its consequence."""
+    """One thing that a check found. `subject` is what it is about (`home on nfs001`), `means` its consequence, `action`
+    what to do next."""
 
     reason: str
     severity: Severity
     subject: str
     text: str
     means: str
+    action: str = ""
+
+    def addressed(self, names: Collection[str]) -> Finding:
+        """With the placeholders of its action filled in: from its subject, and from `names`, those of the nodes that
+        are known."""
+        if "{" not in self.action:
+            return self
+        about, _, node = self.subject.rpartition(" on ")
+        if node not in names:
+            node = ""
+        others = [name for name in names if name != node]
+        values = {
+            "node": node or "the node",
+            "peer": others[0] if node and len(others) == 1 else "the other node",
+            "resource": about.rpartition(" ")[2] or "RESOURCE",
+        }
+        return self._replace(action=PLACEHOLDER.sub(lambda match: values[match[1]], self.action))
 
 
 class Row(NamedTuple):
-    """One row of a table: a state, in words (`when`), its severity, and what it means for the clients."""
+    """One row of a table: a state, in words (`when`), its severity, what it means for the clients, and what to do next:
+    one sentence that names what to type, or `nothing: ...`. It may hold `{node}` (what the finding is about), `{peer}`
+    (the other node) and `{resource}`."""
 
     reason: str
     severity: Severity
     when: str
     means: str
+    action: str = ""
 
 
 COULD_NOT_LOOK = (
-    Row(ToolMissing.reason, UNKNOWN, "a program is missing on the node", "run the check on a node, or give --via"),
-    Row(
-        NotPermitted.reason, UNKNOWN, "this user lacks the permission", "run as root, or through hastwatch-ask (--via)"
-    ),
-    Row(NotFound.reason, UNKNOWN, "a file that is needed does not exist", "nothing can be said without it"),
-    Row(NoResource.reason, UNKNOWN, "hast.conf names no resource, or not that of -r", "there is nothing to look at"),
-    Row("peer-is-this-node", UNKNOWN, "--peer leads to this node itself", "the pair was not judged"),
-    Row(Hangs.reason, UNKNOWN, "a command timed out", "its result is unknown"),
-    Row(StillHangs.reason, UNKNOWN, "a command abandoned earlier still hangs", "it is not started a second time"),
-    Row(CommandFailed.reason, UNKNOWN, "a command failed in a way that says nothing", "what it was asked is not known"),
-    Row(NotUnderstood.reason, UNKNOWN, "output that is not what the tool prints", "nothing is guessed from it"),
-    Row(
-        Unreachable.reason,
-        UNKNOWN,
-        "the way to the node (--via, --peer) fails",
+    Row(ToolMissing.reason, UNKNOWN, "a program is missing on the node", "run the check on a node, or give --via",
+        "on {node}: `hastwatch doctor` names what is missing; install it, or reach the node with --via"),
+    Row(NotPermitted.reason, UNKNOWN, "this user lacks the permission",
+        "run as root, or through hastwatch-ask (--via)",
+        "run the check through `sudo -n hastwatch-ask` (--via); the lines for sudo and doas: `hastwatch contrib`"),
+    Row(NotFound.reason, UNKNOWN, "a file that is needed does not exist", "nothing can be said without it",
+        "on {node}: `hastwatch doctor` says which file is missing; put it back, as it is on {peer}"),
+    Row(NoResource.reason, UNKNOWN, "hast.conf names no resource, or not that of -r", "there is nothing to look at",
+        "compare the check's -r with /etc/hast.conf, which has to be the same on both nodes"),
+    Row("peer-is-this-node", UNKNOWN, "--peer leads to this node itself", "the pair was not judged",
+        "let --peer, or `peer` in hastwatch.toml, lead to the other node"),
+    Row(Hangs.reason, UNKNOWN, "a command timed out", "its result is unknown",
+        "on {node}: `hastwatch doctor`; a command that hangs again is a stuck hastd, disk or pool"),
+    Row(StillHangs.reason, UNKNOWN, "a command abandoned earlier still hangs", "it is not started a second time",
+        "on {node}: `procstat -kk -a` shows what the command waits for; a stuck disk or pool needs a reboot"),
+    Row(CommandFailed.reason, UNKNOWN, "a command failed in a way that says nothing", "what it was asked is not known",
+        "on {node}: type the command that the finding names, and read what it says"),
+    Row(NotUnderstood.reason, UNKNOWN, "output that is not what the tool prints", "nothing is guessed from it",
+        "look at the line that the finding quotes; where it is sound, report it with the output of the check and -vv"),
+    Row(Unreachable.reason, UNKNOWN, "the way to the node (--via, --peer) fails",
         "the node itself may be healthy or down",
-    ),
-    Row("check-timeout", UNKNOWN, "--timeout has expired", "what was not read yet is not known"),
-    Row("check-failed", UNKNOWN, "an error of the check itself", "please report it; the system was not judged"),
-)
+        "on the node that answers: `hastwatch status`; then see whether the other one is up, and its network"),
+    Row("check-timeout", UNKNOWN, "--timeout has expired", "what was not read yet is not known",
+        "run the check by hand with `-t 60 -vv`: it shows which command is slow"),
+    Row("check-failed", UNKNOWN, "an error of the check itself", "please report it; the system was not judged",
+        "run the check by hand with -vv, look at the node with `hastwatch status`, and report the error"),
+)  # fmt: skip
 """Rows that every check has. They can be made warning or critical, never ok: not having looked is not good news."""
 
 
@@ -102,4 +133,4 @@ class Table:
     def finding(self, reason: str, subject: str, text: str) -> Finding:
         """What was found, as the row `reason` judges it."""
         row = self.by_reason[reason]
-        return Finding(reason, row.severity, subject, text, row.means)
+        return Finding(reason, row.severity, subject, text, row.means, row.action)

@@ -5,7 +5,7 @@ findings. One metric may call for several rows, or for none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from checks.plugin.finding import Finding, Severity, Table
@@ -56,10 +56,14 @@ class JudgedResults(Results):
     something that could not be read (`Severity.rank`). A row has the severity that the user wants for it, and what was
     said before is not said again, such as that a node is not reached by one part of a check after the other."""
 
-    def __init__(self, table: Table, severities: Mapping[str, Severity]) -> None:
+    def __init__(
+        self, table: Table, severities: Mapping[str, Severity], names: Callable[[], Collection[str]] = lambda: ()
+    ) -> None:
+        """`names` gives those of the nodes that are known."""
         super().__init__()
         self.table = table
         self.severities = severities
+        self.names = names
         self.findings: list[Finding] = []
 
     def add(self, *results: Result) -> JudgedResults:
@@ -90,7 +94,8 @@ class JudgedResults(Results):
     def worst_first(self) -> list[Finding]:
         """The findings; those of the same severity as the table has them."""
         rows = list(self.table.by_reason)
-        return sorted(self.findings, key=lambda finding: (-finding.severity.rank, rows.index(finding.reason)))
+        findings = [finding.addressed(self.names()) for finding in self.findings]
+        return sorted(findings, key=lambda finding: (-finding.severity.rank, rows.index(finding.reason)))
 
     @property
     def most_significant_state(self) -> Any:

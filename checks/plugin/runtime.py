@@ -38,7 +38,7 @@ class CheckRun:
     def __init__(self, command: CheckCommand, session: Session, severities: dict[str, Severity]) -> None:
         self.command = command
         self.session = session
-        self.results = JudgedResults(command.table, severities)
+        self.results = JudgedResults(command.table, severities, session.known_names)
         self.suspended: list[NodeMaintenance] = []
         self.check = Check(self.results, StatusText(), could_not_look(command.table), Number(), name=command.title)
         self.speak = threading.Lock()

@@ -43,6 +43,10 @@ class Session:
         """This node, and the other one where a way to it is known."""
         return [self.here, self.peer] if self.peer else [self.here]
 
+    def known_names(self) -> list[str]:
+        """What the nodes are called, as far as they have been asked."""
+        return [node.known_name for node in self.nodes if node.known_name]
+
     def drop_itself_as_peer(self) -> str:
         """Drop a peer that is this very node, as one configuration file on both nodes makes it, and say why: a node
         always agrees with itself, and every verdict on the pair would be wrong. One that has the same name and does not

@@ -125,6 +125,11 @@ class Node:
         return self._called or self.host_name.partition(".")[0]
 
     @property
+    def known_name(self) -> str:
+        """The same without asking; empty where the node has not been asked."""
+        return self._called or self._host_name.partition(".")[0]
+
+    @property
     def host_name(self) -> str:
         """The whole host name (gethostname(3))."""
         if not self._host_name:
