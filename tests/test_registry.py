@@ -67,8 +67,8 @@ GENERATED = (
     "contrib/nagios/hastwatch-templates.cfg",
     "contrib/nrpe/hastwatch.cfg",
     "docs/man/check_thing.1",
-    "docs/man/hastwatch-event-handler.1",
-    "docs/man/hastwatch.1",
+    "docs/man/hastwatch-event-handler.8",
+    "docs/man/hastwatch.8",
     "docs/reasons.md",
 )
 

@@ -43,7 +43,7 @@ NOT_FOR_CHECKS = ("failover", "split_brain", "repair", "submit", "icinga", "nrdp
 DEVICE = r"/dev/(?!.*\.\.)(?!(ada|da|nda|nvd|vtbd|mmcsd)\d)[A-Za-z0-9_][A-Za-z0-9_.:+/-]{0,200}"
 """A device node; a disk of a driver lies on nothing of HAST."""
 POOL = r"[A-Za-z][A-Za-z0-9_.:-]{0,200}"
-"""zpoolconcepts(7), without the blank, which no line of hastwatch-ask(1) has."""
+"""zpoolconcepts(7), without the blank, which no line of hastwatch-ask(8) has."""
 SEVERITY_WORDS = {"ok": Severity.OK, "warning": Severity.WARNING, "critical": Severity.CRITICAL}
 
 
