@@ -10,7 +10,9 @@ module that is slow as a whole, one test or a few are marked `quick`, so that it
 
 from __future__ import annotations
 
+import compileall
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from tests.failover.installed_pair import InstalledPair, installed_pair, state_d
 settings.register_profile("hastwatch", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("hastwatch")
 
+ROOT = Path(__file__).resolve().parent.parent
 OURS = ("/var/db/hastwatch", "/var/db/hastwatch-spool", "/var/run/hastwatch", "/var/run/hastwatch.boot")
 
 
@@ -59,6 +62,14 @@ LEFT_OUT = pytest.StashKey[int]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the slow tests too, as CI does")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile what the processes of the tests import, once: each would do it again, and one whose files may not grow
+    leaves half a module behind, which no later process can import (https://github.com/python/cpython/issues/126606)."""
+    if not sys.dont_write_bytecode and not hasattr(config, "workerinput"):
+        for package in ("checks", "remediate", "hooks", "simulator", "tests"):
+            compileall.compile_dir(ROOT / package, quiet=2)
 
 
 @pytest.hookimpl(tryfirst=True)
