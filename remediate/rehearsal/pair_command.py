@@ -89,6 +89,8 @@ def parser() -> Parser:
     up.add_argument("--hastwatch", metavar="COMMAND", help="what the other node reaches as `hastwatch`")
     up.add_argument("--automatic", action="store_true",
                     help="hastwatch on both nodes, called by devd and cron; its state in DIR/state/NODE")  # fmt: skip
+    up.add_argument("--no-cron", action="store_true",
+                    help="with --automatic: cron does not call hastwatch; devd, hastd and monitoring do")  # fmt: skip
     up.add_argument("--foreground", action="store_true", help="do not go into the background")
     each["exec"].add_argument("node", metavar="NODE", help="nfs001 or nfs002")
     each["exec"].add_argument("line", metavar="COMMAND-LINE", nargs="+", help="as a shell takes it")

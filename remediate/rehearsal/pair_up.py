@@ -53,8 +53,8 @@ def up(arguments: argparse.Namespace) -> int:
 
 def _install(pair: Pair, state: Path, arguments: argparse.Namespace) -> None:
     """Let the state directories of both nodes lie in the pair's, where commands of this machine find them, and install
-    hastwatch itself where it is asked for, with its line of crontab(5); then it has been at work for a while. Raises
-    ConfigError, OSError."""
+    hastwatch itself where it is asked for, and its line of crontab(5) but with `--no-cron`; then it is at work for
+    a while. Raises ConfigError, OSError."""
     for node in pair.nodes.values():
         node.keep_state_in(state / node.name)
         (state / node.name).chmod(0o755)
@@ -68,7 +68,8 @@ def _install(pair: Pair, state: Path, arguments: argparse.Namespace) -> None:
         for node in pair.nodes.values():
             installed.start_worker(node, ConvergeRequest("boot"))
         pair.clock.advance(config.failover.boot_window)
-        start_cron(installed)  # not before: a call that is underway would not survive the fork
+        if not arguments.no_cron:
+            start_cron(installed)  # not before: a call that is underway would not survive the fork
 
 
 def _config(arguments: argparse.Namespace) -> RemediationConfig:

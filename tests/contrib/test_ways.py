@@ -35,7 +35,7 @@ ASKED = "the repair `devd` is asked for, because devd calls no hook: a failover 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[RunningPair]:
     """The devd of nfs001 was killed."""
-    with running(tmp_path / "d", "--automatic") as pair:
+    with running(tmp_path / "d", "--automatic", "--no-cron") as pair:
         assert pair.command("fault", "kill", "nfs001", "devd").returncode == 0
         yield pair
 

@@ -30,7 +30,7 @@ def icinga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IcingaPair]:
 
 def test_every_check_of_a_healthy_pair_is_ok_on_both_agents_with_the_numbers_of_its_help(icinga: IcingaPair) -> None:
     checks = [each.name for each in definitions() if each.on_node]
-    with icinga.running("--automatic"):
+    with icinga.running("--automatic", "--no-cron"):
         for node, check in product(NODES, checks):
             icinga.watch_well(node, check)
             icinga.look_no_more()
@@ -42,7 +42,7 @@ def test_every_check_of_a_healthy_pair_is_ok_on_both_agents_with_the_numbers_of_
 
 
 def test_devd_that_died_is_restarted_and_the_failover_that_it_missed_is_done(icinga: IcingaPair) -> None:
-    with icinga.running("--automatic"):
+    with icinga.running("--automatic", "--no-cron"):
         icinga.watch_well("nfs002", "check_devd")
         phases = Phases("devd dead, and a failover missed")
         icinga.fault("kill", "nfs002", "devd")
@@ -54,7 +54,7 @@ def test_devd_that_died_is_restarted_and_the_failover_that_it_missed_is_done(ici
 
 
 def test_an_export_that_is_gone_comes_back(icinga: IcingaPair) -> None:
-    with icinga.running("--automatic"):
+    with icinga.running("--automatic", "--no-cron"):
         icinga.watch_well("nfs001", "check_carp_hast")
         phases = Phases("export gone")
         icinga.on("nfs001", "umount /hast/home")
@@ -66,7 +66,7 @@ def test_an_export_that_is_gone_comes_back(icinga: IcingaPair) -> None:
 
 
 def test_hastd_that_died_on_the_standby_is_started_when_icinga_is_sure(icinga: IcingaPair) -> None:
-    with icinga.running("--automatic"):
+    with icinga.running("--automatic", "--no-cron"):
         icinga.watch_well("nfs002", "check_carp_hast")
         phases = Phases("hastd dead on the standby")
         icinga.fault("kill", "nfs002", "hastd")
@@ -92,7 +92,7 @@ def test_the_losing_side_of_a_split_brain_steps_down_at_once_and_a_human_recover
 
 
 def test_in_a_downtime_the_node_is_told_and_nothing_is_done(icinga: IcingaPair) -> None:
-    with icinga.running("--automatic"):
+    with icinga.running("--automatic", "--no-cron"):
         icinga.watch_well("nfs001", "check_devd")
         icinga.downtime("nfs001", "check_devd")
         icinga.fault("kill", "nfs001", "devd")

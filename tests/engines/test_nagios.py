@@ -48,7 +48,7 @@ def test_every_service_of_the_sample_is_ok_on_a_healthy_pair(here: Path) -> None
 
 
 def test_devd_that_died_is_restarted_and_the_failover_that_it_missed_is_done(here: Path) -> None:
-    with monitored(here, ["check_devd"], "--automatic") as pair:
+    with monitored(here, ["check_devd"], "--automatic", "--no-cron") as pair:
         phases = Phases("devd dead, and a failover missed")
         pair.fault("kill", "nfs002", "devd")
         pair.fault("power-off", "nfs001")
@@ -60,7 +60,7 @@ def test_devd_that_died_is_restarted_and_the_failover_that_it_missed_is_done(her
 
 
 def test_an_export_that_is_gone_comes_back(here: Path) -> None:
-    with monitored(here, ["check_carp_hast"], "--automatic") as pair:
+    with monitored(here, ["check_carp_hast"], "--automatic", "--no-cron") as pair:
         phases = Phases("export gone")
         pair.on("nfs001", "umount -f /hast/home")
         pair.on("nfs001", "mount /dev/hast/home /hast/home")
@@ -72,7 +72,7 @@ def test_an_export_that_is_gone_comes_back(here: Path) -> None:
 
 
 def test_hastd_that_died_on_the_standby_is_started_when_nagios_is_sure(here: Path) -> None:
-    with monitored(here, ["check_carp_hast"], "--automatic") as pair:
+    with monitored(here, ["check_carp_hast"], "--automatic", "--no-cron") as pair:
         phases = Phases("hastd dead on the standby")
         pair.fault("kill", "nfs002", "hastd")
         pair.follow(phases, "nfs002", "check_carp_hast", "SOFT", "HARD", "begins", "helped", "OK")

@@ -25,13 +25,13 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
     """A pair in service; a test leaves it as it was."""
-    with running(tmp_path_factory.mktemp("pair") / "d", "--automatic", "--speed", "10") as pair:
+    with running(tmp_path_factory.mktemp("pair") / "d", "--automatic", "--no-cron", "--speed", "10") as pair:
         yield pair
 
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[RunningPair]:
-    with running(tmp_path / "d", "--automatic", "--speed", "10") as pair:
+    with running(tmp_path / "d", "--automatic", "--no-cron", "--speed", "10") as pair:
         yield pair
 
 

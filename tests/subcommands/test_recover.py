@@ -293,7 +293,7 @@ def test_a_primary_that_copies_nothing_ends_the_wait(pair: SplitPair) -> None:
 @pytest.fixture
 def blank(tmp_path: Path) -> Iterator[RunningPair]:
     """A pair whose standby has got a new disk."""
-    with running(tmp_path / "d", "--automatic", "--speed", "60") as pair:
+    with running(tmp_path / "d", "--automatic", "--no-cron", "--speed", "60") as pair:
         pair.on("nfs002", "service hastd onestop")
         assert pair.command("fault", "new-disk", "nfs002").returncode == 0
         pair.on("nfs002", "service hastd onestart")

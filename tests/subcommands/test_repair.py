@@ -24,7 +24,7 @@ PS = "ps -axww -o pid,ppid,command"
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[RunningPair]:
-    with running(tmp_path / "d", "--automatic", "--speed", "10") as pair:
+    with running(tmp_path / "d", "--automatic", "--no-cron", "--speed", "10") as pair:
         yield pair
 
 
@@ -98,7 +98,7 @@ def test_on_a_healthy_node_there_is_nothing_to_do(kept: RunningPair, node: str, 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
     """A pair in service; a test leaves it as it was."""
-    with running(tmp_path_factory.mktemp("pair") / "d", "--automatic", "--speed", "10") as pair:
+    with running(tmp_path_factory.mktemp("pair") / "d", "--automatic", "--no-cron", "--speed", "10") as pair:
         yield pair
 
 
