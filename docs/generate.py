@@ -34,15 +34,20 @@ def reasons() -> str:
     lines = ["# Reasons", "", f"What the checks of hastwatch {VERSION} can find, by the names they print in brackets,"]
     lines += ["that `--severity` and the configuration override, and that event handlers and runbooks refer to.", ""]
     for check in commands():
-        lines += [f"## {check.name}", "", "| reason | state | when | what it means |", "|---|---|---|---|"]
+        lines += [f"## {check.name}", "", *TABLE_HEAD]
         lines += [*map(table_row, check.table.own), ""]
-    lines += ["## every check", "", "| reason | state | when | what it means |", "|---|---|---|---|"]
+    lines += ["## every check", "", *TABLE_HEAD]
     return "\n".join([*lines, *map(table_row, COULD_NOT_LOOK)]) + "\n"
 
 
+TABLE_HEAD = ("| reason | state | when | what it means | what to do next |", "|---|---|---|---|---|")
+
+
 def table_row(row: Row) -> str:
-    """One reason as a row of a Markdown table."""
-    return f"| `{row.reason}` | {row.severity.name} | {row.when} | {row.means} |"
+    """One reason as a row of a Markdown table, with a link to its runbook where there is one."""
+    linked = (DOCS / "runbooks" / f"{row.reason}.md").exists()
+    name = f"[`{row.reason}`](runbooks/{row.reason}.md)" if linked else f"`{row.reason}`"
+    return f"| {name} | {row.severity.name} | {row.when} | {row.means} | {row.words} |"
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from checks import ask
 from checks.plugin.command import CheckCommand, parser
+from checks.plugin.finding import Row
 from checks.registry import REGISTRY
 from docs import toml_page
 from docs.manual import Block, Heading, Item, Items, Literal, Page, Paragraph, Usage, Word, prose
@@ -53,9 +54,7 @@ def of_check(check: CheckCommand) -> Page:
     """The page of a check."""
     module = importlib.import_module(check.parts.__module__)
     about = one_line(module.__doc__).partition(": ")[2]
-    rows = tuple(
-        Item((Word("Sy", f"{row.severity.name} {row.reason}"),), f"{row.when}: {row.means}.") for row in check.table
-    )
+    rows = tuple(map(of_row, check.table))
     perfdata = tuple(Item((Word("", label),), meaning) for label, meaning in check.perfdata)
     remembered = Item((Word("Pa", "/var/tmp/hastwatch-UID"),), "What is remembered between runs.")
     blocks: list[Block] = [
@@ -68,6 +67,12 @@ def of_check(check: CheckCommand) -> Page:
     usage = Usage((Word("Nm", check.name), Word("Ar", "[options]")))
     see = (*SYSTEM, CONFIGURATION, ("hastwatch", COMMAND))
     return Page(check.name, PLUGIN, about.rstrip("."), (usage,), tuple(blocks), see)
+
+
+def of_row(row: Row) -> Item:
+    """A state of a check."""
+    action = f" -> {row.words}" if row.action else ""
+    return Item((Word("Sy", f"{row.severity.name} {row.reason}"),), f"{row.when}: {row.means}.{action}")
 
 
 def hastwatch() -> Page:

@@ -38,6 +38,8 @@ VARYING = (
     (re.compile(r"_answer=\d+(\.\d+)?s"), "_answer=Ns"),
 )
 """What differs from run to run, and what stands for it."""
+NEXT_STEP = re.compile(r"^(  -> |     see: ).*\n?", re.MULTILINE)
+"""What to do next follows from the reason (tests/plugin/test_action.py), and is left out."""
 
 
 class Block(NamedTuple):
@@ -134,7 +136,8 @@ def run(node: Path, command: str) -> Block:
 
 
 def same_everywhere(output: str) -> str:
-    """The output without what depends on the machine and the moment."""
+    """The output without what depends on the machine and the moment, and without what to do next."""
+    output = NEXT_STEP.sub("", output)
     output = output.replace(str(TESTS), "tests").replace(PYTHON, "python")
     for pattern, replacement in VARYING:
         output = pattern.sub(replacement, output)

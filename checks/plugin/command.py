@@ -115,7 +115,8 @@ def parser(check: CheckCommand) -> argparse.ArgumentParser:
     ))  # fmt: skip
     command_line.add_argument("--config", metavar="FILE", help=f"configuration (default: {PATH}, which may be absent)")
     command_line.add_argument("-v", "--verbose", action="count", default=0, help=(
-        "further lines: every finding with its meaning; -vv: every command that was run"
+        "further lines: every finding with its meaning and what to do next, which is shown without -v too where"
+        " something is wrong; -vv: every command that was run"
     ))  # fmt: skip
     command_line.add_argument("--json", action="store_true", help="verdict, metrics and evidence as one JSON object")
     command_line.add_argument("-V", "--version", action="version", version=f"{check.name} {VERSION}")
@@ -130,6 +131,7 @@ def specification(check: CheckCommand) -> str:
         for row in check.table:
             if row.severity is severity:
                 lines += [f"  {severity.name:<9}{row.reason}", f"           {row.when}: {row.means}"]
+                lines += [f"           -> {row.words}"] if row.action else []
     lines += ["", "performance data:"]
     lines += [f"  {label:<28} {meaning}" for label, meaning in check.perfdata] or ["  none"]
     return "\n".join([*lines, "", "exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN and wrong usage"])

@@ -85,6 +85,13 @@ class Row(NamedTuple):
     means: str
     action: str = ""
 
+    @property
+    def words(self) -> str:
+        """The action as a manual has it, with words in place of names."""
+        return (
+            self.action.replace("{node}", "NODE").replace("{peer}", "the other node").replace("{resource}", "RESOURCE")
+        )
+
 
 COULD_NOT_LOOK = (
     Row(ToolMissing.reason, UNKNOWN, "a program is missing on the node", "run the check on a node, or give --via",

@@ -1,4 +1,4 @@
-"""How a check is said: the status line with performance data, the longer lines of `-v`, one JSON object.
+"""How a check is said: the status line with performance data, the lines after it, one JSON object.
 
 nagiosplugin's own `Output` removes what is syntax of a status line and appends warnings of it, and bounds nothing; here
 text from outside is made harmless (`checks.plugin.text`), and nothing is longer than an engine reads.
@@ -22,6 +22,8 @@ FIRST_LINE = 1200
 LINE = 8000
 """Bytes of the first line with its performance data: Nagios reads 8 KB of a plugin (MAX_PLUGIN_OUTPUT_LENGTH), and half
 an item would be read as another number."""
+MOST_STEPS = 10
+"""Of what to do next, without -v; more are counted."""
 LONG_LINES = 500
 """Further lines of -v; more are counted."""
 EVIDENCE_OUTPUT = 4000
@@ -48,8 +50,8 @@ class StatusText(Summary):
         return "nothing was found"
 
     def verbose(self, results: JudgedResults) -> list[str]:
-        """Every finding with its meaning."""
-        return [f"{finding.severity.name}: {_said(finding, with_meaning=True)}" for finding in results.worst_first]
+        """Every finding with its meaning, and what to do next."""
+        return [line for finding in results.worst_first for line in (_in_full(finding), *next_step(finding))]
 
 
 class Report(NamedTuple):
@@ -110,8 +112,32 @@ def _with_numbers(line: str, items: list[str]) -> str:
     return f"{line} | {' '.join(items[:fitting])}" if fitting else line
 
 
+def next_step(finding: Finding) -> list[str]:
+    """What to do next about a finding that is not OK, and where to read more."""
+    if finding.severity is Severity.OK:
+        return []
+    action = [f"  -> {plain(finding.action)}"] if finding.action else []
+    return [*action, f"     see: {see(finding.reason)}"]
+
+
+def _next_steps(findings: list[Finding]) -> list[str]:
+    steps = list(
+        dict.fromkeys(tuple(next_step(finding)) for finding in findings if finding.severity is not Severity.OK)
+    )
+    more = [f"and {len(steps) - MOST_STEPS} more (-v)"] if len(steps) > MOST_STEPS else []
+    return [*(line for step in steps[:MOST_STEPS] for line in step), *more]
+
+
+def see(reason: str) -> str:
+    """The command that explains a reason."""
+    return f"hastwatch explain {reason}"
+
+
 def long_lines(report: Report, verbosity: int) -> list[str]:
-    """The lines of `-v`: every finding with its meaning, remarks; with `-vv` the commands that were run as well."""
+    """The lines after the first: what to do next; with `-v` every finding with its meaning, and remarks; with `-vv` the
+    commands that were run as well."""
+    if not verbosity:
+        return _next_steps(report.findings)
     lines = report.check.verbose_str or []
     lines += [node.in_full() for node in report.suspended]
     lines += [f"note: {plain(remark)}" for remark in report.remarks]
@@ -150,6 +176,10 @@ def write(text: str) -> bool:
     return True
 
 
+def _in_full(finding: Finding) -> str:
+    return f"{finding.severity.name}: {_said(finding, with_meaning=True)}"
+
+
 def _said(finding: Finding, with_meaning: bool) -> str:
     meaning = f" - {finding.means}" if with_meaning and finding.means else ""
     return f"{plain(finding.subject)}: {plain(finding.text)}{meaning} [{finding.reason}]"
@@ -157,7 +187,7 @@ def _said(finding: Finding, with_meaning: bool) -> str:
 
 def _finding(finding: Finding) -> dict[str, object]:
     texts = {"subject": finding.subject[:EVIDENCE_OUTPUT], "text": finding.text[:EVIDENCE_OUTPUT]}
-    return finding._asdict() | texts | {"severity": finding.severity.name}
+    return finding._asdict() | texts | {"severity": finding.severity.name, "see": see(finding.reason)}
 
 
 def _metric(metric: Metric, number: Performance) -> dict[str, object]:

@@ -131,7 +131,7 @@ class CheckRun:
         if options.json:
             text = as_json(report)
         else:
-            text = "\n".join([status_line(report), *(long_lines(report, options.verbose) if options.verbose else [])])
+            text = "\n".join([status_line(report), *long_lines(report, options.verbose)])
         return report.check.exitcode if write(text) else UNKNOWN.value
 
 

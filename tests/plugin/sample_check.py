@@ -13,8 +13,8 @@ from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 
 TABLE = Table(
-    Row("thing-broken", CRITICAL, "the thing is broken", "nobody can use it"),
-    Row("thing-worn", WARNING, "the thing is worn", "it will break"),
+    Row("thing-broken", CRITICAL, "the thing is broken", "nobody can use it", "mend the {resource} on {node}"),
+    Row("thing-worn", WARNING, "the thing is worn", "it will break", "nothing: it is renewed at night"),
     Row("thing-well", OK, "the thing is well", "it can be used"),
 )
 Given = Metric | Exception

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from checks.plugin.finding import CRITICAL, Finding, Row, Table
 from checks.plugin.nagios import Metric
-from checks.plugin.output import LINE, LONG_LINES, Report, as_json, long_lines, status_line
+from checks.plugin.output import LINE, LONG_LINES, MOST_STEPS, Report, as_json, long_lines, status_line
+from checks.plugin.text import LONGEST
 from tests.plugin.sample_check import number, report
 
 NAGIOS = 8192
@@ -22,7 +23,7 @@ VALUES = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.builds(lambda name, value: number(f"x{name}", value, "B"), TEXTS, VALUES)
 
 
-TABLE = Table(Row("peer-differs", CRITICAL, "", "clients hang"))
+TABLE = Table(Row("peer-differs", CRITICAL, "", "clients hang", "mend {resource} on {node}"))
 
 
 def report_of(findings: list[Finding], numbers: list[Metric]) -> Report:
@@ -59,8 +60,21 @@ def test_a_few_numbers_are_all_there() -> None:
 
 
 def test_further_lines_are_bounded_and_the_rest_is_counted() -> None:
-    lines = long_lines(report_of([finding(str(number), "x") for number in range(LONG_LINES + 7)], []), 2)
-    assert len(lines) == LONG_LINES + 1 and lines[-1] == "and 7 more lines"
+    lines = long_lines(report_of([finding(str(number), "x") for number in range(LONG_LINES)], []), 2)
+    assert len(lines) == LONG_LINES + 1 and lines[-1] == f"and {2 * LONG_LINES} more lines"
+
+
+def test_what_to_do_next_is_said_of_the_first_findings_and_the_others_are_counted() -> None:
+    findings = [finding(f"home{number} on nfs001", "x") for number in range(MOST_STEPS + 3)]
+    lines = long_lines(report_of(findings, []), 0)
+    assert lines[:2] == ["  -> mend home0 on the node", "     see: hastwatch explain peer-differs"]
+    assert len(lines) == 2 * MOST_STEPS + 1 and lines[-1] == "and 3 more (-v)"
+
+
+@given(st.lists(st.builds(finding, TEXTS.map("{} on nfs001".format), TEXTS), max_size=4), st.integers(0, 1))
+def test_nothing_from_outside_breaks_a_further_line(findings: list[Finding], verbosity: int) -> None:
+    lines = long_lines(report_of(findings, []), verbosity)
+    assert all(line.isprintable() and "|" not in line and len(line) < 2 * LONGEST + 200 for line in lines)
 
 
 def test_an_endless_text_does_not_fill_the_json_object() -> None:

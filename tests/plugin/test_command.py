@@ -34,6 +34,10 @@ def output_of(check: CheckCommand, capfd: pytest.CaptureFixture[str], tmp_path: 
     return status, capfd.readouterr().out
 
 
+def first_line(output: str) -> str:
+    return output.partition("\n")[0]
+
+
 @pytest.mark.parametrize(
     ("load", "line"),
     [
@@ -56,7 +60,7 @@ def test_a_number_is_judged_by_its_thresholds_and_shown_rounded_on_the_one_line(
         yield Threshold("load", TABLE, ("thing-worn", "thing-broken"), ("10", "~:20"), says, 1)
         yield from check.parts(session)
 
-    assert output_of(check._replace(parts=parts), capfd, tmp_path)[1] == f"{line}\n"
+    assert first_line(output_of(check._replace(parts=parts), capfd, tmp_path)[1]) == line
 
 
 def test_the_worst_finding_comes_first_with_its_meaning_and_the_good_ones_are_left_out(
@@ -66,7 +70,11 @@ def test_the_worst_finding_comes_first_with_its_meaning_and_the_good_ones_are_le
     assert output_of(check, capfd, tmp_path) == (
         2,
         "THING CRITICAL - thing on nfs001: seen - nobody can use it [thing-broken]; "
-        "thing on nfs001: seen [thing-worn]\n",
+        "thing on nfs001: seen [thing-worn]\n"
+        "  -> mend the thing on the node\n"
+        "     see: hastwatch explain thing-broken\n"
+        "  -> nothing: it is renewed at night\n"
+        "     see: hastwatch explain thing-worn\n",
     )
 
 
@@ -91,16 +99,16 @@ def test_a_check_that_found_nothing_is_unknown(capfd: pytest.CaptureFixture[str]
 def test_an_error_of_the_check_itself_is_unknown_in_one_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, output = output_of(command(seen("thing-well"), KeyError("a\nb|c")), capfd, tmp_path)
     assert status == 3
-    assert output == (
+    assert first_line(output) == (
         "THING UNKNOWN - check_thing: KeyError: 'a\\nb\\x7cc'"
-        " - please report it; the system was not judged [check-failed]; thing on nfs001: seen [thing-well]\n"
+        " - please report it; the system was not judged [check-failed]; thing on nfs001: seen [thing-well]"
     )
 
 
 def test_hostile_text_stays_inside_its_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, output = output_of(command(seen("thing-worn", "a|b\nc\x1b[2J\0\u202e" + "x" * 5000)), capfd, tmp_path)
     assert status == 1
-    assert output.count("\n") == 1 and output.rstrip("\n").isprintable() and "|" not in output
+    assert output.count("\n") == 3 and output.replace("\n", "").isprintable() and "|" not in output
     assert len(output) < 1000
 
 
@@ -130,8 +138,10 @@ def test_json_says_the_same(capfd: pytest.CaptureFixture[str], tmp_path: Path) -
     json_status, output = output_of(check, capfd, tmp_path, "--json")
     verdict = json.loads(output)
     assert json_status == status == verdict["exit_status"]
-    assert verdict["output"] + "\n" == line
+    assert verdict["output"] == first_line(line)
     assert verdict["findings"][0]["reason"] == "thing-broken"
+    assert verdict["findings"][0]["action"] == "mend the thing on the node"
+    assert verdict["findings"][0]["see"] == "hastwatch explain thing-broken"
     assert verdict["findings"][0]["severity"] == verdict["state"] == "CRITICAL"
     assert verdict["metrics"][0] | {"label": "thing_load", "value": 3, "unit": "B"} == verdict["metrics"][0]
     assert verdict["evidence"] == []

@@ -97,7 +97,8 @@ def test_of_a_pair_each_node_under_maintenance_is_named(tmp_path: Path, capfd: p
 def test_a_damaged_file_keeps_the_node_from_being_promoted_and_is_never_ok(
     text: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    status, line = output_of("carp", tmp_path, capfd, (FILE, "", text))
+    status, output = output_of("carp", tmp_path, capfd, (FILE, "", text))
+    line = output.partition("\n")[0]
     assert status == 3 and "maintenance of nfs001: " in line and line.isprintable()
 
 
