@@ -20,6 +20,8 @@ class Parser(argparse.ArgumentParser):
     """argparse with an error of one line, and without guesses at abbreviated options. `exits` says the exit statuses
     (`exits.described`), and stands at the end of the description."""
 
+    wrong_usage = USAGE
+    """The exit status of wrong usage."""
     _console = Console()
 
     def __init__(self, exits: str = "", **settings: object) -> None:
@@ -42,7 +44,7 @@ class Parser(argparse.ArgumentParser):
         sys.exit(status)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
+        self.exit(self.wrong_usage, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
 
 
 def seconds(least: float, most: float) -> Callable[[str], float]:

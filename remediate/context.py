@@ -37,6 +37,8 @@ class Transport:
 
     def __init__(self, via: tuple[str, ...], given_up: Memory) -> None:
         self.via = via
+        self.memory = given_up
+        """What is remembered between two processes, as the checks do."""
         self._given_up = GivenUpCommands(given_up)
 
     @property

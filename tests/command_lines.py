@@ -22,7 +22,7 @@ from checks.probes.process import CompletedCommand
 from checks.probes.processes import COLUMNS
 from checks.probes.state_cache import Memory
 from remediate.config import RemediationConfig
-from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory, judged
+from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from tests import player
 from tests.expected import RECORDINGS, checks, nodes, other_node
@@ -129,7 +129,7 @@ def look(check: CheckCommand, words: list[str], config: CheckConfig, memory: Mem
     session = Session(options, config, time.time)
     session.memory, session.here = memory, asked[0]
     session.peer = asked[1] if len(asked) > 1 else None
-    return judged(check, session).severity.name
+    return check.judged(session).severity.name
 
 
 def of_recordings(directory: Path) -> Asked:

@@ -25,16 +25,16 @@ def ask_ahead(session: Session, questions: Questions) -> None:
     """Ask the nodes that the check looks at. Raises nothing."""
     asked = [node for node in session.nodes if is_worth_it(node.via)] if questions else []
     if session.here in asked:  # its hast.conf names the resources
-        session.here.ask_ahead(_filled(questions, session, []))
-    names = _names(session)
-    threads = [threading.Thread(target=node.ask_ahead, args=(_filled(questions, session, names),)) for node in asked]
+        session.here.ask_ahead(filled(questions, session, []))
+    names = known_names(session)
+    threads = [threading.Thread(target=node.ask_ahead, args=(filled(questions, session, names),)) for node in asked]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def _names(session: Session) -> list[str]:
+def known_names(session: Session) -> list[str]:
     """The resources that the check is about, as far as that is known without the other node."""
     try:
         return session.options.resource or list(hast_conf.configured(session.here))
@@ -42,14 +42,14 @@ def _names(session: Session) -> list[str]:
         return []
 
 
-def _filled(questions: Questions, session: Session, names: Iterable[str]) -> list[tuple[str, ...]]:
+def filled(questions: Questions, session: Session, names: Iterable[str]) -> list[tuple[str, ...]]:
     """The questions with names and mount points in the place of their marks; without names those that have no mark."""
-    filled = list(OF_ALL)
+    lines = list(OF_ALL)
     for question in questions:
         if not any("{" in word for word in question):
-            filled.append(question)
+            lines.append(question)
             continue
         for name in names:
             point = session.config.for_resource(name).mount_point
-            filled.append(tuple(word.replace("{name}", name).replace("{point}", point) for word in question))
-    return filled
+            lines.append(tuple(word.replace("{name}", name).replace("{point}", point) for word in question))
+    return lines

@@ -13,7 +13,7 @@ from checks import VERSION
 from checks.plugin.config import PATH, SEVERITY_WORDS, CheckConfig, ConfigError, load
 from checks.plugin.finding import CRITICAL, UNKNOWN, WARNING, Severity, Table
 from checks.plugin.nagios import Context, Resource
-from checks.plugin.output import write
+from checks.plugin.output import Report, write
 from checks.plugin.runtime import CheckRun
 from checks.plugin.session import Session
 from checks.plugin.text import plain, size_range
@@ -54,6 +54,13 @@ class CheckCommand(NamedTuple):
             return CheckRun(self, session, severities).main()
         except ConfigError as error:
             return self._refuse(error)
+
+    def judged(self, session: Session) -> Report:
+        """What it says of the nodes of a session, for whoever asks in its own process: without a watchdog, and without
+        printing it. Raises ConfigError."""
+        run = CheckRun(self, session, overrides(session.config, session.options, self.table))
+        run.look()
+        return run.report(session.nodes)
 
     def _refuse(self, error: Exception | str) -> int:
         """Say in one line why the check was not run."""

@@ -113,6 +113,8 @@ class Node:
         """The command lines that were started, for whoever counts them."""
         self.reads: Callable[[str], str] | None = None
         """What reads a file of the node without a process, where something does; raises what `read` raises."""
+        self.asks_once = False
+        """Whether what was answered is not asked again: where several checks look at the same moment."""
         self.not_understood: list[NotUnderstood] = []
         """Lines that were not understood where the others were enough to go on; whoever looked has to say so."""
         self._host_name = self._called = ""
@@ -173,11 +175,15 @@ class Node:
                 raise asked
             completed = asked or self.execute((TOOLS[tool], *arguments), until, shown)
             completed = completed._replace(argv=(tool, *arguments))
+            if self.asks_once:
+                self._ahead[tool, *arguments] = completed
             self.log.append(completed)
             if self.via:
                 _refuse_failed_way(completed, shown)
         except ProbeError as error:
             self.log.append((shown, str(error)))
+            if self.asks_once and isinstance(error, Hangs):
+                self._ahead[tool, *arguments] = error
             if isinstance(error, Hangs) and not isinstance(error, StillHangs) and not whole_share:
                 raise OutOfTime(f"`{shown}` was cut off at the check's deadline") from None
             if isinstance(error, Unreachable) or (isinstance(error, Hangs) and tool == "hostname"):

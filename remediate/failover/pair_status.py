@@ -76,6 +76,8 @@ class ResourceStatus(NamedTuple):
     """What is known as primary against the other copy."""
     suspended: str = ""
     """Why nothing of its ZFS pool can be read or written; empty where it can, or where that is not known."""
+    since: float | None = None
+    """When hastwatch promoted it here, in this boot; None where the journal does not say."""
 
 
 class NodeStatus(NamedTuple):
@@ -164,6 +166,7 @@ class _Look:
         self.suspended: Maintenance | None = None
         self.blocked = ""
         self.last: JournalEntry | None = None
+        self.promoted: dict[str, JournalEntry] = {}
         self.services: frozenset[str] | None = None
         self.silent = False
 
@@ -247,9 +250,10 @@ class _Look:
                 entry = parse(line)
             except ValueError:
                 continue  # torn by a power cut, or the first one of those looked at
-            if entry.event in TELLING and (not self.only or entry.resource in ("", *self.only)):
+            if entry.event == "promoted":
+                self.promoted.setdefault(entry.resource, entry)
+            if self.last is None and entry.event in TELLING and (not self.only or entry.resource in ("", *self.only)):
                 self.last = entry
-                return
 
     def _end_of_journal(self) -> list[str]:
         path = os.path.join(self.store.directory, JOURNAL)
@@ -287,7 +291,12 @@ class _Look:
             verified=self._verified(place.name),
             unproven=unproven.known(self.store, place.name) if role is HastRole.PRIMARY else None,
             suspended=self._suspended(there, mounted),
+            since=self._since(place.name) if role is HastRole.PRIMARY else None,
         )
+
+    def _since(self, name: str) -> float | None:
+        promoted = self.promoted.get(name)
+        return promoted.time if promoted is not None and promoted.boot == self.boot else None
 
     def _verified(self, name: str) -> Verification | None:
         try:

@@ -1,25 +1,34 @@
-"""What two nodes at a glance amount to: who serves what, who could take over, and what is wrong; tables of rules.
+"""What two nodes at a glance amount to: who serves what, who could take over, and what is wrong.
 
-For people: it decides nothing. What is not known is said as that, and counts neither as well nor as wrong.
+What is wrong is what the checks find (`pair_checks`), and in two short tables what no check knows: what only
+remediation remembers. For people: it decides nothing. What is not known is said as that, and counts neither as well nor
+as wrong. No sentence is better than the worst finding of what it is about.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from checks.plugin.text import name_list, plain
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, Finding, Severity
+from checks.plugin.text import name_list, say_duration
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
 from checks.probes.hast_state import HastRole
 from checks.probes.node_state import MountState
 from remediate.failover.facts import SERVING
+from remediate.failover.pair_checks import CheckFinding
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
 from remediate.state.ledger import CopyState
 
 ANSWERING = frozenset({"rpcbind", *SERVING})
 """Without any of these no client gets an answer."""
+OF_THE_SERVICE = ("check_carp_hast", "check_hast_mount")
+"""The checks whose CRITICAL, on the node that serves, is about what its clients get."""
+OF_THE_COPY = frozenset({"copy-behind", "copy-blank", "splitbrain-predicted", "counters-impossible"})
+"""Warnings of check_hast_splitbrain on a copy that cannot be promoted without loss."""
 
 
 class ProblemLevel(enum.IntEnum):
@@ -38,20 +47,23 @@ class Problem(NamedTuple):
 
 class PairVerdict(NamedTuple):
     """`served`: whether each resource is served by one node, None where that is not known; `headline` the same and who
-    could take over, in words."""
+    could take over, in words; `findings` those of the checks that are not OK, the worst first; `severity` the worst of
+    all."""
 
     headline: str
     served: dict[str, bool | None]
     troubles: tuple[Problem, ...]
+    findings: tuple[CheckFinding, ...] = ()
+    severity: Severity = OK
 
     @property
     def well(self) -> bool:
-        """Each resource is served by one node."""
-        return bool(self.served) and all(self.served.values())
+        """Each resource is served by one node, and nothing is wrong."""
+        return self.severity is OK
 
 
 class NodeRule(NamedTuple):
-    """A row of the table of nodes; `says` may name the {node} and what holds it, {why}."""
+    """A row of the table of nodes; `says` may name the {node}."""
 
     level: ProblemLevel
     says: str
@@ -105,35 +117,9 @@ def could_take_over(node: NodeStatus) -> bool | None:
     return _all(ready)
 
 
-def _master(resource: ResourceStatus) -> bool:
-    return resource.carp is CarpState.MASTER
-
-
-def _elsewhere(resource: ResourceStatus, node: NodeStatus) -> bool:
-    return node.vhids is not None and resource.carp in (CarpState.BACKUP, CarpState.INIT)
-
-
-def _primary(resource: ResourceStatus) -> bool:
-    return resource.role is HastRole.PRIMARY
-
-
-def _nothing_mounted(node: NodeStatus) -> bool:
-    mounts = [resource.mounted for resource in node.resources.values()]
-    return bool(mounts) and set(mounts) == {MountState.NOTHING}
-
-
 NODE_RULES = (
-    NodeRule(ProblemLevel.WRONG, "{node} does not answer", lambda node: bool(node.trouble)),
     NodeRule(ProblemLevel.WRONG, "{node} takes no automatic action any more: promotions have failed",
              lambda node: bool(node.blocked)),
-    NodeRule(ProblemLevel.WRONG, "hastd is down on {node}", lambda node: node.hastd is False),
-    NodeRule(ProblemLevel.WRONG, "CARP is not loaded on {node}", lambda node: not node.carp_loaded),
-    NodeRule(ProblemLevel.WRONG, "{node} holds itself back: {why}",
-             lambda node: node.held.amount > 0 and not node.held.is_mild),
-    NodeRule(ProblemLevel.WRONG, "{node} is demoted, not by hastwatch",
-             lambda node: node.demotion is not None and node.demotion > node.held.amount),
-    NodeRule(ProblemLevel.WRONG, "NFS runs on {node}, where nothing is mounted",
-             lambda node: bool(node.daemons and node.daemons & set(SERVING)) and _nothing_mounted(node)),
     NodeRule(ProblemLevel.NOTE,
         "{node} drops segments to closed ports: a failover runs, or the next convergence ends that",
              lambda node: node.silent),
@@ -141,56 +127,25 @@ NODE_RULES = (
     NodeRule(ProblemLevel.NOTE, "{node} could not be read in part", lambda node: bool(node.unread)),
 )  # fmt: skip
 RESOURCE_RULES = (
-    ResourceRule(ProblemLevel.WRONG, "split-brain of {name}", lambda resource, node: resource.split is not None),
-    ResourceRule(ProblemLevel.WRONG, "CARP does not speak for {name} on {node}",
-                 lambda resource, node: bool(node.vhids is not None and resource.carp_why)),
-    ResourceRule(ProblemLevel.WRONG, "{node} has the address and is not primary of {name}",
-                 lambda resource, node: _master(resource) and resource.role in (HastRole.SECONDARY, HastRole.INIT)),
-    ResourceRule(ProblemLevel.WRONG, "{node} is primary of {name} without the address",
-                 lambda resource, node: _primary(resource) and _elsewhere(resource, node)),
-    ResourceRule(ProblemLevel.WRONG, "{name} has no role on {node}",
-                 lambda resource, node: resource.role is HastRole.INIT and not _master(resource)),
-    ResourceRule(ProblemLevel.WRONG, "{name} is not replicated",
-                 lambda resource, node: _primary(resource) and resource.status in (Status.DEGRADED, Status.ABSENT)),
-    ResourceRule(ProblemLevel.WRONG, "a route on {node} rejects the other node, so {name} stays without it",
-                 lambda resource, node: resource.rejects is True),
-    ResourceRule(ProblemLevel.WRONG, "no primary is connected to {name} on {node}",
-                 lambda resource, node: resource.role is HastRole.SECONDARY and resource.status is Status.ABSENT),
-    ResourceRule(ProblemLevel.WRONG, "{point} is not mounted on {node}",
-                 lambda resource, node: _primary(resource) and _master(resource)
-                 and resource.mounted is MountState.NOTHING),
-    ResourceRule(ProblemLevel.WRONG, "{point} is read-only on {node}",
-                 lambda resource, node: resource.mounted is MountState.READ_ONLY),
-    ResourceRule(ProblemLevel.WRONG, "the ZFS pool of {name} on {node} is suspended: reboot that node",
-                 lambda resource, node: bool(resource.suspended)),
-    ResourceRule(ProblemLevel.WRONG, "another device is mounted at {point} on {node}",
-                 lambda resource, node: resource.mounted is MountState.WRONG),
-    ResourceRule(ProblemLevel.WRONG, "what is mounted at {point} on {node} lies only in part on what HAST replicates",
-                 lambda resource, node: resource.mounted is MountState.IN_PART),
-    ResourceRule(ProblemLevel.NOTE, "it is not known whether what is mounted at {point} on {node} lies on {name}",
-                 lambda resource, node: resource.mounted is MountState.NOT_KNOWN),
-    ResourceRule(ProblemLevel.WRONG, "{point} is not exported by {node}",
-                 lambda resource, node: _primary(resource) and resource.mounted is MountState.WRITABLE
-                 and bool(resource.place.exported) and resource.exported is False),
-    ResourceRule(ProblemLevel.WRONG, "NFS does not run on {node}",
-                 lambda resource, node: _primary(resource) and _master(resource) and bool(resource.place.exported)
-                 and bool(lacking(node))),
-    ResourceRule(ProblemLevel.WRONG, "the copies of {name} differ",
-                 lambda resource, node: resource.verified is not None and bool(resource.verified.differ)),
-    ResourceRule(ProblemLevel.NOTE, "the other copy of {name} is not proven to be complete",
-                 lambda resource, node: resource.unproven is not None and resource.status is Status.COMPLETE),
     ResourceRule(ProblemLevel.NOTE, "the copy of {name} on {node} is incomplete",
-                 lambda resource, node: resource.copy.copy is CopyState.INCOMPLETE and not _primary(resource)),
+                 lambda resource, node: resource.copy.copy is CopyState.INCOMPLETE
+                 and resource.role is not HastRole.PRIMARY),
     ResourceRule(ProblemLevel.NOTE, "{point} on {node} takes files though nothing is mounted",
                  lambda resource, node: resource.protected is False),
 )  # fmt: skip
 
 
-def verdict(pair: PairStatus) -> PairVerdict:
-    """What the pair amounts to."""
+def verdict(pair: PairStatus, findings: tuple[CheckFinding, ...] = ()) -> PairVerdict:
+    """What the pair amounts to, with what the checks found."""
     by = {name: _serving(pair, name) for name in pair.names}
     served = {name: None if who is None else len(who) == 1 for name, who in by.items()}
-    return PairVerdict(_headline(pair, by), served, _troubles(pair))
+    wrong = tuple(each for each in findings if not each.is_well)
+    troubles = _troubles(pair)
+    severities = [each.finding.severity for each in wrong]
+    severities += [CRITICAL for trouble in troubles if trouble.level is ProblemLevel.WRONG]
+    severities += [{True: OK, False: CRITICAL, None: UNKNOWN}[each] for each in served.values()] or [UNKNOWN]
+    worst = max(severities, key=lambda severity: severity.rank)
+    return PairVerdict(_headline(pair, by, wrong), served, troubles, wrong, worst)
 
 
 def _serving(pair: PairStatus, name: str) -> tuple[str, ...] | None:
@@ -205,7 +160,7 @@ def _serving(pair: PairStatus, name: str) -> tuple[str, ...] | None:
     return None if hidden and not serving else serving
 
 
-def _headline(pair: PairStatus, by: dict[str, tuple[str, ...] | None]) -> str:
+def _headline(pair: PairStatus, by: dict[str, tuple[str, ...] | None], findings: tuple[CheckFinding, ...]) -> str:
     if all(node.trouble for node in pair.nodes):
         return "neither node could be read" if len(pair.nodes) > 1 else "the node could not be read"
     if not by:
@@ -213,46 +168,60 @@ def _headline(pair: PairStatus, by: dict[str, tuple[str, ...] | None]) -> str:
     groups: dict[tuple[str, ...] | None, list[str]] = {}
     for name, who in by.items():
         groups.setdefault(who, []).append(name)
-    parts = [_says(who, name_list(names)) for who, names in groups.items()]
+    parts = [_says(pair, who, names, findings) for who, names in groups.items()]
     served_by = set(groups)
     if len(served_by) == 1 and (only := served_by.pop()) and len(only) == 1:
-        parts += [_standby(node) for node in pair.nodes if node.name != only[0] and not node.trouble]
+        parts += [_standby(node, findings) for node in pair.nodes if node.name != only[0]]
     return ", ".join(parts)
 
 
-def _says(who: tuple[str, ...] | None, names: str) -> str:
+def _says(pair: PairStatus, who: tuple[str, ...] | None, names: list[str], findings: tuple[CheckFinding, ...]) -> str:
+    """Who serves these resources; since when, where that is the same of all."""
+    called = name_list(names)
     if who is None:
-        return f"it is not known whether anybody serves {names}"
+        return f"it is not known whether anybody serves {called}"
     if not who:
-        return f"nobody serves {names}"
-    return f"{who[0]} serves {names}" if len(who) == 1 else f"{name_list(list(who))} both serve {names}"
+        return f"nobody serves {called}"
+    if len(who) > 1:
+        return f"{name_list(list(who))} both serve {called}"
+    doubts = [
+        each.finding.reason
+        for each in findings
+        if each.check in OF_THE_SERVICE and each.finding.severity is CRITICAL and is_about(each.finding, who[0])
+    ]
+    if doubts:
+        return f"{who[0]} has {called} and may not serve it as it should ({doubts[0]})"
+    begun = {node.resources[name].since for node in pair.nodes if node.name == who[0] for name in names}
+    since = begun.pop() if len(begun) == 1 else None
+    return f"{who[0]} serves {called}" + (f" for {say_duration(max(pair.now - since, 0))}" if since is not None else "")
 
 
-def _standby(node: NodeStatus) -> str:
+def is_about(finding: Finding, node: str) -> bool:
+    """Whether the subject of a finding names a node."""
+    return bool(re.search(rf"(?<![\w.-]){re.escape(node)}(?![\w-])", finding.subject))
+
+
+def _standby(node: NodeStatus, findings: tuple[CheckFinding, ...]) -> str:
+    if node.trouble:
+        return f"{node.name} does not answer"
+    about = [each.finding for each in findings if is_about(each.finding, node.name)]
+    doubts = [each.reason for each in about if each.severity is CRITICAL or each.reason in OF_THE_COPY]
     able = could_take_over(node)
-    if able is None:
+    if able is not False and doubts:
+        return f"{node.name} may not be able to take over ({doubts[0]})"
+    if able is None or (able and any(each.severity is UNKNOWN for each in about)):
         return f"it is not known whether {node.name} could take over"
     return f"{node.name} {'can' if able else 'cannot'} take over"
 
 
-def _of_the_pair(pair: PairStatus, name: str) -> Iterator[Problem]:
-    """What only both nodes together show: whether one of them, and only one, has the address."""
-    states = {node.name: node.resources[name].carp for node in pair.nodes if name in node.resources}
-    masters = [node for node, state in states.items() if state is CarpState.MASTER]
-    if len(masters) > 1:
-        yield Problem(ProblemLevel.WRONG, f"{name_list(masters)} both have the address of {name}")
-    elif not masters and len(states) > 1 and None not in states.values():
-        yield Problem(ProblemLevel.WRONG, f"neither node has the address of {name}")
-
-
 def _troubles(pair: PairStatus) -> tuple[Problem, ...]:
-    """All that is wrong, the gravest first, nothing twice."""
-    problems = [trouble for name in pair.names for trouble in _of_the_pair(pair, name)]
-    for node in pair.nodes:
-        why = ", ".join(plain(str(reason), 80) for reason in node.held.reasons)
-        problems += [
-            Problem(one.level, one.says.format(node=node.name, why=why)) for one in NODE_RULES if one.fits(node)
-        ]
+    """What the tables have, the gravest first, nothing twice."""
+    problems = [
+        Problem(one.level, one.says.format(node=node.name))
+        for node in pair.nodes
+        for one in NODE_RULES
+        if one.fits(node)
+    ]
     for node in pair.nodes:
         for resource in node.resources.values():
             words = {"node": node.name, "name": resource.place.name, "point": resource.place.point}

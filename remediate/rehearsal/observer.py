@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.command import CheckCommand, overrides, parser
 from checks.plugin.finding import Severity
-from checks.plugin.output import Report, status_line
-from checks.plugin.runtime import CheckRun
-from checks.plugin.session import Session
+from checks.plugin.output import status_line
 from checks.probes.errors import Hangs
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.node import (
@@ -33,6 +31,7 @@ from checks.probes.process import CompletedCommand
 from checks.probes.state_cache import Memory
 from checks.registry import ON_NODE
 from remediate.config import RemediationConfig
+from remediate.failover.pair_checks import session_of
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
 from simulator.shell.output import Output
 
@@ -143,13 +142,9 @@ class Observer:
         return tuple(says)
 
     def _ask(self, check: CheckCommand, here: SimulatedNode, peer: SimulatedNode | None) -> CheckReport:
-        options = parser(check).parse_args(["--via", "", "--peer", ""])
-        options.timeout = self.config.timeout
-        session = Session(options, self.config, lambda: self.pair.clock.now)
-        session.memory = self.memory
-        session.here = NodeOfThePair(here, options.timeout, self.memory)
-        session.peer = NodeOfThePair(peer, options.timeout, self.memory) if peer else None
-        report = judged(check, session)
+        other = NodeOfThePair(peer, self.config.timeout, self.memory) if peer else None
+        pair = (NodeOfThePair(here, self.config.timeout, self.memory), other)
+        report = check.judged(session_of(check, self.config, lambda: self.pair.clock.now, self.memory, pair))
         wrong = [finding for finding in report.findings if finding.severity is not Severity.OK]
         ways = [f"--via 'hastwatch pair exec --dir DIR {here.name}'"]
         ways += [f"--peer 'hastwatch pair exec --dir DIR {peer.name}'"] if peer else []
@@ -162,13 +157,6 @@ class Observer:
             status_line(report),
             " ".join([check.name, *ways]),
         )
-
-
-def judged(check: CheckCommand, session: Session) -> Report:
-    """What a check says of the nodes of its session, in the frame that its command runs it in. Raises ConfigError."""
-    run = CheckRun(check, session, overrides(session.config, session.options, check.table))
-    run.look()
-    return run.report(session.nodes)
 
 
 def refuse_wrong(config: RemediationConfig) -> None:

@@ -1,10 +1,17 @@
 """`hastwatch status [--watch]`: the status of both nodes: who serves what, and what is wrong.
 
     hastwatch status
+    hastwatch status -x
     hastwatch status --watch
     hastwatch status --json -r home | jq .headline
 
-It changes nothing, and reports what it could not read; root sees most. ^C ends --watch.
+It runs all checks that look at a node, on both nodes, as they are configured, and shows what they find: what it is,
+what it means, and what to do. The exit status is that of the worst finding. -x shows only what is not well, and
+nothing where all is. --watch looks at the pair every time, and runs the checks every 30 s and when the service has
+changed.
+
+It changes nothing on the nodes, and reports what it could not read; root sees most. ^C ends --watch. What clients see
+from outside check_nfs_export tells, which runs on another host.
 """
 
 from __future__ import annotations
@@ -16,6 +23,7 @@ import threading
 import time
 
 from checks.plugin.config import ConfigError
+from checks.plugin.finding import Severity
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.hast import RESOURCE_NAME
@@ -27,21 +35,26 @@ from remediate import exits, local, terminal
 from remediate.arguments import Parser, like, seconds
 from remediate.console import Console
 from remediate.context import Context
-from remediate.exits import USAGE
+from remediate.failover.pair_checks import CheckFinding, run_checks
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus, look
 from remediate.failover.remote_state import RemoteStore
 from remediate.failover.status_rules import PairVerdict, serves, verdict
 from remediate.invocation import OWN, Invocation
-from remediate.subcommands.status_page import page
+from remediate.subcommands.status_page import page, see, wrong
 
-SERVED, NOT_SERVED, NOTHING_READ, INTERRUPTED = 0, 1, 3, 130
+INTERRUPTED = 130
+WRONG_USAGE = Severity.UNKNOWN.value
+"""As of the checks: 2 is CRITICAL."""
 RESOURCE = like(RESOURCE_NAME, "the name of a HAST resource")
 EVERY = 2.0
 """Seconds between two looks of --watch."""
+CHECKS_EVERY = 30.0
+"""Seconds between two runs of the checks in --watch, which cost ten times what a look costs."""
 EXITS = {
-    0: "each resource is served by one node",
-    1: "not so or not known",
-    3: "nothing could be read",
+    0: "OK",
+    1: "WARNING",
+    2: "CRITICAL",
+    3: "UNKNOWN and wrong usage",
 }
 
 
@@ -55,7 +68,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     if options.via and not options.state_dir:
         context = context._replace(store=RemoteStore(context.here))
     try:
-        return watch(context, options) if options.watch else show(context, options)
+        return shown(context, options)
     except KeyboardInterrupt:
         return _leave(INTERRUPTED)
 
@@ -63,8 +76,10 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 def parser() -> Parser:
     """The command line."""
     parser = Parser(prog="hastwatch status", description=__doc__, exits=exits.described(EXITS))
+    parser.wrong_usage = WRONG_USAGE
     parser.add_argument("-r", "--resource", action="append", default=[], type=RESOURCE, metavar="RES",
                       help="a HAST resource; may be repeated (default: every resource in hast.conf)")  # fmt: skip
+    parser.add_argument("-x", "--only-wrong", action="store_true", help="only what is not well; nothing where all is")
     parser.add_argument("--watch", nargs="?", type=seconds(0.1, 3600), const=EVERY, metavar="SECONDS",
                       help=f"refresh, by default every {EVERY:g} s, until interrupted")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object on one line, times in UTC")
@@ -72,55 +87,70 @@ def parser() -> Parser:
     return parser
 
 
-def show(context: Context, options: argparse.Namespace) -> int:
-    """Look once and write it to standard output."""
-    pair, judged = seen(context, options)
-    if missing := _missing(pair, options.resource):
-        return _refuse_missing(context.console, missing)
-    _write(context.console, pair, judged, options)
-    return status(pair, judged)
+def shown(context: Context, options: argparse.Namespace) -> int:
+    """Show the status as the options say; the exit status."""
+    try:
+        return watch(context, options) if options.watch else show(Looks(context, options))
+    except (ConfigError, NoSuchResource) as error:
+        return _refuse(context.console, str(error))
+
+
+class NoSuchResource(Exception):
+    """A resource that was asked for is on no node."""
+
+
+class Looks:
+    """One look after the other; the checks are run at the first one, then after CHECKS_EVERY seconds, and at once where
+    what is served by whom has changed."""
+
+    def __init__(self, context: Context, options: argparse.Namespace) -> None:
+        self.context, self.options = context, options
+        self._findings: tuple[CheckFinding, ...] = ()
+        self._run_at: float | None = None
+        self._headline = ""
+
+    def look(self) -> tuple[PairStatus, PairVerdict]:
+        """What is seen now, and what it amounts to. Raises ConfigError, NoSuchResource."""
+        names, timing = tuple(self.options.resource), self.context.timing
+        pair = look(self.context, names)
+        if missing := _missing(pair, names):
+            raise NoSuchResource(f"hast.conf has no resource {missing}")
+        headline = verdict(pair).headline
+        if self._run_at is None or timing.now() - self._run_at >= CHECKS_EVERY or headline != self._headline:
+            self._findings = run_checks(self.context, names)
+            self._run_at, self._headline = timing.now(), headline
+        return pair, verdict(pair, self._findings)
+
+
+def show(looks: Looks) -> int:
+    """Look once and write it to standard output; the exit status. Raises ConfigError, NoSuchResource."""
+    pair, judged = looks.look()
+    _write(looks.context.console, pair, judged, looks.options)
+    return judged.severity.value
 
 
 def watch(context: Context, options: argparse.Namespace) -> int:
-    """Look again and again; the exit status is that of the last look."""
-    ends = NOTHING_READ
+    """Look again and again; the exit status is that of the last look. Raises ConfigError, NoSuchResource."""
+    ends, looks = Severity.UNKNOWN.value, Looks(context, options)
     try:
         if not context.console.is_terminal or options.json:
             out = context.console.out
             while True:
-                ends = show(context, options)
-                if ends == USAGE:
-                    return ends
+                ends = show(looks)
                 out.write("" if options.json else "\n")
                 out.flush()
                 context.timing.sleep(options.watch)
         with terminal.Screen() as screen:
             while True:
-                pair, judged = seen(context, options)
-                ends = status(pair, judged)
-                if missing := _missing(pair, options.resource):
-                    break
-                _draw(screen, pair, judged)
+                pair, judged = looks.look()
+                ends = judged.severity.value
+                _draw(screen, pair, judged, options.only_wrong)
                 again = context.timing.now() + options.watch
                 while (left := again - context.timing.now()) > 0:
                     if screen.wait(left):
-                        _draw(screen, pair, judged)
-        return _refuse_missing(context.console, missing)
+                        _draw(screen, pair, judged, options.only_wrong)
     except KeyboardInterrupt:
         return _leave(ends)
-
-
-def seen(context: Context, options: argparse.Namespace) -> tuple[PairStatus, PairVerdict]:
-    """One look, and what it amounts to."""
-    pair = look(context, tuple(options.resource))
-    return pair, verdict(pair)
-
-
-def status(pair: PairStatus, judged: PairVerdict) -> int:
-    """The exit status of a look."""
-    if all(node.trouble for node in pair.nodes):
-        return NOTHING_READ
-    return SERVED if judged.well else NOT_SERVED
 
 
 def as_values(pair: PairStatus, judged: PairVerdict) -> dict[str, object]:
@@ -128,12 +158,19 @@ def as_values(pair: PairStatus, judged: PairVerdict) -> dict[str, object]:
     return {
         "time": utc(pair.now),
         "headline": judged.headline,
-        "exit_status": status(pair, judged),
+        "state": judged.severity.name,
+        "exit_status": judged.severity.value,
         "served": judged.served,
+        "findings": [_finding(each) for each in judged.findings],
         "troubles": [{"level": trouble.level.name.lower(), "says": trouble.says} for trouble in judged.troubles],
         "nodes": [_node(node) for node in pair.nodes],
         "unread": list(pair.unread),
     }
+
+
+def _finding(each: CheckFinding) -> dict[str, object]:
+    finding = each.finding
+    return {"check": each.check, **finding._asdict(), "severity": finding.severity.name, "see": see(finding)}
 
 
 def _node(node: NodeStatus) -> dict[str, object]:
@@ -194,18 +231,21 @@ def _write(console: Console, pair: PairStatus, judged: PairVerdict, options: arg
         import json
 
         lines = [json.dumps(as_values(pair, judged))]
+    elif options.only_wrong:
+        lines = wrong(pair, judged, console.columns, console.is_coloured)
     else:
         lines = page(pair, judged, console.columns, console.is_coloured)
     console.out.write("".join(f"{line}\n" for line in lines))
     console.out.flush()
 
 
-def _draw(screen: terminal.Screen, pair: PairStatus, judged: PairVerdict) -> None:
-    clock = time.strftime("%H:%M:%S", time.localtime(pair.now))
-    screen.draw(page(pair, judged, terminal.size()[0], terminal.is_coloured(), clock))
+def _draw(screen: terminal.Screen, pair: PairStatus, judged: PairVerdict, only_wrong: bool) -> None:
+    clock, width = time.strftime("%H:%M:%S", time.localtime(pair.now)), terminal.size()[0]
+    coloured = terminal.is_coloured()
+    screen.draw(wrong(pair, judged, width, coloured) if only_wrong else page(pair, judged, width, coloured, clock))
 
 
-def _missing(pair: PairStatus, wanted: list[str]) -> str:
+def _missing(pair: PairStatus, wanted: tuple[str, ...]) -> str:
     """A resource that was asked for and is on no node, where a node could say so."""
     if all(node.trouble for node in pair.nodes):
         return ""
@@ -221,13 +261,9 @@ def _leave(status: int) -> int:
     return status
 
 
-def _refuse_missing(console: Console, name: str) -> int:
-    return _refuse(console, f"hast.conf has no resource {name}")
-
-
 def _refuse(console: Console, why: str) -> int:
     console.err.write(f"hastwatch status: {plain(why)}\n")
-    return USAGE
+    return WRONG_USAGE
 
 
 if __name__ == "__main__":

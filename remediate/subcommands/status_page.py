@@ -1,4 +1,5 @@
-"""Two nodes at a glance as lines of text: a table with a column for each node, one below the other where it is narrow.
+"""Two nodes at a glance as lines of text: the verdict, what the checks find, and a table with a column for each node,
+one below the other where it is narrow.
 
 Says, and judges nothing: what is well or wrong is `remediate.failover.status_rules`'s, and what only one cell is about
 is marked where the cell is made. Colours are for what serves and for what is wrong.
@@ -6,9 +7,11 @@ is marked where the cell is made. Colours are for what serves and for what is wr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from checks import verified
+from checks.plugin.finding import Finding, Severity
 from checks.plugin.text import plain, say_duration, say_size
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
@@ -38,6 +41,9 @@ from remediate.subcommands.columns import (
     wrapped,
 )
 
+MARKS = {Severity.OK: WELL, Severity.WARNING: NOTE, Severity.CRITICAL: WRONG, Severity.UNKNOWN: NOTE}
+SEVERITIES = 10
+"""Columns of the severity in front of a finding."""
 NARROWEST, WIDEST = 28, 52
 """Characters of one node's column: below the first the nodes stand one below the other."""
 
@@ -47,7 +53,7 @@ def page(pair: PairStatus, verdict: PairVerdict, width: int, coloured: bool, clo
     first = wrapped(_first(pair, verdict), max(width - len(clock) - GAP, 1) if clock else width)
     lines = [painted(line, coloured) for line in first]
     lines[0] += clock.rjust(width - length(first[0])) if clock else ""
-    lines.append("")
+    lines += ["", *_findings(verdict, width, coloured), *([""] if verdict.findings else [])]
     count = len(pair.nodes)
     beside = (width - LABELS - GAP * (count - 1)) // count
     if beside >= NARROWEST or count == 1:
@@ -60,6 +66,14 @@ def page(pair: PairStatus, verdict: PairVerdict, width: int, coloured: bool, clo
     while lines[-1] == "":
         lines.pop()
     return lines
+
+
+def wrong(pair: PairStatus, verdict: PairVerdict, width: int, coloured: bool) -> list[str]:
+    """The lines without the table; none where all is well."""
+    if verdict.well and not verdict.troubles:
+        return []
+    first = [painted(line, coloured) for line in wrapped(_first(pair, verdict), width)]
+    return [*first, *([""] if verdict.findings else []), *_findings(verdict, width, coloured)]
 
 
 def _notes(pair: PairStatus) -> list[str]:
@@ -75,14 +89,42 @@ def _first(pair: PairStatus, verdict: PairVerdict) -> Paragraph:
     headline = plain(verdict.headline)
     if headline.partition(" ")[0] not in {node.name for node in pair.nodes}:
         headline = headline[:1].upper() + headline[1:]
-    parts = [ColouredText(f"{headline}.", WELL if verdict.well else WRONG)]
+    parts = [ColouredText(f"{headline}.", MARKS[verdict.severity])]
     for level, word, mark in ((ProblemLevel.WRONG, "Wrong", WRONG), (ProblemLevel.NOTE, "Note", NOTE)):
         problems = [plain(trouble.says, 160) for trouble in verdict.troubles if trouble.level is level]
         if problems:
             parts.append(ColouredText(f"{word}: {'; '.join(problems)}.", mark))
-    if not verdict.troubles:
-        parts.append(ColouredText("Nothing is wrong."))
+    if verdict.findings:
+        parts.append(ColouredText(f"The checks: {_counted(verdict)}.", MARKS[verdict.findings[0].finding.severity]))
+    elif verdict.well and not verdict.troubles:
+        here = f"wrong on {pair.nodes[0].name}, the other node was not looked at" if pair.unread else "wrong"
+        parts.append(ColouredText(f"Nothing is {here}."))
     return tuple(parts)
+
+
+def _counted(verdict: PairVerdict) -> str:
+    """`2 CRITICAL, 1 WARNING`"""
+    counts = Counter(each.finding.severity.name for each in verdict.findings)
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _findings(verdict: PairVerdict, width: int, coloured: bool) -> Iterator[str]:
+    """What is not well, the worst first: where and what, what it means, what to do, and where there is more on it."""
+    for each in verdict.findings:
+        finding = each.finding
+        about = f"{plain(finding.subject)}: {plain(finding.text)} [{finding.reason}]"
+        sentences = [finding.means, f"do: {finding.action}" if finding.action else "", f"see: {see(finding)}"]
+        paragraphs = [(ColouredText(about),), *((ColouredText(plain(one)),) for one in sentences if one)]
+        for number, line in enumerate(
+            line for paragraph in paragraphs for line in wrapped(paragraph, max(width - SEVERITIES, 1))
+        ):
+            word = ColouredText("" if number else finding.severity.name, MARKS[finding.severity])
+            yield painted((word,), coloured) + " " * (SEVERITIES - length((word,))) + painted(line, coloured)
+
+
+def see(finding: Finding) -> str:
+    """What prints the meaning of a reason and its runbook."""
+    return f"hastwatch explain {finding.reason}"
 
 
 def rows(pair: PairStatus, nodes: tuple[NodeStatus, ...]) -> Iterator[TableRow]:
@@ -252,7 +294,9 @@ def _data(resource: ResourceStatus, now: float) -> Cell:
 
 
 def _copy(resource: ResourceStatus, now: float) -> Cell:
-    copy = resource.copy
+    copy, split = resource.copy, resource.split
+    if split is not None and split.losing is not False:
+        return _one("loses a split-brain" if split.losing else "in a split-brain", WRONG)
     since = f" for {say_duration(max(now - copy.since, 0))}" if copy.since else ""
     if resource.role is HastRole.PRIMARY and copy.copy is CopyState.UNKNOWN:
         return _one("in use")

@@ -16,6 +16,7 @@ from remediate.failover import known_bug
 from remediate.failover.converge import ConvergeRequest, ConvergeResult
 from remediate.failover.errors import StepFailed
 from remediate.failover.observe import observe
+from remediate.failover.pair_checks import run_checks
 from remediate.failover.pair_status import look
 from remediate.failover.status_rules import verdict
 from remediate.state import failures
@@ -183,9 +184,9 @@ def test_a_human_who_promotes_such_a_node_is_told_how_to_try_it_again(state: Pat
 
 def test_a_glance_at_the_pair_says_that_the_standby_cannot_take_over(state: Path) -> None:
     pair = pair_of(state)
-    status = pair.does(pair.active, lambda context: verdict(look(context)))
+    status = pair.does(pair.active, lambda context: verdict(look(context), run_checks(context)))
     assert status.headline == f"{pair.active.name} serves home, {pair.standby.name} cannot take over"
-    assert any("hastd does not work as primary" in trouble.says for trouble in status.troubles)
+    assert "hast-cannot-be-primary" in {each.finding.reason for each in status.findings}
 
 
 def test_where_the_other_node_is_gone_nothing_is_to_be_connected_and_it_serves(state: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from remediate.failover.converge import ConvergeResult
+from remediate.failover.pair_checks import run_checks
 from remediate.failover.pair_status import look
 from remediate.failover.status_rules import verdict
 from remediate.subcommands.status_page import page
@@ -51,11 +52,11 @@ def test_status_names_it_on_either_node(state: Path) -> None:
     suspends(pair, "pool-suspends")
     for node in pair.pair.nodes.values():
         status = pair.does(node, look)
-        judged = verdict(status)
+        judged = verdict(status, pair.does(node, run_checks))
         assert judged.headline == "nobody serves home"
-        assert "the ZFS pool of home on nfs001 is suspended: reboot that node" in [
-            each.says for each in judged.troubles
-        ]
+        assert ("pool-suspended", "home on nfs001") in {
+            (each.finding.reason, each.finding.subject) for each in judged.findings
+        }
         rows = page(status, judged, 80, coloured=False)
         assert any(re.match(r" *data .*pool suspended", row) for row in rows), rows
 

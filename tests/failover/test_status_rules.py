@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Severity
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.carp_demotion import DemotionCause, DemotionReason, DemotionRecord
 from checks.probes.hast import Status
@@ -11,8 +12,7 @@ from checks.probes.hast_state import HastRole
 from checks.probes.maintenance import Maintenance
 from checks.probes.marker import Marker
 from checks.probes.node_state import MountState
-from checks.probes.unproven import UnprovenCopy
-from checks.probes.verified import Verification
+from remediate.failover.pair_checks import CheckFinding
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
 from remediate.failover.resource import ResourcePlace
 from remediate.failover.status_rules import NODE_RULES, RESOURCE_RULES, PairVerdict, could_take_over, serves, verdict
@@ -27,7 +27,6 @@ STANDBY = ResourceStatus(
     PLACE, CarpState.BACKUP, "", HastRole.SECONDARY, Status.COMPLETE, 0, MountState.NOTHING, False, True, NOTHING, None
 )
 BASE = frozenset({"rpcbind", "statd", "lockd"})
-DIFFER = Verification(0.0, 60.0, "nfs001", 128, 2097152, differ=1, undecided=0, numbers=(7,))
 BROKEN = Marker("1", "home", "nfs002", "1", 0.0, 0.0, 1, losing=True)
 
 
@@ -56,44 +55,12 @@ def test_nothing_is_wrong_with_a_healthy_pair() -> None:
 
 
 NODES = {
-    "{node} does not answer": NodeStatus("nfs002", trouble="ssh: no route"),
     "{node} takes no automatic action any more: promotions have failed": there(blocked="2 promotions failed"),
-    "hastd is down on {node}": there(hastd=False),
-    "CARP is not loaded on {node}": there(carp_loaded=False, demotion=None),
-    "{node} holds itself back: {why}": there(
-        held=DemotionRecord((DemotionReason(DemotionCause.MAINTENANCE),), 240, 240), demotion=240
-    ),
-    "{node} is demoted, not by hastwatch": there(
-        held=DemotionRecord((DemotionReason(DemotionCause.NO_FAILBACK),), 120, 120), demotion=360
-    ),
-    "NFS runs on {node}, where nothing is mounted": there(daemons=ALL),
     "{node} drops segments to closed ports: a failover runs, or the next convergence ends that": there(silent=True),
     "maintenance on {node}": there(maintenance=Maintenance(0.0, None, "x", "root")),
     "{node} could not be read in part": there(unread=("x",)),
 }
 RESOURCES = {
-    "split-brain of {name}": there(STANDBY._replace(split=BROKEN)),
-    "CARP does not speak for {name} on {node}": there(STANDBY._replace(carp=None, carp_why="no vhid on this node")),
-    "{node} has the address and is not primary of {name}": there(STANDBY._replace(carp=CarpState.MASTER)),
-    "{node} is primary of {name} without the address": there(STANDBY._replace(role=HastRole.PRIMARY)),
-    "{name} has no role on {node}": there(STANDBY._replace(role=HastRole.INIT)),
-    "{name} is not replicated": here(ACTIVE._replace(status=Status.DEGRADED)),
-    "a route on {node} rejects the other node, so {name} stays without it": here(ACTIVE._replace(rejects=True)),
-    "no primary is connected to {name} on {node}": there(STANDBY._replace(status=Status.ABSENT)),
-    "{point} is not mounted on {node}": here(ACTIVE._replace(mounted=MountState.NOTHING, exported=False)),
-    "{point} is read-only on {node}": here(ACTIVE._replace(mounted=MountState.READ_ONLY)),
-    "the ZFS pool of {name} on {node} is suspended: reboot that node": here(ACTIVE._replace(suspended="x")),
-    "another device is mounted at {point} on {node}": there(STANDBY._replace(mounted=MountState.WRONG)),
-    "what is mounted at {point} on {node} lies only in part on what HAST replicates": there(
-        STANDBY._replace(mounted=MountState.IN_PART)
-    ),
-    "it is not known whether what is mounted at {point} on {node} lies on {name}": there(
-        STANDBY._replace(mounted=MountState.NOT_KNOWN)
-    ),
-    "{point} is not exported by {node}": here(ACTIVE._replace(exported=False)),
-    "NFS does not run on {node}": here(daemons=ALL - {"nfsd"}),
-    "the copies of {name} differ": here(ACTIVE._replace(verified=DIFFER)),
-    "the other copy of {name} is not proven to be complete": here(ACTIVE._replace(unproven=UnprovenCopy(0.0, 0.0))),
     "the copy of {name} on {node} is incomplete": there(
         STANDBY._replace(copy=NOTHING._replace(copy=CopyState.INCOMPLETE))
     ),
@@ -107,7 +74,7 @@ def test_a_row_is_found_where_it_applies(rule: object) -> None:
     says = str(rule.says)  # type: ignore[attr-defined]  # a row of either table
     one = {**NODES, **RESOURCES}[says]
     pair = seen(one, there()) if one.name == "nfs001" else seen(here(), one)
-    words = {"node": one.name, "why": "maintenance", "name": "home", "point": "/hast/home"}
+    words = {"node": one.name, "name": "home", "point": "/hast/home"}
     levels = {trouble.says: trouble.level for trouble in verdict(pair).troubles}
     assert levels[says.format(**words)] is rule.level  # type: ignore[attr-defined]
     assert list(levels.values()) == sorted(levels.values(), reverse=True)
@@ -201,7 +168,16 @@ def two(one: ResourceStatus, other: ResourceStatus, name: str, daemons: frozense
             "it is not known whether anybody serves home",
             {"home": None},
         ),
-        ((here(), NodeStatus("nfs002", trouble="x")), "nfs001 serves home", {"home": True}),
+        (
+            (here(), NodeStatus("nfs002", trouble="x")),
+            "nfs001 serves home, nfs002 does not answer",
+            {"home": True},
+        ),
+        (
+            (here(ACTIVE._replace(since=0.0)), there()),
+            "nfs001 serves home for 1 min, nfs002 can take over",
+            {"home": True},
+        ),
         ((NodeStatus("nfs001", trouble="x"),), "the node could not be read", {}),
     ],
 )
@@ -213,8 +189,51 @@ def test_the_headline_says_who_serves_what(
     assert judged.well is (bool(served) and all(served.values()))
 
 
-def test_an_address_on_both_nodes_or_on_neither_is_said() -> None:
-    both = verdict(seen(here(), there(STANDBY._replace(carp=CarpState.MASTER))))
-    assert both.troubles[0].says == "nfs001 and nfs002 both have the address of home"
-    neither = verdict(seen(here(ACTIVE._replace(carp=CarpState.INIT)), there()))
-    assert "neither node has the address of home" in {trouble.says for trouble in neither.troubles}
+def finding(check: str, reason: str, severity: Severity, subject: str) -> CheckFinding:
+    return CheckFinding(check, Finding(reason, severity, subject, "it is so", "it means so"))
+
+
+@pytest.mark.parametrize(
+    ("one", "headline"),
+    [
+        (
+            finding("check_devd", "devd-not-running", CRITICAL, "nfs002"),
+            "nfs001 serves home, nfs002 may not be able to take over (devd-not-running)",
+        ),
+        (
+            finding("check_hast_splitbrain", "copy-behind", WARNING, "home on nfs001 and nfs002"),
+            "nfs001 serves home, nfs002 may not be able to take over (copy-behind)",
+        ),
+        (
+            finding("check_devd", "permission-denied", UNKNOWN, "nfs002"),
+            "nfs001 serves home, it is not known whether nfs002 could take over",
+        ),
+        (
+            finding("check_hast_mount", "mount-full-critical", CRITICAL, "home on nfs001"),
+            "nfs001 has home and may not serve it as it should (mount-full-critical), nfs002 can take over",
+        ),
+        (
+            finding("check_carp", "carp-preempt-off", WARNING, "nfs002"),
+            "nfs001 serves home, nfs002 can take over",
+        ),
+        (
+            finding("check_devd", "devd-not-running", CRITICAL, "nfs0022"),
+            "nfs001 serves home, nfs002 can take over",
+        ),
+    ],
+    ids=lambda each: each.finding.reason if isinstance(each, CheckFinding) else "",
+)  # fmt: skip
+def test_the_headline_is_never_better_than_what_a_check_finds_of_the_node(one: CheckFinding, headline: str) -> None:
+    judged = verdict(seen(here(), there()), (one,))
+    assert (judged.headline, judged.severity, judged.well) == (headline, one.finding.severity, False)
+    assert judged.findings == (one,)
+
+
+def test_what_is_well_is_no_finding_to_show() -> None:
+    well = finding("check_devd", "devd-well", OK, "nfs002")
+    assert verdict(seen(here(), there()), (well,)) == verdict(seen(here(), there()))
+
+
+def test_a_node_that_promotes_no_more_is_critical_and_a_note_is_none() -> None:
+    assert verdict(seen(here(), there(blocked="2 promotions failed"))).severity is CRITICAL
+    assert verdict(seen(here(), there(maintenance=Maintenance(0.0, None, "x", "root")))).severity is OK

@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from checks.plugin.finding import CRITICAL
 from checks.probes.hast_state import HastRole
 from checks.probes.maintenance import Maintenance
 from remediate.context import Context, PeerTransport
 from remediate.failover.converge import silent
 from remediate.failover.pair_status import NodeStatus, PairStatus, look
-from remediate.failover.status_rules import serves, verdict
+from remediate.failover.status_rules import PairVerdict, serves, verdict
 from remediate.failover.switchover import switch
 from remediate.state import failures, maintenance, marker
 from remediate.state.store import Store
@@ -44,6 +45,12 @@ def kept() -> Iterator[InstalledPair]:
         yield installed_pair(directory)
 
 
+def judged(pair: InstalledPair) -> tuple[PairStatus, PairVerdict]:
+    """What the command sees, from the node that was active at first."""
+    options = status.parser().parse_args([])
+    return pair.does(pair.active, lambda context: status.Looks(context, options).look())
+
+
 def pair_status(pair: InstalledPair) -> PairStatus:
     """What is seen from the node that was active at first."""
     return pair.does(pair.active, look)
@@ -51,8 +58,7 @@ def pair_status(pair: InstalledPair) -> PairStatus:
 
 def shown(pair: InstalledPair, width: int = 80) -> list[str]:
     """The page, with every length of time as N, so that the pair's own pace does not matter; blanks as one."""
-    status = pair_status(pair)
-    lines = page(status, verdict(status), width, coloured=False)
+    lines = page(*judged(pair), width, coloured=False)
     assert all(len(line) <= width and line == line.rstrip() for line in lines)
     return [re.sub(" +", " ", re.sub(AGE, "N", line)) for line in lines]
 
@@ -121,7 +127,7 @@ def test_after_a_switchover_the_standby_is_held_back_and_says_why(pair: Installe
     pair.does(pair.active, lambda context: switch(context, "human root", silent))
     pair.passes(30)
     assert shown(pair) == [
-        "nfs002 serves home, nfs001 can take over. Nothing is wrong.",
+        "nfs002 serves home for N, nfs001 can take over. Nothing is wrong.",
         "",
         " nfs001 (this node) nfs002",
         "up for N N",
@@ -146,16 +152,11 @@ def test_a_node_without_power_is_said_to_be_that_and_the_other_one_serves(pair: 
     pair.standby.power_off()
     pair.passes(60)
     lines = shown(pair)
-    assert lines[:6] == [
-        "nfs001 serves home. Wrong: nfs002 does not answer; home is not replicated.",
-        "",
-        " nfs001 (this node) nfs002",
-        "not reached ssh: connect to host nfs002 port",
-        " 22: Operation timed out",
-        "up for N",
-    ]
+    assert lines[0] == "nfs001 serves home, nfs002 does not answer. The checks: 1 CRITICAL, 1 UNKNOWN."
+    assert lines[2].startswith("CRITICAL home on nfs001: primary, degraded")
+    table = lines[lines.index(" nfs001 (this node) nfs002") :]
+    assert table[1:4] == ["not reached ssh: connect to host nfs002 port", " 22: Operation timed out", "up for N"]
     assert " peer degraded" in lines
-    assert status.status(pair_status(pair), verdict(pair_status(pair))) == status.SERVED
 
 
 def test_maintenance_failures_and_a_split_brain_are_said_on_the_node_that_has_them(pair: InstalledPair) -> None:
@@ -167,8 +168,10 @@ def test_maintenance_failures_and_a_split_brain_are_said_on_the_node_that_has_th
     text = " ".join(shown(pair, 150))
     assert text.startswith(
         "nfs001 serves home, nfs002 cannot take over. Wrong: nfs002 takes no automatic action any more: promotions have"
-        " failed; split-brain of home. Note: maintenance on nfs002. "
+        " failed. Note: maintenance on nfs002. The checks: 1 WARNING. "
     )
+    assert "[splitbrain-marker-left]" in text
+    assert "complete" not in text[text.index("home on /hast/home") :]
     assert r"off for another N: maintenance, new\x1b[2J" in text
     assert "blocked: 2 promotions failed within N" in text
     assert "split-brain the losing side, last seen N ago" in text
@@ -178,11 +181,11 @@ def test_when_hastd_is_down_on_both_nodes_nobody_serves(pair: InstalledPair) -> 
     for node in pair.pair.nodes.values():
         pair.breaks("kill", node.name, "hastd")
     pair.passes(20)
-    stat = pair_status(pair)
-    judged = verdict(stat)
-    assert judged.headline == "nobody serves home"
-    assert {"hastd is down on nfs001", "hastd is down on nfs002"} <= {trouble.says for trouble in judged.troubles}
-    assert status.status(stat, judged) == status.NOT_SERVED
+    _, seen = judged(pair)
+    assert seen.headline == "nobody serves home"
+    found = {(each.finding.reason, each.finding.subject) for each in seen.findings}
+    assert {("hastd-down", "home on nfs001"), ("hastd-down", "home on nfs002")} <= found
+    assert seen.severity is CRITICAL
 
 
 def test_a_link_that_is_cut_shows_both_nodes_with_the_address(pair: InstalledPair) -> None:
@@ -190,8 +193,9 @@ def test_a_link_that_is_cut_shows_both_nodes_with_the_address(pair: InstalledPai
     pair.passes(60)
     lines = " ".join(shown(pair, 200))
     assert lines.startswith(
-        "nfs001 serves home, nfs002 cannot take over. Wrong: nfs001 and nfs002 both have the address"
+        "nfs001 serves home, nfs002 cannot take over. Note: the copy of home on nfs002 is incomplete."
     )
+    assert "CRITICAL vhid 2@vtnet1 on nfs001 and nfs002: both are MASTER [carp-two-masters]" in lines
     assert "240 by hastwatch: home: the other node has it" in lines
     assert "incomplete for N: nfs001 reported that this" in lines
 
@@ -202,7 +206,10 @@ def test_a_link_that_is_cut_shows_both_nodes_with_the_address(pair: InstalledPai
 def test_without_a_way_to_the_other_node_only_this_one_is_shown(kept: InstalledPair) -> None:
     status = kept.does(kept.active, lambda context: look(context._replace(peer=None)))
     lines = page(status, verdict(status), 80, coloured=False)
-    assert lines[0] == "nfs001 serves home. Nothing is wrong."
+    assert lines[:2] == [
+        "nfs001 serves home. Nothing is wrong on nfs001, the other node was not looked",
+        "at.",
+    ]
     assert lines[-2:] == [
         "not read: the other node: how to reach it is not known (`peer` in the",
         "configuration, or --peer)",
@@ -222,8 +229,8 @@ def test_a_node_of_which_nothing_is_known_neither_serves_nor_does_not() -> None:
     status = PairStatus((unread, NodeStatus("nfs002", trouble="ssh: no route")), 0.0)
     lines = page(status, verdict(status), 80, coloured=False)
     assert lines == [
-        "It is not known which resources there are. Wrong: nfs002 does not answer. Note:",
-        "nfs001 could not be read in part.",
+        "It is not known which resources there are. Note: nfs001 could not be read in",
+        "part.",
         "",
         "              nfs001 (this node)                nfs002",
         "not reached                                     ssh: no route",
@@ -245,9 +252,9 @@ def test_where_the_role_is_not_known_whether_anybody_serves_is_not_either(kept: 
     home = status.nodes[0].resources["home"]._replace(role=HastRole.NOT_KNOWN, status=None, dirty=None)
     here = status.nodes[0]._replace(resources={"home": home})
     assert serves(here, home) is None
-    judged = verdict(status._replace(nodes=(here, status.nodes[1])))
-    assert judged.headline == "it is not known whether anybody serves home"
-    assert not judged.well
+    seen = verdict(status._replace(nodes=(here, status.nodes[1])))
+    assert seen.headline == "it is not known whether anybody serves home"
+    assert not seen.well
 
 
 def test_the_role_is_taken_from_the_worker_where_hastd_does_not_speak_to_this_user(pair: InstalledPair) -> None:
@@ -275,7 +282,7 @@ def said(pair: InstalledPair, capsys: pytest.CaptureFixture[str], *words: str) -
     options = status.parser().parse_args(words)
 
     def run(context: Context) -> int:
-        return status.show(context, options)
+        return status.shown(context, options)
 
     ended = pair.does(pair.active, run)
     return ended, *capsys.readouterr()
@@ -311,24 +318,24 @@ def test_everything_that_can_be_known_of_a_node_is_written_as_json(pair: Install
 
 
 def test_a_resource_that_is_nowhere_is_wrong_usage(kept: InstalledPair, capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(kept, capsys, "-r", "nosuch") == (2, "", "hastwatch status: hast.conf has no resource nosuch\n")
+    assert said(kept, capsys, "-r", "nosuch") == (3, "", "hastwatch status: hast.conf has no resource nosuch\n")
     assert said(kept, capsys, "-r", "home")[0] == 0
 
 
 @pytest.mark.parametrize(
     "words", [["-r", "a/b"], ["--watch", "0"], ["--watch", "soon"], ["--watch", "nan"], ["x"], ["--via", "'"]]
 )
-def test_a_wrong_command_line_is_one_line_and_status_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_command_line_is_one_line_and_unknown(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         raise SystemExit(status.main(words))
-    assert ended.value.code == 2
+    assert ended.value.code == 3
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_where_nothing_can_be_read_the_status_is_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     words = ["--via", "/nonexistent", "--state-dir", str(tmp_path), "--peer", "/nonexistent-too"]
     assert status.main(words) == 3
-    assert capsys.readouterr().out.startswith("Neither node could be read. Wrong: nonexistent does not answer; ")
+    assert capsys.readouterr().out.startswith("Neither node could be read. The checks: 2 UNKNOWN.\n")
 
 
 def test_the_state_of_a_node_that_is_reached_through_a_prefix_is_read_through_it(
@@ -342,9 +349,9 @@ def test_the_state_of_a_node_that_is_reached_through_a_prefix_is_read_through_it
         "sys.exit(subprocess.call(['/bin/sh', '-c', line]))\n"
     )
     way = f"{sys.executable} -I -S {tmp_path / 'way'}"
-    assert status.main(["--via", way, "--json"]) == 1
+    assert status.main(["--via", way, "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["nodes"][0]["maintenance"]["reason"] == "new disk"
-    assert status.main(["--via", way, "--json", "--state-dir", str(tmp_path / "empty")]) == 1
+    assert status.main(["--via", way, "--json", "--state-dir", str(tmp_path / "empty")]) == 3
     assert json.loads(capsys.readouterr().out)["nodes"][0]["maintenance"] is None
 
 
@@ -395,7 +402,7 @@ def test_the_terminal_is_as_before_when_watching_ends(number: int, tmp_path: Pat
     process.send_signal(number)
     rest = drawn(leader, b"\x1b[?1049l")
     assert rest.endswith(b"\x1b[?25h\x1b[?1049l")
-    assert (process.wait(ENDS), process.communicate()[1]) == (1, b"")
+    assert (process.wait(ENDS), process.communicate()[1]) == (3, b"")
     os.close(leader)
 
 
@@ -407,7 +414,7 @@ def test_another_size_of_the_terminal_is_drawn_at_once_and_what_does_not_fit_is_
     assert drawn(leader, WHOLE).count(b"\x1b[2K") == 8
     process.terminate()
     drawn(leader, b"\x1b[?1049l")
-    assert process.wait(ENDS) == 1
+    assert process.wait(ENDS) == 3
     process.communicate()
     os.close(leader)
 
@@ -417,7 +424,7 @@ def test_no_color_is_respected(tmp_path: Path) -> None:
     assert not re.search(rb"\x1b\[3\dm", drawn(leader, WHOLE))
     process.terminate()
     drawn(leader, b"\x1b[?1049l")
-    assert process.wait(ENDS) == 1
+    assert process.wait(ENDS) == 3
     process.communicate()
     os.close(leader)
 
@@ -433,6 +440,6 @@ def test_in_a_pipe_it_is_plain_text_one_page_after_the_other(tmp_path: Path) -> 
         lines = [process.stdout.readline() for _ in range(60)]
         process.send_signal(signal.SIGINT)
         process.stdout.read()
-        assert process.wait(ENDS) == 1
+        assert process.wait(ENDS) == 3
     assert not any(b"\x1b" in line for line in lines)
     assert len([line for line in lines if line.startswith(b"It is not known which resources there are.")]) > 1

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from checks.probes.errors import ProbeError
 from checks.probes.verified import Verification
 from checks.verified import said
+from remediate.failover.pair_checks import run_checks
 from remediate.failover.pair_status import look
 from remediate.failover.status_rules import verdict
 from remediate.state import verifications
@@ -310,4 +311,5 @@ def test_status_shows_what_came_out_on_both_nodes(pair: InstalledPair) -> None:
         "nfs001", "nfs002",
     }  # fmt: skip
     assert all(node.resources[HOME].verified.differ == 1 for node in status.nodes)  # type: ignore[union-attr]
-    assert "Wrong: the copies of home differ." in " ".join(page(status, verdict(status), 120, False))
+    judged = verdict(status, pair.does(pair.active, run_checks))
+    assert "hast-copies-differ" in {each.finding.reason for each in judged.findings}

@@ -1,0 +1,130 @@
+"""What the checks find on both nodes, in this process: their tables, the overrides of the configuration, one look.
+
+The checks that compare the nodes are run once, those of a node on each that is reached. They ask the same nodes, a node
+out of reach is said once. What they remember is what the checks of this user remember (`checks.probes.state_cache`).
+A check from outside is not run: it needs options that only its site knows (`check_nfs_export --export`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
+
+from checks.plugin.ahead import ask_ahead, filled, known_names
+from checks.plugin.command import CheckCommand, parser
+from checks.plugin.config import CheckConfig
+from checks.plugin.finding import COULD_NOT_LOOK, Finding, Severity, Table
+from checks.plugin.session import Session
+from checks.probes.errors import ProbeError
+from checks.probes.node import Node
+from checks.probes.state_cache import Memory
+from checks.registry import ON_NODE
+from remediate.context import LOOK, Context, Transport
+
+NOT_READ = frozenset(row.reason for row in COULD_NOT_LOOK)
+
+
+class CheckFinding(NamedTuple):
+    """A finding and the check that has it, by the name of its command."""
+
+    check: str
+    finding: Finding
+
+    @property
+    def is_well(self) -> bool:
+        """Nothing has to be done."""
+        return self.finding.severity is Severity.OK
+
+
+def session_of(
+    check: CheckCommand,
+    config: CheckConfig,
+    clock: Callable[[], float],
+    memory: Memory,
+    nodes: tuple[Node, Node | None],
+    names: Iterable[str] = (),
+    seconds: float | None = None,
+) -> Session:
+    """The session of a check with the defaults of its options, on nodes that are known already: the one it looks at,
+    and the other one. `names`: of the resources, all where there are none."""
+    words = ["--via", "", "--peer", "", *[word for name in names for word in ("-r", name)]]
+    options = parser(check).parse_args(words)
+    options.timeout = config.timeout if seconds is None else seconds
+    session = Session(options, config, clock)
+    session.memory, (session.here, session.peer) = memory, nodes
+    return session
+
+
+def run_checks(context: Context, names: tuple[str, ...] = ()) -> tuple[CheckFinding, ...]:
+    """Run all checks of nodes at the same time; what they found, the worst first. What cannot be read is found too.
+    Raises ConfigError where the configuration has an override that a check refuses."""
+    nodes, findings = _nodes(context)
+    checks = [each.load() for each in ON_NODE]
+    _ask_ahead(context, nodes, checks, names)
+    calls = []
+    for check in checks:
+        quiet = check._replace(questions=())  # they were asked ahead, of all checks together
+        for here in nodes[:1] if check.uses_peer else nodes:
+            peer = next((node for node in nodes if node is not here), None)
+            calls.append(partial(_findings_of, context, quiet, (here, peer), names))
+    for found in context.timing.together(calls):
+        findings += found
+    return _worst_first(findings)
+
+
+def _nodes(context: Context) -> tuple[list[Node], list[CheckFinding]]:
+    """The nodes that there is a way to, and why there is none to the others."""
+    nodes, lost = [], []
+    ways: list[tuple[str, Transport | None]] = [("this node", context.here), ("the other node", context.peer)]
+    for called, way in ways:
+        if way is not None:
+            try:
+                node = way.node()
+                node.asks_once = True
+                nodes.append(node)
+            except ProbeError as error:
+                lost.append(CheckFinding("", Table().finding(error.reason, called, str(error))))
+    return nodes, lost
+
+
+def _ask_ahead(context: Context, nodes: list[Node], checks: list[CheckCommand], names: tuple[str, ...]) -> None:
+    """Ask each node what all checks are going to ask of it: each question once, in one call where that is worth it."""
+    if not nodes:
+        return
+    session = _session(context, checks[0], (nodes[0], nodes[1] if len(nodes) > 1 else None), names)
+    questions = tuple(dict.fromkeys(question for check in checks for question in check.questions))
+    ask_ahead(session, questions)
+    asked = filled(questions, session, known_names(session))
+    context.timing.together([partial(_ask, node, question) for node in nodes for question in asked])
+
+
+def _ask(node: Node, question: tuple[str, ...]) -> None:
+    """What is not answered is said by the check that needs it."""
+    with suppress(ProbeError):
+        node.run(*question)
+
+
+def _session(context: Context, check: CheckCommand, nodes: tuple[Node, Node | None], names: tuple[str, ...]) -> Session:
+    return session_of(check, context.config.checks, context.timing.wall, context.here.memory, nodes, names, LOOK)
+
+
+def _findings_of(
+    context: Context, check: CheckCommand, nodes: tuple[Node, Node | None], names: tuple[str, ...]
+) -> list[CheckFinding]:
+    """Raises ConfigError."""
+    findings = check.judged(_session(context, check, nodes, names)).findings
+    if not findings:
+        findings = [Table().finding("check-failed", check.name, "nothing was found")]
+    return [CheckFinding(check.name, finding) for finding in findings]
+
+
+def _worst_first(findings: list[CheckFinding]) -> tuple[CheckFinding, ...]:
+    """What several checks say in the same words once; among those of one severity in the order of the checks."""
+    once: dict[tuple[str, ...], CheckFinding] = {}
+    for each in findings:
+        finding = each.finding
+        about = () if finding.reason in NOT_READ else (finding.subject,)
+        once.setdefault((finding.reason, finding.text, *about), each)
+    return tuple(sorted(once.values(), key=lambda each: -each.finding.severity.rank))
