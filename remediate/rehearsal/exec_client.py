@@ -1,4 +1,4 @@
-"""`hastwatch pair exec --dir D NODE LINE`: ask a running pair to run a command line. Imports as little as possible.
+"""`hastwatch pair exec NODE LINE`: ask a running pair to run a command line. Imports as little as possible.
 
 This is run for every probe command, as the prefix of `--via`; so nothing but os, sys and socket is imported. Standard
 output and error arrive as they are written, the exit status is that of the command. 255: no pair answers, or wrong
@@ -12,28 +12,58 @@ import os
 import socket
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 NO_PAIR, CANNOT_WRITE = 255, 1
 SOCKET = "pair.sock"
+DIRECTORY_VARIABLE = "HASTWATCH_PAIR_DIR"
+"""Names the pair's directory where no --dir does. A hook finds it in its environment too."""
+NODE_VARIABLE = "HASTWATCH_PAIR_NODE"
+"""Names the node for `hastwatch pair run`. A hook finds in it on which node it was started."""
+ACTIVE = "active"
+"""Stands for the node that serves."""
+DEFAULT = f"(default: ${DIRECTORY_VARIABLE}, else ~/.cache/hastwatch-pair)"
+INTERRUPTED = 130
 
 
-def ask(directory: str, words: list[str]) -> int:
-    """Send a request and pass the answer on; gives the exit status."""
+def directory(option: str | None = None) -> str:
+    """The pair's directory: that of the option, else of the environment, else one of this user's."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return option or os.environ.get(DIRECTORY_VARIABLE) or f"{cache}/hastwatch-pair"
+
+
+def ask(place: str, words: list[str]) -> int:
+    """Send a request to the pair in a directory and pass the answer on; gives the exit status."""
+    try:
+        return answered(place, words)
+    except OSError as error:
+        return no_pair(place, error)
+
+
+def no_pair(place: str, error: OSError) -> int:
+    """Say that no pair answers in a directory; the exit status for that."""
+    sys.stderr.write(f"hastwatch pair: no pair answers in {place}: {error.strerror or error}\n")
+    return NO_PAIR
+
+
+def answered(place: str, words: list[str], write: "Callable[[bytes, bytes], int] | None" = None) -> int:
+    """The same. `write` takes the letter of a frame of output and its bytes, and gives 0 to go on. Raises OSError where
+    no pair answers."""
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.connect(f"{directory}/{SOCKET}")
-        connection.sendall("\0".join(words).encode())
+        connection.connect(f"{place}/{SOCKET}")
+        connection.sendall("\0".join(words).encode(errors="surrogateescape"))
         connection.shutdown(socket.SHUT_WR)
-        return _answer(connection)
-    except OSError as error:
-        sys.stderr.write(f"hastwatch pair: no pair answers in {directory}: {error.strerror or error}\n")
-        return NO_PAIR
+        return _answer(connection, write or _print)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     finally:
         connection.close()
 
 
-def _answer(connection: socket.socket) -> int:
+def _answer(connection: socket.socket, write: "Callable[[bytes, bytes], int]") -> int:
     buffer = b""
     while True:
         while len(buffer) < 5 or len(buffer) < 5 + int.from_bytes(buffer[1:5], "big"):
@@ -45,12 +75,18 @@ def _answer(connection: socket.socket) -> int:
         kind, payload, buffer = buffer[:1], buffer[5 : 5 + size], buffer[5 + size :]
         if kind == b"x":
             return int(payload)
-        stream = sys.stdout if kind == b"o" else sys.stderr
-        try:
-            stream.buffer.write(payload)
-            stream.flush()
-        except OSError as error:
-            return _cannot_write(stream.fileno(), error)
+        if status := write(kind, payload):
+            return status
+
+
+def _print(kind: bytes, payload: bytes) -> int:
+    stream = sys.stdout if kind == b"o" else sys.stderr
+    try:
+        stream.buffer.write(payload)
+        stream.flush()
+    except OSError as error:
+        return _cannot_write(stream.fileno(), error)
+    return 0
 
 
 def _cannot_write(stream: int, error: OSError) -> int:
@@ -62,9 +98,12 @@ def _cannot_write(stream: int, error: OSError) -> int:
 
 
 def main(words: list[str]) -> int:
-    """`--dir DIR NODE LINE…`; several words are joined by spaces, as ssh does."""
+    """`[--dir DIR] NODE LINE…`; several words are joined by spaces, as ssh does."""
     asked = words[:1] in (["-h"], ["--help"])
-    if asked or len(words) < 4 or words[0] != "--dir":
-        (sys.stdout if asked else sys.stderr).write("usage: hastwatch pair exec --dir DIR NODE COMMAND-LINE\n")
+    place = None
+    if words[:1] == ["--dir"]:
+        place, words = "".join(words[1:2]), words[2:]
+    if asked or len(words) < 2 or words[0].startswith("-"):
+        (sys.stdout if asked else sys.stderr).write("usage: hastwatch pair exec [--dir DIR] NODE COMMAND-LINE\n")
         return 0 if asked else NO_PAIR
-    return ask(words[1], ["exec", words[2], " ".join(words[3:])])
+    return ask(directory(place), ["exec", words[0], " ".join(words[1:])])

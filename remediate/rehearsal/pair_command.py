@@ -1,15 +1,23 @@
-"""`hastwatch pair up|down|exec|fault|state`: a simulated pair for experiments.
+"""`hastwatch pair up|shell|env|run|exec|fault|state|down`: a simulated pair for experiments.
 
-    hastwatch pair up --dir /tmp/pair
-    hastwatch pair exec --dir /tmp/pair nfs001 'hastctl status home'
-    check_hast --via 'hastwatch pair exec --dir /tmp/pair nfs001'
-    hastwatch pair fault --dir /tmp/pair power-off nfs001
-    hastwatch pair state --dir /tmp/pair
-    hastwatch pair down --dir /tmp/pair
+    hastwatch pair up --automatic
+    hastwatch pair shell nfs001
+    eval "$(hastwatch pair env)"
+    check_carp_hast; hastwatch status; hastwatch --node nfs002 journal
+    hastwatch pair fault isolate nfs001
+    hastwatch pair state
+    hastwatch pair down
 
-The pair that `up` starts is healthy: every check says OK. The exit status of `exec` is the command's. A salvage of
-`hastwatch recover RES --to DIR` on a node is kept in DIR of this machine; `hastwatch restore` lists it, and puts no
-file back on a simulated node.
+The pair that `up` starts is healthy: every check says OK. With --automatic hastwatch is installed on both nodes.
+
+`shell` is a prompt on a node, where ^C ends a command, and ^D or `exit` leave; it also reads commands from a pipe.
+`exec` runs one command line, and is a prefix for --via and --peer of every check. After `env` a shell finds commands
+in DIR/bin that ask the pair: the checks by themselves, `hastwatch` as a command of a node. The node is the one of a
+first option --node, else that of `env --node` or $HASTWATCH_PAIR_NODE, else the one that serves at that time. `run` is
+what these commands call. The exit status of `shell`, `run` and `exec` is the command's.
+
+A node has no terminal: what asks for a confirmation needs --yes. A salvage of `hastwatch recover RES --to DIR` on a
+node is kept in DIR of this machine; `hastwatch restore` lists it, and puts no file back on a simulated node.
 """
 
 from __future__ import annotations
@@ -25,6 +33,9 @@ if TYPE_CHECKING:
 
 SUBCOMMANDS = {
     "up": "start a pair in the background and return when it answers",
+    "shell": "a prompt on a node, or the commands of standard input",
+    "env": "print lines for eval: checks and hastwatch of this shell reach the pair",
+    "run": "run a check or hastwatch against the pair",
     "exec": "run a command line on a node; fits --via and --peer of every check",
     "fault": "break or mend something",
     "state": "show both nodes",
@@ -45,25 +56,34 @@ def main(words: list[str] | None = None) -> int:
         return exec_client.main(words[1:])
     options_parser = parser()
     arguments = options_parser.parse_args(words)
-    if arguments.command == "up":
+    arguments.dir = exec_client.directory(arguments.dir)
+    if arguments.command in ("up", "down"):
         from remediate.rehearsal import pair_up
 
-        return pair_up.up(arguments)
-    if arguments.command == "down":
-        from remediate.rehearsal import pair_up
-
-        return pair_up.down(arguments.dir)
+        return pair_up.up(arguments) if arguments.command == "up" else pair_up.down(arguments.dir)
     if arguments.command == "state":
         return exec_client.ask(arguments.dir, ["state", *["--json"] * arguments.json])
+    if arguments.command == "shell":
+        from remediate.rehearsal import pair_shell
+
+        return pair_shell.shell(arguments.dir, arguments.node)
+    if arguments.command in ("env", "run"):
+        from remediate.rehearsal import pair_env
+
+        if arguments.command == "env":
+            return pair_env.env(arguments.dir, arguments.node)
+        return pair_env.run(arguments.dir, arguments.node, [arguments.name, *arguments.words])
     if arguments.list:
         return _list()
-    if not arguments.dir or not arguments.words:
-        options_parser.error("fault needs --dir DIR FAULT [WORD ...], or --list")
+    if not arguments.words:
+        options_parser.error("fault needs a FAULT and its words, or --list")
     return exec_client.ask(arguments.dir, ["fault", *arguments.words])
 
 
 def parser() -> Parser:
     """The command line."""
+    from argparse import REMAINDER
+
     from remediate.arguments import Parser
     from remediate.rehearsal.arguments import CONFIG, speed
 
@@ -72,7 +92,7 @@ def parser() -> Parser:
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in SUBCOMMANDS.items()}
     for name, one in each.items():
         where = "the pair's directory" if name != "up" else "directory of its own, made with mode 0700"
-        one.add_argument("--dir", required=name != "fault", metavar="DIR", help=where)
+        one.add_argument("--dir", metavar="DIR", help=f"{where} {exec_client.DEFAULT}")
     up = each["up"]
     up.add_argument("--config", metavar="FILE", help=CONFIG)
     up.add_argument("--speed", type=speed, default=1.0, metavar="N",
@@ -92,7 +112,13 @@ def parser() -> Parser:
     up.add_argument("--no-cron", action="store_true",
                     help="with --automatic: cron does not call hastwatch; devd, hastd and monitoring do")  # fmt: skip
     up.add_argument("--foreground", action="store_true", help="do not go into the background")
-    each["exec"].add_argument("node", metavar="NODE", help="nfs001 or nfs002")
+    node = "nfs001 or nfs002, or active for the one that serves"
+    each["shell"].add_argument("node", metavar="NODE", help=node)
+    for name in ("env", "run"):
+        each[name].add_argument("--node", metavar="NODE", help=f"{node} (default: active, at the time of each call)")
+    each["run"].add_argument("name", metavar="COMMAND", help="hastwatch or a check")
+    each["run"].add_argument("words", metavar="WORD", nargs=REMAINDER, help="what the command is given")
+    each["exec"].add_argument("node", metavar="NODE", help=node)
     each["exec"].add_argument("line", metavar="COMMAND-LINE", nargs="+", help="as a shell takes it")
     each["state"].add_argument("--json", action="store_true", help="for programs")
     each["fault"].add_argument("--list", action="store_true", help="name all faults, one line each")

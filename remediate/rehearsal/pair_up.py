@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import shutil
 import sys
 import time
 from dataclasses import replace
@@ -56,6 +57,8 @@ def _install(pair: Pair, state: Path, arguments: argparse.Namespace) -> None:
     hastwatch itself where it is asked for, and its line of crontab(5) but with `--no-cron`; then it is at work for
     a while. Raises ConfigError, OSError."""
     for node in pair.nodes.values():
+        for old in (state / node.name, state / f"{node.name}.run"):
+            shutil.rmtree(old, ignore_errors=True)  # another pair's, which was in this directory before
         node.keep_state_in(state / node.name)
         (state / node.name).chmod(0o755)
     if arguments.automatic:

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from remediate.exits import USAGE
-from remediate.rehearsal.exec_client import SOCKET
-from remediate.rehearsal.state import at_a_glance, snapshot
+from remediate.rehearsal.exec_client import ACTIVE, DIRECTORY_VARIABLE, NODE_VARIABLE, SOCKET
+from remediate.rehearsal.state import active, at_a_glance, snapshot
 from simulator.clock import Completion, Coroutine, Steps, finished
 from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import inflict
@@ -37,9 +37,6 @@ LONGEST_SLEEP = 0.2
 
 HOOK_POLL = 0.02
 """Real seconds between two looks at a hook that runs."""
-
-DIRECTORY_VARIABLE, NODE_VARIABLE = "HASTWATCH_PAIR_DIR", "HASTWATCH_PAIR_NODE"
-"""What a hook finds in its environment: how to reach the pair, and on which node it was started."""
 
 LONGEST_PATH = 103
 """Bytes of the path of a socket: sun_path has 104 on FreeBSD, 108 on Linux, with the NUL that ends it."""
@@ -231,6 +228,7 @@ class Server:
         verb, *words = connection.request.decode(errors="surrogateescape").split("\0")
         answers: dict[str, Callable[[ClientConnection, list[str]], None]] = {
             "exec": self._exec,
+            "names": self._names,
             "fault": self._fault,
             "state": self._state,
             "down": self._down,
@@ -240,16 +238,29 @@ class Server:
         else:
             connection.finish(USAGE, err=f"hastwatch pair: unknown request {verb}\n")
 
-    def _exec(self, connection: ClientConnection, words: list[str]) -> None:
-        if len(words) != 2 or words[0] not in self.pair.nodes:
+    def _node(self, connection: ClientConnection, name: str) -> Node | None:
+        """The node of a name, or the active one; None where there is none, which is answered."""
+        if name == ACTIVE:
+            return active(self.pair)
+        if name not in self.pair.nodes:
             known = ", ".join(self.pair.nodes)
-            connection.finish(255, err=f"hastwatch pair: unknown node {words[0] if words else ''}; there are {known}\n")
+            connection.finish(255, err=f"hastwatch pair: unknown node {name}; there are {known}\n")
+        return self.pair.nodes.get(name)
+
+    def _names(self, connection: ClientConnection, words: list[str]) -> None:
+        node = self._node(connection, words[0] if words else "")
+        if node is not None:
+            connection.finish(0, f"{node.name}\n{self.pair.peer(node).name}\n")
+
+    def _exec(self, connection: ClientConnection, words: list[str]) -> None:
+        node = self._node(connection, words[0] if len(words) == 2 else "")
+        if node is None:
             return
 
         def write(stream: str, text: str) -> None:
             connection.frame(b"o" if stream == "out" else b"e", text.encode(errors="surrogateescape"))
 
-        process = self.pair.nodes[words[0]].start_command(words[1], Output(write))
+        process = node.start_command(words[1], Output(write))
         connection.process = process
         process.then(lambda: connection.finish(process.value if process.value is not None else 255))
 

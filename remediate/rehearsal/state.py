@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from simulator.pair import Pair
 
 
+def active(pair: Pair) -> Node:
+    """The node that serves: mounted, else MASTER, else switched on; the first one where both are or none is."""
+
+    def standing(node: Node) -> tuple[bool, bool, bool]:
+        master = node.on and any(vhid.state.value == "MASTER" for vhid in node.network.vhids())
+        return bool(node.on and node.filesystems.mounts), master, node.on
+
+    return max(pair.nodes.values(), key=standing)
+
+
 def snapshot(pair: Pair) -> dict[str, Any]:
     """Everything of interest, in plain values."""
     return {

@@ -30,6 +30,6 @@ SUBCOMMANDS = {
     "submit": ("remediate.subcommands.submit", "run a check and send its result to Icinga, NRDP or Nagios"),
     "contrib": ("remediate.subcommands.contrib", "configuration for engines and least privilege, generated"),
     "rehearse": ("remediate.rehearsal.rehearse", "play failures on a simulated pair and show what the checks report"),
-    "pair": ("remediate.rehearsal.pair_command", "run a simulated pair and reach it: up, down, exec, fault, state"),
+    "pair": ("remediate.rehearsal.pair_command", "run a simulated pair and reach it: up, shell, env, fault, down"),
 }
 """Name: the module whose `main(words)` it is and whose `parser()` its command line, what it does in one line."""

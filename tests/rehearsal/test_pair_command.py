@@ -149,9 +149,10 @@ def test_a_fault_that_cannot_be_is_one_line_and_2(directory: str, words: str, sa
     [
         ([], "the following arguments are required: SUBCOMMAND"),
         (["nosuch"], "argument SUBCOMMAND: invalid choice: 'nosuch'"),
-        (["up"], "the following arguments are required: --dir"),
-        (["down"], "the following arguments are required: --dir"),
-        (["fault"], "fault needs --dir DIR FAULT [WORD ...], or --list"),
+        (["shell"], "the following arguments are required: NODE"),
+        (["run"], "the following arguments are required: COMMAND"),
+        (["run", "frobnicate"], "frobnicate is neither hastwatch nor one of its checks"),
+        (["fault"], "fault needs a FAULT and its words, or --list"),
         (["up", "--dir", "x", "--speed", "0"], "argument --speed: '0' is not a number above 0"),
         (["up", "--dir", "x", "--speed", "nan"], "argument --speed: 'nan' is not a number above 0"),
         (["up", "--dir", "x", "--seed", "y"], "argument --seed: invalid int value: 'y'"),
@@ -236,7 +237,7 @@ def test_without_a_pair_exec_ends_with_255_as_ssh_does(tmp_path: Path) -> None:
     assert answer.returncode == 255
     assert "no pair answers" in answer.stderr
     assert pair("exec", "nfs001").returncode == 255
-    assert pair("exec", "--help").stdout == "usage: hastwatch pair exec --dir DIR NODE COMMAND-LINE\n"
+    assert pair("exec", "--help").stdout == "usage: hastwatch pair exec [--dir DIR] NODE COMMAND-LINE\n"
 
 
 def test_a_hook_that_cannot_be_started_does_not_end_the_pair(tmp_path: Path) -> None:
