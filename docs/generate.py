@@ -1,7 +1,7 @@
 """Write what follows from the code: the manual pages, the reference of all reasons, what is generated in contrib/.
 
-python docs/generate.py            writes docs/man, docs/reasons.md, the files of `hastwatch contrib`, and the lists
-                                   of checks in README.md and in contrib's other files
+python docs/generate.py           writes docs/man, docs/checks, docs/checks.md, docs/reasons.md, the files of `hastwatch
+                                   contrib`, and the lists of checks in README.md and in contrib's other files
 python docs/generate.py --check    writes nothing; exit status 1 where they are not what would be written
 """
 
@@ -16,6 +16,7 @@ from checks import VERSION  # noqa: E402
 from checks.plugin.command import CheckCommand  # noqa: E402
 from checks.plugin.finding import COULD_NOT_LOOK, Row  # noqa: E402
 from checks.registry import REGISTRY  # noqa: E402
+from docs import check_pages  # noqa: E402
 from docs import pages as manual_pages  # noqa: E402
 from remediate.contrib import lists  # noqa: E402
 from remediate.subcommands.contrib import GENERATED  # noqa: E402
@@ -54,6 +55,8 @@ def main() -> int:
     """Write the pages, or compare them."""
     pages = {DOCS / "reasons.md": reasons()}
     pages |= {DOCS / "man" / page.file: page.mdoc() for page in manual_pages.all_pages()}
+    pages |= {DOCS / "checks" / f"{each.name}.md": check_pages.page(each) for each in REGISTRY}
+    pages[DOCS / "checks.md"] = check_pages.index()
     pages |= {DOCS.parent / "contrib" / path: contrib(what) for what, (path, _) in GENERATED.items()}
     listing = {path: (DOCS.parent / path).read_text() for path in lists.PATHS}
     pages |= {DOCS.parent / path: text for path, text in lists.updated(listing).items()}
@@ -75,8 +78,8 @@ def main() -> int:
 
 
 def left_over(pages: Container[Path]) -> list[Path]:
-    """Pages of the manual that no command has any more."""
-    return [path for path in sorted((DOCS / "man").iterdir()) if path not in pages]
+    """Pages of the manual and of checks that no command has any more."""
+    return [path for of in ("man", "checks") for path in sorted((DOCS / of).iterdir()) if path not in pages]
 
 
 if __name__ == "__main__":

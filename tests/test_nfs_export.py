@@ -118,7 +118,22 @@ ROWS: dict[str, tuple[dict[tuple[int, int, int], Script], tuple[str, ...]]] = {
     "nfs-slow-critical": ({}, ("-c", "0")),
     "nfs-reserved-port": ({MNT: (denied(1, 5),)}, ()),
 }  # fmt: skip
+OF_THE_PAGE = (None, "nfs-v2", "nfs-stale")
+"""The rows of the examples in docs/notes/check_nfs_export.md, in their order."""
 UNREGISTERED = {"nfs-udp": (NFS, 3, UDP), "nfs-not-registered": (NFS, 3, TCP)}
+
+
+def test_the_examples_on_its_page_are_what_it_prints(
+    server: FaultyServer, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "notes" / "check_nfs_export.md").read_text()
+    printed = []
+    for row in OF_THE_PAGE:
+        server.scripts.update({**well(server.port), **(ROWS[row][0] if row else {})})
+        ask = ["-H", "127.0.0.1", "--portmap-port", str(server.port), "--export", "/hast/home=10.1.101.0/24"]
+        CHECK.main(["--state-dir", str(tmp_path / "kept"), *ask])
+        printed.append(capfd.readouterr().out.partition(" | ")[0].replace("127.0.0.1", "10.1.101.5"))
+    assert re.findall(r"^NFS EXPORT .*$", page, re.MULTILINE) == printed
 
 
 @pytest.mark.slow

@@ -66,6 +66,8 @@ GENERATED = (
     "contrib/nagios/hastwatch-pair.cfg.sample",
     "contrib/nagios/hastwatch-templates.cfg",
     "contrib/nrpe/hastwatch.cfg",
+    "docs/checks.md",
+    "docs/checks/check_thing.md",
     "docs/man/check_thing.1",
     "docs/man/hastwatch-event-handler.8",
     "docs/man/hastwatch.8",
@@ -83,6 +85,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, copy)
+    (directory / "tests").symlink_to(ROOT / "tests")  # the examples on the pages of the checks
     check, registry, scripts = (directory / name for name in TOUCHED)
     check.write_text((ROOT / "checks" / "devd.py").read_text().replace("check_devd", "check_thing"))
     text = registry.read_text()

@@ -28,7 +28,7 @@ USUAL = {
 PHRASE = re.compile(r"\b(?:" + "|".join(USUAL) + r")\b", re.IGNORECASE)
 TEXTS = [
     ROOT / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "commands"),
     *sorted((ROOT / "docs/man").iterdir()),
     *sorted(path for path in (ROOT / "contrib").rglob("*") if path.suffix in (".sample", ".conf", ".cfg", "")),
 ]
