@@ -18,31 +18,55 @@ from checks.probes import nfs
 from checks.probes.export_groups import Admission, plain_path
 
 TABLE = Table(
-    Row("nfs-portmapper", CRITICAL, "the portmapper (rpcbind) does not answer", "clients cannot find NFS to mount it"),
-    Row("nfs-not-registered", CRITICAL, "NFS v3 over TCP or mountd is not registered", "clients cannot mount, or hang"),
-    Row("nfs-dead", CRITICAL, "registered, but NFS v3 over TCP or mountd does not answer a NULL call", "clients hang"),
-    Row("nfs-export-missing", CRITICAL, "the export list lacks an export of --export", "clients cannot mount it"),
-    Row("nfs-export-network", CRITICAL, "an export is not for the network given", "its clients are refused"),
+    Row("nfs-portmapper", CRITICAL, "the portmapper (rpcbind) does not answer", "clients cannot find NFS to mount it",
+        "`hastwatch status` shows the node with the address; there: `hastwatch repair nfs --dry-run`, then without "
+        "--dry-run"),
+    Row("nfs-not-registered", CRITICAL, "NFS v3 over TCP or mountd is not registered", "clients cannot mount, or hang",
+        "`hastwatch status` shows the node with the address; there: `hastwatch repair nfs --dry-run`, then without "
+        "--dry-run"),
+    Row("nfs-dead", CRITICAL, "registered, but NFS v3 over TCP or mountd does not answer a NULL call", "clients hang",
+        "`hastwatch status` shows the node with the address; there: `hastwatch repair nfs --dry-run`, then without "
+        "--dry-run"),
+    Row("nfs-export-missing", CRITICAL, "the export list lacks an export of --export", "clients cannot mount it",
+        "on the node with the address: is the line in /etc/exports? then `hastwatch repair nfs`"),
+    Row("nfs-export-network", CRITICAL, "an export is not for the network given", "its clients are refused",
+        "correct the network in /etc/exports on both nodes; on the one with the address: `service mountd reload`"),
     Row("nfs-mount-refused", CRITICAL, "MNT of an export is refused",
-        "clients cannot mount: not exported, or nothing is mounted there"),
+        "clients cannot mount: not exported, or nothing is mounted there",
+        "`hastwatch status` shows the node with the address; there: `hastwatch repair nfs --dry-run`, then without "
+        "--dry-run"),
     Row("nfs-stale", CRITICAL, "GETATTR or FSSTAT on the mounted handle gives an error",
-        "clients get this error for every file: restart mountd if the file system was remounted"),
-    Row("nfs-v4-missing", CRITICAL, "--nfs4, but no NFSv4 root", "NFSv4 clients cannot mount"),
-    Row("nfs-slow-critical", CRITICAL, "a response time outside -c", "clients wait"),
-    Row("nfs-host-unknown", UNKNOWN, "the host name does not resolve", "nothing was asked"),
+        "clients get this error for every file: restart mountd if the file system was remounted",
+        "`hastwatch status` shows the node with the address; there: `hastwatch repair nfs --dry-run`, then without "
+        "--dry-run"),
+    Row("nfs-v4-missing", CRITICAL, "--nfs4, but no NFSv4 root", "NFSv4 clients cannot mount",
+        "NFSv4 wanted: nfsv4_server_enable=YES and a V4: line in /etc/exports, on both nodes; else no --nfs4"),
+    Row("nfs-slow-critical", CRITICAL, "a response time outside -c", "clients wait",
+        "`hastwatch status`, then `gstat -p` on both nodes: which disk, or a synchronisation? do not restart NFS"),
+    Row("nfs-host-unknown", UNKNOWN, "the host name does not resolve", "nothing was asked",
+        "give the check the service address itself (-H ADDRESS), or repair name service"),
     Row("nfs-reserved-port", UNKNOWN, "the server wants a reserved source port, which only root may use",
         "no more than NULL calls is known: run it as root or with CAP_NET_BIND_SERVICE, or set both mountd -n and "
-        "nfs_reserved_port_only=\"NO\" on the nodes"),
-    Row("nfs-slow", WARNING, "a response time outside -w", "clients wait"),
+        "nfs_reserved_port_only=\"NO\" on the nodes",
+        "run the check as root, or see the runbook; as root on a node: `hastwatch reach ADDRESS DIR`"),
+    Row("nfs-slow", WARNING, "a response time outside -w", "clients wait",
+        "`hastwatch status`, then `gstat -p` on both nodes: which disk, or a synchronisation? do not restart NFS"),
     Row("nfs-udp", WARNING, "NFS v3 over UDP is not registered or does not answer",
-        "UDP clients cannot mount; if it is not wanted: --no-udp"),
+        "UDP clients cannot mount; if it is not wanted: --no-udp",
+        "UDP not wanted: --no-udp for the check; wanted: `-u -t -h ADDRESS` in nfs_server_flags on both nodes"),
     Row("nfs-udp-unbound", WARNING, "NFS v3 over UDP is answered from another address than was asked",
         "UDP clients hang: bind nfsd to the service address, nfs_server_flags=\"-u -t -h ADDRESS\", or TCP only and "
-        "--no-udp"),
-    Row("nfs-locking", WARNING, "lockd or statd is not registered or does not answer", "clients cannot lock files"),
-    Row("nfs-v2", WARNING, "NFS v2 is served", "set vfs.nfsd.server_min_nfsvers=3: v2 is slow and limited"),
-    Row("nfs-export-everyone", WARNING, "an export is for everyone, a network was given", "any host may mount it"),
-    Row("nfs-export-outside", WARNING, "the export list has something outside --below", "it is not replicated"),
+        "--no-udp",
+        "UDP not wanted: --no-udp for the check; wanted: `-u -t -h ADDRESS` in nfs_server_flags on both nodes"),
+    Row("nfs-locking", WARNING, "lockd or statd is not registered or does not answer", "clients cannot lock files",
+        "on the node with the address: `hastwatch converge` starts statd and lockd"),
+    Row("nfs-v2", WARNING, "NFS v2 is served", "set vfs.nfsd.server_min_nfsvers=3: v2 is slow and limited",
+        "on both nodes: `sysctl vfs.nfsd.server_min_nfsvers=3`, and the same line in /etc/sysctl.conf"),
+    Row("nfs-export-everyone", WARNING, "an export is for everyone, a network was given", "any host may mount it",
+        "limit the line in /etc/exports by -network on both nodes; with the address: `service mountd reload`"),
+    Row("nfs-export-outside", WARNING, "the export list has something outside --below", "it is not replicated",
+        "remove the line from /etc/exports on both nodes, if nobody needs it; with the address: `service mountd "
+        "reload`"),
     Row("nfs-well", OK, "every export is listed, mounts and answers", "clients are served"),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from checks.registry import REGISTRY
 
 RUNBOOKS = Path(__file__).resolve().parent.parent / "docs" / "runbooks"
 SECTIONS = ["What you see", "What it means", "What to do", "How to see that it helped"]
-WRITTEN = ("check_hast", "check_hast_splitbrain", "check_hast_mount")
+WRITTEN = ("check_hast", "check_hast_splitbrain", "check_hast_mount", "check_nfs_export")
 ROWS = {
     row.reason: row
     for check in REGISTRY
