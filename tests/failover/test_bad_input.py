@@ -105,6 +105,7 @@ def test_a_node_that_is_named_like_a_role_is_taken_for_what_it_says_that_it_is(s
     """Found in review: "secondary" was looked for in a sentence with the node's name in it."""
     first, second = PairLayout().nodes
     pair = installed_pair(state, nodes=(replace(first, name="nfs-primary"), replace(second, name="nfs-secondary")))
+    maintenance.begin(pair.store(pair.standby), pair.standby.now, None, "so that the role stays", "root")
     pair.does(pair.standby, lambda context: context.here.act(("/sbin/hastctl", "role", role, "home"), 10))
     asked = pair.does(
         pair.active, lambda context: peer.ask(context, places(context.here.node(), context.config)["home"])

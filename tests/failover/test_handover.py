@@ -139,7 +139,7 @@ def test_a_shutdown_goes_on_by_itself_where_the_other_node_refuses(pair: Install
     is_blocked(pair)
     pair.active.shut_down()
     assert pair.until(lambda: not pair.active.on, 60)
-    assert "nothing is handed over" in pair.entries(pair.active, "switchover")[0].result
+    assert "no handover: the shutdown stops the service" in pair.entries(pair.active, "switchover")[0].result
     assert pair.entries(pair.active, "converged")[0].why == SHUTDOWN
     assert not any("forcibly" in note.text for note in pair.pair.notes)
 
