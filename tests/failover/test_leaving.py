@@ -125,11 +125,12 @@ def test_a_proof_that_the_role_may_go_first_is_void_when_the_address_is_back_bef
     assert pair.serves(pair.active) and unmounted_cleanly(pair) and pair.lost() == 0, pair.story()
 
 
-@pytest.mark.parametrize("seconds", [4.5, 5.5, 6.0])
+@pytest.mark.parametrize("seconds", [4.0, 4.3, 4.7])
 def test_a_proof_that_the_role_may_go_first_is_void_when_the_cable_is_back_before_hastd_has_missed_it(
     pair: InstalledPair, seconds: float
 ) -> None:
-    """The connection outlives a cut that is shorter than hastd's timeout: the unmount reaches both disks."""
+    """The connection outlives a cut that is shorter than hastd's timeout: the unmount reaches both disks. The last look
+    takes a second, so that a cable that comes back in it comes too late."""
     pair.passes(3)
     gone = pair.active.shut_down()
     pair.passes(0.9)

@@ -90,11 +90,13 @@ def interrupted(state: Path, name: str, number: int) -> tuple[InstalledPair, lis
 def test_the_newest_word_of_carp_wins_at_the_end_of_any_step(state: Path, name: str, steps: list[str]) -> None:
     for number in range(1, len(steps) + 1):
         pair, begun = interrupted(state, name, number)
-        assert [step.split()[0] for step in begun[:number]] == steps[:number]
+        awaited = begun[0].split()[0] == steps[0]  # else the other node has released the resource before the look
+        planned = steps if awaited else steps[1:]
+        assert [step.split()[0] for step in begun[:number]] == [*planned, "wake"][:number]
         assert pair.serves(pair.active) and pair.rests(pair.standby), pair.story()
         assert pair.lost() == 0 and pair.sound
         assert not pair.entries(pair.pair.nodes[name], "promotion-failed")
-        if number < len(steps):
+        if number < len(planned):
             assert pair.entries(pair.pair.nodes[name], "superseded")
 
 
