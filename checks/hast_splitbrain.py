@@ -22,7 +22,8 @@ from checks.plugin.session import Session
 from checks.plugin.text import name_list
 from checks.probes import hast_log, marker
 from checks.probes.counters import Relation, neither_wrote_alone, relation
-from checks.probes.hast import Metadata, Role
+from checks.probes.hast import Metadata
+from checks.probes.losing_copy import CopySide, losing_copy
 
 TABLE = Table(
     Row("splitbrain", CRITICAL, "the counters of both dumps say split-brain, and the nodes have met",
@@ -147,7 +148,7 @@ def _split(
     text = f"both have written alone ({counters})"
     if not reported and all(side.acts is not False for side in sides):
         return "splitbrain-growing", f"{text}; {_now(sides)}"
-    text += f"; {_losing(sides)}"
+    text += f"; {_losing(first, second, sides)}"
     if reported:
         return "splitbrain", f"{text}; {'; '.join(reported)}"
     if both_logs:
@@ -161,14 +162,20 @@ def _now(sides: tuple[CopyUse, CopyUse]) -> str:
     return "; ".join(f"{side.label} {side.says}" for side in sides)
 
 
-def _losing(sides: tuple[CopyUse, CopyUse]) -> str:
-    """Which node may be the losing one, by the only thing that speaks for it here: that it no longer is primary."""
-    secondary = [side.label for side in sides if side.role is Role.SECONDARY]
-    primary = [side.label for side in sides if side.role is Role.PRIMARY]
-    if len(secondary) == 1 and len(primary) == 1:
-        return f"{secondary[0]} may be the losing one: it is secondary, {primary[0]} is primary"
+def _losing(first: SplitBrainEvidence, second: SplitBrainEvidence, sides: tuple[CopyUse, CopyUse]) -> str:
+    """Which node has the losing copy, by the rule that the recovery has too."""
+    copies = [
+        CopySide(side.label, side.acts, one.marker.losing if one.marker else None)
+        for one, side in zip((first, second), sides, strict=True)
+    ]
+    losing = losing_copy(*copies)
+    if losing.label and losing.is_marked:
+        return f"{losing.label} is the losing one: it did not serve the clients when hastd found the split-brain"
+    if losing.label:
+        loser, winner = sides if losing.label == sides[0].label else (sides[1], sides[0])
+        return f"{loser.label} may be the losing one: it {loser.says}, {winner.label} is primary"
     shown = name_list([f"{side.label} {side.role.value if side.role else 'of unknown role'}" for side in sides])
-    return f"the losing copy is unknown ({shown})"
+    return f"the losing copy is unknown ({losing.contradiction or shown})"
 
 
 def _before(last: LastJudgement | None) -> str:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from checks.probes import carp_demotion, route, zpool
+from checks.probes import carp_demotion, hast, route, zpool
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.carp_demotion import DemotionRecord
 from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.filesystem import Mount, mounted_at
-from checks.probes.hast import Resource, Status
+from checks.probes.hast import Resource, Role, Status
 from checks.probes.hast_state import HastRole
 from checks.probes.maintenance import Maintenance
 from checks.probes.marker import Marker
@@ -78,6 +78,8 @@ class ResourceStatus(NamedTuple):
     """Why nothing of its ZFS pool can be read or written; empty where it can, or where that is not known."""
     since: float | None = None
     """When hastwatch promoted it here, in this boot; None where the journal does not say."""
+    size: int | None = None
+    """Bytes of the whole copy, where it is being synchronised to the other node; else None."""
 
 
 class NodeStatus(NamedTuple):
@@ -274,6 +276,8 @@ class _Look:
         role, resource = self._role(place.name)
         there = None if self.mounts is None else mounted_at(self.mounts, place.point)
         mounted = None if self.mounts is None else mounted_as(self.node, there, place.wanted)
+        copying = resource is not None and is_synchronising(resource)
+        size = self._read(partial(hast.metadata, self.node, place.name)) if copying else None
         empty = mounted is MountState.NOTHING
         return ResourceStatus(
             place=place,
@@ -291,6 +295,7 @@ class _Look:
             verified=self._verified(place.name),
             unproven=unproven.known(self.store, place.name) if role is HastRole.PRIMARY else None,
             suspended=self._suspended(there, mounted),
+            size=size.datasize if size else None,
             since=self._since(place.name) if role is HastRole.PRIMARY else None,
         )
 
@@ -335,6 +340,12 @@ class _Look:
         if self.running is None:
             return None
         return hastd(self.running) is not None or bool(hastd_workers(self.running))
+
+
+def is_synchronising(resource: Resource) -> bool:
+    """Whether a primary has more to copy than what a busy one always keeps dirty (keepdirty extents, hastctl(8))."""
+    is_connected = resource.role is Role.PRIMARY and resource.status is Status.COMPLETE
+    return is_connected and resource.dirty > resource.keepdirty * resource.extentsize
 
 
 def _rejects(node: Node, resource: Resource) -> bool | None:

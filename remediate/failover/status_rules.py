@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from checks.plugin.finding import CRITICAL, OK, UNKNOWN, Finding, Severity
+from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Severity
 from checks.plugin.text import name_list, say_duration
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
@@ -103,18 +103,22 @@ def serves(node: NodeStatus, resource: ResourceStatus) -> bool | None:
 
 def could_take_over(node: NodeStatus) -> bool | None:
     """Whether a node that does not serve would do so when it had to; None where that is not known."""
-    if node.trouble:
-        return None
-    ready = [not node.blocked, node.maintenance is None, node.hastd, not node.held.amount or node.held.is_mild]
-    for resource in node.resources.values():
+    return None if node.trouble else _all(ready for _, ready in _conditions(node))
+
+
+def _conditions(node: NodeStatus) -> Iterator[tuple[str, bool | None]]:
+    """What has to hold of a node that could take over, each in the words of where it does not."""
+    yield "promotions have failed", not node.blocked
+    yield "maintenance", node.maintenance is None
+    yield "hastd is down", node.hastd
+    yield "it holds itself back", not node.held.amount or node.held.is_mild
+    for name, resource in node.resources.items():
         known = resource.role not in (HastRole.NOT_KNOWN, HastRole.DOWN)
-        ready += [
-            resource.role is HastRole.SECONDARY if known else None,
-            None if resource.status is None else resource.status is Status.COMPLETE,
-            resource.copy.copy is not CopyState.INCOMPLETE,
-            resource.split is None or resource.split.losing is False,
-        ]
-    return _all(ready)
+        yield f"{name} is not secondary", resource.role is HastRole.SECONDARY if known else None
+        connected = None if resource.status is None else resource.status is Status.COMPLETE
+        yield f"{name} is not connected", connected
+        yield f"the copy of {name} is incomplete", resource.copy.copy is not CopyState.INCOMPLETE
+        yield f"split-brain of {name}", resource.split is None or resource.split.losing is False
 
 
 NODE_RULES = (
@@ -144,8 +148,10 @@ def verdict(pair: PairStatus, findings: tuple[CheckFinding, ...] = ()) -> PairVe
     severities = [each.finding.severity for each in wrong]
     severities += [CRITICAL for trouble in troubles if trouble.level is ProblemLevel.WRONG]
     severities += [{True: OK, False: CRITICAL, None: UNKNOWN}[each] for each in served.values()] or [UNKNOWN]
+    standing_by = _standing_by(pair, by, wrong)
+    severities += [severity for _, severity in standing_by]
     worst = max(severities, key=lambda severity: severity.rank)
-    return PairVerdict(_headline(pair, by, wrong), served, troubles, wrong, worst)
+    return PairVerdict(_headline(pair, by, wrong, standing_by), served, troubles, wrong, worst)
 
 
 def _serving(pair: PairStatus, name: str) -> tuple[str, ...] | None:
@@ -160,7 +166,13 @@ def _serving(pair: PairStatus, name: str) -> tuple[str, ...] | None:
     return None if hidden and not serving else serving
 
 
-def _headline(pair: PairStatus, by: dict[str, tuple[str, ...] | None], findings: tuple[CheckFinding, ...]) -> str:
+Serving = dict[str, tuple[str, ...] | None]
+"""The nodes that serve each resource; None where that is not known."""
+
+
+def _headline(
+    pair: PairStatus, by: Serving, findings: tuple[CheckFinding, ...], standing_by: list[tuple[str, Severity]]
+) -> str:
     if all(node.trouble for node in pair.nodes):
         return "neither node could be read" if len(pair.nodes) > 1 else "the node could not be read"
     if not by:
@@ -169,10 +181,17 @@ def _headline(pair: PairStatus, by: dict[str, tuple[str, ...] | None], findings:
     for name, who in by.items():
         groups.setdefault(who, []).append(name)
     parts = [_says(pair, who, names, findings) for who, names in groups.items()]
-    served_by = set(groups)
-    if len(served_by) == 1 and (only := served_by.pop()) and len(only) == 1:
-        parts += [_standby(node, findings) for node in pair.nodes if node.name != only[0]]
-    return ", ".join(parts)
+    return ", ".join([*parts, *(says for says, _ in standing_by)])
+
+
+def _standing_by(pair: PairStatus, by: Serving, findings: tuple[CheckFinding, ...]) -> list[tuple[str, Severity]]:
+    """Of the node that does not serve where the other one serves everything: whether it could take over, and how grave
+    it is that it could not."""
+    served_by = set(by.values())
+    only = served_by.pop() if len(served_by) == 1 else None
+    if only is None or len(only) != 1:
+        return []
+    return [_standby(node, findings) for node in pair.nodes if node.name != only[0]]
 
 
 def _says(pair: PairStatus, who: tuple[str, ...] | None, names: list[str], findings: tuple[CheckFinding, ...]) -> str:
@@ -201,17 +220,20 @@ def is_about(finding: Finding, node: str) -> bool:
     return bool(re.search(rf"(?<![\w.-]){re.escape(node)}(?![\w-])", finding.subject))
 
 
-def _standby(node: NodeStatus, findings: tuple[CheckFinding, ...]) -> str:
+def _standby(node: NodeStatus, findings: tuple[CheckFinding, ...]) -> tuple[str, Severity]:
     if node.trouble:
-        return f"{node.name} does not answer"
+        return f"{node.name} does not answer", UNKNOWN
     about = [each.finding for each in findings if is_about(each.finding, node.name)]
     doubts = [each.reason for each in about if each.severity is CRITICAL or each.reason in OF_THE_COPY]
     able = could_take_over(node)
-    if able is not False and doubts:
-        return f"{node.name} may not be able to take over ({doubts[0]})"
-    if able is None or (able and any(each.severity is UNKNOWN for each in about)):
-        return f"it is not known whether {node.name} could take over"
-    return f"{node.name} {'can' if able else 'cannot'} take over"
+    if able is False:
+        why = next(why for why, ready in _conditions(node) if ready is False)
+        return f"{node.name} cannot take over ({why})", OK if node.maintenance else WARNING
+    if doubts:
+        return f"{node.name} may not be able to take over ({doubts[0]})", WARNING
+    if able is None or any(each.severity is UNKNOWN for each in about):
+        return f"it is not known whether {node.name} could take over", UNKNOWN
+    return f"{node.name} can take over", OK
 
 
 def _troubles(pair: PairStatus) -> tuple[Problem, ...]:

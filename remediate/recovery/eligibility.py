@@ -71,6 +71,8 @@ REFUSALS = (
     Refusal("serves", "NFS runs on this node", lambda seen: bool(seen.here.daemons.intersection(SERVING))),
     Refusal("marked-winning", "this node served the clients when the split-brain was found",
             lambda seen: seen.here.marked is False),
+    Refusal("losing-unknown", "a marker says that the copy of the other node loses",
+            lambda seen: bool(seen.losing.contradiction) and seen.there.marked is True),
     Refusal("peer-not-master", "the service address is not on the other node",
             lambda seen: seen.there.carp is not CarpState.MASTER),
     Refusal("peer-not-primary", "the other node is not primary", lambda seen: seen.there.role is not HastRole.PRIMARY),

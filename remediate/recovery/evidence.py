@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.probes import filesystem, hast_log
+from checks.probes import marker as marker_file
 from checks.probes.carp import CarpState
 from checks.probes.counters import Relation, neither_wrote_alone, relation
-from checks.probes.errors import ProbeError
+from checks.probes.errors import NotUnderstood, ProbeError
 from checks.probes.hast import Metadata, Status
 from checks.probes.hast_state import HastRole
+from checks.probes.losing_copy import CopySide, LosingCopy, losing_copy
+from checks.probes.marker import Marker
 from checks.probes.node import Node
 from checks.probes.node_state import MountState
 from checks.probes.read_node import NodeReader, mounted_as, needed
@@ -83,6 +86,12 @@ class Evidence(NamedTuple):
         return relation(self.here.metadata, self.there.metadata)
 
     @property
+    def losing(self) -> LosingCopy:
+        """Which copy loses, where the counters say that it is a split-brain."""
+        sides = [CopySide(side.name, side.role is HastRole.PRIMARY, side.marked) for side in (self.here, self.there)]
+        return losing_copy(*sides) if self.relation is Relation.SPLIT_BRAIN else LosingCopy("")
+
+    @property
     def nobody_wrote_alone(self) -> bool:
         """Whether the counters on both disks prove that neither copy has writes that the other lacks."""
         if self.here.metadata is None or self.there.metadata is None:
@@ -136,7 +145,7 @@ def _side(context: Context, node: Node, place: ResourcePlace, own: str) -> NodeE
         there = filesystem.mounted_at(needed(reader.mounts()), place.point)
         own_place = place if own else places(node, context.config, (name,)).get(name, place)
         own_place = own_place._replace(address=own_place.address or place.address)
-        marked = marker.present(context.store, name) if own else None
+        marked = marker.present(context.store, name) if own else _peer_marker(node, name)
         node_ledger = ledger.read(context.store, name) if own else _peer_ledger(node, name)
         return NodeEvidence(
             name=node.name,
@@ -166,6 +175,14 @@ def _signs(node: Node, name: str) -> tuple[str, ...]:
         )
     except ProbeError as error:
         return (f"the log could not be read: {error}",)
+
+
+def _peer_marker(node: Node, name: str) -> Marker | None:
+    """The other node's marker; a damaged one does not say who loses. Raises ProbeError where it cannot be read."""
+    try:
+        return marker_file.read(node, name)
+    except NotUnderstood:
+        return None
 
 
 def _peer_ledger(node: Node, name: str) -> ledger.Ledger:

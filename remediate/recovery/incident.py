@@ -29,8 +29,8 @@ ASKED = 30.0
 MOST, SHOWN = 10_000, 20
 """Entries of an incident at most, and incidents that are named where the one that was asked for is not known."""
 LAST = "last"
-INCIDENTS = ("split-brain", "recovery")
-"""Events whose `run` is the id of an incident."""
+INCIDENTS = ("split-brain", "recovery", "promoted", "promotion-failed")
+"""Events whose `run` is the id of an incident: a split-brain with its recovery, or a failover."""
 
 
 class Incident(NamedTuple):
@@ -56,7 +56,7 @@ def gather(context: Context, own: Iterable[JournalEntry], wanted: str) -> Incide
     """An incident, `last` for the youngest one; `own` is read several times, and never held as a whole. Raises
     NoIncident."""
     gathered, missing = (
-        _of_peer(context, context.peer) if context.peer is not None else ([], ("no way to the other node",))
+        of_peer(context, context.peer) if context.peer is not None else ([], ("no way to the other node",))
     )
     telling = deque((entry for entry in chain(own, gathered) if entry.event in INCIDENTS and entry.run), MOST)
     known = ids(sorted(telling, key=_time))
@@ -134,7 +134,7 @@ def as_markdown(incident: Incident) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _of_peer(context: Context, peer: Transport) -> tuple[list[JournalEntry], tuple[str, ...]]:
+def of_peer(context: Context, peer: Transport) -> tuple[list[JournalEntry], tuple[str, ...]]:
     """The other node's journal, and what of it could not be had."""
     try:
         done = peer.act((context.config.failover.peer_hastwatch, "journal", "--json", "-n", "2000"), ASKED)

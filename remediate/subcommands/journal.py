@@ -4,10 +4,16 @@
     hastwatch journal --since 2h -r home
     hastwatch journal --follow
     hastwatch journal --json -n 0 | jq 'select(.severity == "err")'
+    hastwatch journal --failovers
     hastwatch journal --incident last > ticket.md
 
---incident prints the timeline of a split-brain and its recovery from the journals of both nodes, with the evidence, as
-Markdown or with --json as one object. The ID is in the marker and in the journal; `last` is the most recent incident.
+--failovers prints one line for each failover that the journals of both nodes tell of: when it was served again, from
+which node to which, why, and how long nobody served. Where a node was lost that is from the moment when the other one
+began.
+
+--incident prints the timeline of a failover, or of a split-brain and its recovery, from the journals of both nodes,
+with the evidence, as Markdown or with --json as one object. The ID is in the marker and in the journal (`run`); `last`
+is the most recent incident.
 
 Times are local, with --json UTC. Rotated files are read too.
 """
@@ -53,6 +59,8 @@ EXITS = {
 def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse(words, invocation.console)
+    if options.failovers:
+        return caller.run(PROG, options, partial(failovers_of, options=options), acts=False, invocation=invocation)
     if options.incident:
         return caller.run(PROG, options, partial(incident_of, options=options), acts=False, invocation=invocation)
     try:
@@ -72,11 +80,41 @@ def parser() -> Parser:
     parser.add_argument("--follow", action="store_true", help="follow the journal until interrupted")
     parser.add_argument("--json", action="store_true", help="one JSON object per entry, as in the file")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the evidence of each entry too")
+    parser.add_argument("--failovers", action="store_true", help="one line for each failover, from both nodes")
     parser.add_argument(
         "--incident", metavar="ID", help="a post-mortem from both nodes (`last`: the most recent incident)"
     )
     local.add_options(parser)
     return parser
+
+
+def failovers_of(context: Context, options: argparse.Namespace) -> int:
+    """Write the failovers; the exit status."""
+    import json
+
+    from remediate.recovery.failovers import failovers
+    from remediate.recovery.incident import of_peer
+
+    reading = Reading(os.path.join(context.store.directory, NAME), MOST_READ)
+    theirs, missing = ([], ()) if context.peer is None else of_peer(context, context.peer)
+    since = 0.0 if options.since is None else context.timing.wall() - options.since
+    records = [
+        record
+        for record in failovers([*reading, *theirs])
+        if record.at >= since and options.resource in (None, *record.resources)
+    ]
+    out = context.console.out
+    for record in records[-options.last :]:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.at))
+        way = f"{record.came_from or '?'} -> {record.to}"
+        words = [when, way, ", ".join(record.resources), record.why, record.without_service()]
+        out.write(f"{json.dumps(record.as_values())}\n" if options.json else f"{plain('  '.join(words), 1000)}\n")
+    if not records and not options.json:
+        out.write("no failovers\n")
+    unread = [*missing, *reading.unread, *reading.left_out]
+    for trouble in unread:
+        context.console.err.write(f"{PROG}: {plain(trouble)}\n")
+    return 1 if unread else 0
 
 
 def incident_of(context: Context, options: argparse.Namespace) -> int:

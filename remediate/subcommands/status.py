@@ -21,6 +21,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import Severity
@@ -39,6 +40,7 @@ from remediate.failover.pair_checks import CheckFinding, run_checks
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus, look
 from remediate.failover.remote_state import RemoteStore
 from remediate.failover.status_rules import PairVerdict, serves, verdict
+from remediate.failover.sync_progress import NO_PROGRESS, SyncProgress, progress, to_copy
 from remediate.invocation import OWN, Invocation
 from remediate.subcommands.status_page import page, see, wrong
 
@@ -48,6 +50,8 @@ WRONG_USAGE = Severity.UNKNOWN.value
 RESOURCE = like(RESOURCE_NAME, "the name of a HAST resource")
 EVERY = 2.0
 """Seconds between two looks of --watch."""
+APART = 1.0
+"""Seconds between two looks that show how fast a synchronisation goes."""
 CHECKS_EVERY = 30.0
 """Seconds between two runs of the checks in --watch, which cost ten times what a look costs."""
 EXITS = {
@@ -108,6 +112,9 @@ class Looks:
         self._findings: tuple[CheckFinding, ...] = ()
         self._run_at: float | None = None
         self._headline = ""
+        self._before: PairStatus | None = None
+        self.progress: Mapping[str, SyncProgress] = NO_PROGRESS
+        """Of what is being synchronised, since the look before."""
 
     def look(self) -> tuple[PairStatus, PairVerdict]:
         """What is seen now, and what it amounts to. Raises ConfigError, NoSuchResource."""
@@ -119,13 +126,18 @@ class Looks:
         if self._run_at is None or timing.now() - self._run_at >= CHECKS_EVERY or headline != self._headline:
             self._findings = run_checks(self.context, names)
             self._run_at, self._headline = timing.now(), headline
+        self.progress = progress(self._before, pair) if self._before is not None else NO_PROGRESS
+        self._before = pair
         return pair, verdict(pair, self._findings)
 
 
 def show(looks: Looks) -> int:
     """Look once and write it to standard output; the exit status. Raises ConfigError, NoSuchResource."""
     pair, judged = looks.look()
-    _write(looks.context.console, pair, judged, looks.options)
+    if not looks.options.watch and to_copy(pair):
+        looks.context.timing.sleep(APART)
+        pair, judged = looks.look()
+    _write(looks, pair, judged)
     return judged.severity.value
 
 
@@ -144,23 +156,26 @@ def watch(context: Context, options: argparse.Namespace) -> int:
             while True:
                 pair, judged = looks.look()
                 ends = judged.severity.value
-                _draw(screen, pair, judged, options.only_wrong)
+                _draw(screen, pair, judged, looks)
                 again = context.timing.now() + options.watch
                 while (left := again - context.timing.now()) > 0:
                     if screen.wait(left):
-                        _draw(screen, pair, judged, options.only_wrong)
+                        _draw(screen, pair, judged, looks)
     except KeyboardInterrupt:
         return _leave(ends)
 
 
-def as_values(pair: PairStatus, judged: PairVerdict) -> dict[str, object]:
-    """A look for programs."""
+def as_values(
+    pair: PairStatus, judged: PairVerdict, progress: Mapping[str, SyncProgress] = NO_PROGRESS
+) -> dict[str, object]:
+    """A look for programs; `progress` of what is being synchronised: bytes per second, and seconds left."""
     return {
         "time": utc(pair.now),
         "headline": judged.headline,
         "state": judged.severity.name,
         "exit_status": judged.severity.value,
         "served": judged.served,
+        "synchronising": {name: progress[name]._asdict() if name in progress else None for name in to_copy(pair)},
         "findings": [_finding(each) for each in judged.findings],
         "troubles": [{"level": trouble.level.name.lower(), "says": trouble.says} for trouble in judged.troubles],
         "nodes": [_node(node) for node in pair.nodes],
@@ -226,23 +241,27 @@ def _resource_values(node: NodeStatus, resource: ResourceStatus) -> dict[str, ob
     }  # fmt: skip
 
 
-def _write(console: Console, pair: PairStatus, judged: PairVerdict, options: argparse.Namespace) -> None:
+def _write(looks: Looks, pair: PairStatus, judged: PairVerdict) -> None:
+    console, options = looks.context.console, looks.options
     if options.json:
         import json
 
-        lines = [json.dumps(as_values(pair, judged))]
+        lines = [json.dumps(as_values(pair, judged, looks.progress))]
     elif options.only_wrong:
         lines = wrong(pair, judged, console.columns, console.is_coloured)
     else:
-        lines = page(pair, judged, console.columns, console.is_coloured)
+        lines = page(pair, judged, console.columns, console.is_coloured, progress=looks.progress)
     console.out.write("".join(f"{line}\n" for line in lines))
     console.out.flush()
 
 
-def _draw(screen: terminal.Screen, pair: PairStatus, judged: PairVerdict, only_wrong: bool) -> None:
+def _draw(screen: terminal.Screen, pair: PairStatus, judged: PairVerdict, looks: Looks) -> None:
     clock, width = time.strftime("%H:%M:%S", time.localtime(pair.now)), terminal.size()[0]
     coloured = terminal.is_coloured()
-    screen.draw(wrong(pair, judged, width, coloured) if only_wrong else page(pair, judged, width, coloured, clock))
+    if looks.options.only_wrong:
+        screen.draw(wrong(pair, judged, width, coloured))
+    else:
+        screen.draw(page(pair, judged, width, coloured, clock, looks.progress))
 
 
 def _missing(pair: PairStatus, wanted: tuple[str, ...]) -> str:

@@ -7,8 +7,10 @@ is marked where the cell is made. Colours are for what serves and for what is wr
 
 from __future__ import annotations
 
+import enum
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from checks import verified
 from checks.plugin.finding import Finding, Severity
@@ -16,10 +18,12 @@ from checks.plugin.text import plain, say_duration, say_size
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
 from checks.probes.hast_state import HastRole
+from checks.probes.losing_copy import CopySide, losing_copy
 from checks.probes.node_state import MountState
 from remediate.failover.facts import BASE, SERVING
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus
-from remediate.failover.status_rules import PairVerdict, ProblemLevel, lacking, serves
+from remediate.failover.status_rules import PairVerdict, ProblemLevel, is_about, lacking, serves
+from remediate.failover.sync_progress import NO_PROGRESS, SyncProgress
 from remediate.state.journal import ERR, WARNING
 from remediate.state.ledger import CopyState
 from remediate.subcommands.columns import (
@@ -44,12 +48,45 @@ from remediate.subcommands.columns import (
 MARKS = {Severity.OK: WELL, Severity.WARNING: NOTE, Severity.CRITICAL: WRONG, Severity.UNKNOWN: NOTE}
 SEVERITIES = 10
 """Columns of the severity in front of a finding."""
+
+
+class Whose(enum.Enum):
+    """Of which of the named nodes a reason is."""
+
+    BOTH = "each node that is named"
+    PRIMARY = "the primary"
+    STANDBY = "the one that is not primary"
+
+
+DIVERGED = ("splitbrain", "splitbrain-growing", "splitbrain-predicted", "splitbrain-seen")
+DOUBTS = {
+    **dict.fromkeys(DIVERGED, Whose.BOTH),
+    "resuid-mismatch": Whose.BOTH,
+    "metadata-missing": Whose.BOTH,
+    "standby-no-metadata": Whose.BOTH,
+    "standby-blank": Whose.BOTH,
+    "hast-copy-damaged": Whose.BOTH,
+    "hast-disconnected": Whose.BOTH,
+    "counters-impossible": Whose.BOTH,
+    "primary-behind": Whose.PRIMARY,
+    "copy-behind": Whose.STANDBY,
+    "copy-blank": Whose.STANDBY,
+}
+"""Reasons that speak against a copy."""
 NARROWEST, WIDEST = 28, 52
 """Characters of one node's column: below the first the nodes stand one below the other."""
 
 
-def page(pair: PairStatus, verdict: PairVerdict, width: int, coloured: bool, clock: str = "") -> list[str]:
-    """The lines, at most `width` wide; `clock` stands at the end of the first one."""
+def page(
+    pair: PairStatus,
+    verdict: PairVerdict,
+    width: int,
+    coloured: bool,
+    clock: str = "",
+    progress: Mapping[str, SyncProgress] = NO_PROGRESS,
+) -> list[str]:
+    """The lines, at most `width` wide; `clock` stands at the end of the first one. `progress` of the resources that are
+    being synchronised, as far as it is known."""
     first = wrapped(_first(pair, verdict), max(width - len(clock) - GAP, 1) if clock else width)
     lines = [painted(line, coloured) for line in first]
     lines[0] += clock.rjust(width - length(first[0])) if clock else ""
@@ -57,10 +94,10 @@ def page(pair: PairStatus, verdict: PairVerdict, width: int, coloured: bool, clo
     count = len(pair.nodes)
     beside = (width - LABELS - GAP * (count - 1)) // count
     if beside >= NARROWEST or count == 1:
-        lines += table(rows(pair, pair.nodes), min(max(beside, 1), WIDEST), coloured)
+        lines += table(rows(pair, pair.nodes, verdict, progress), min(max(beside, 1), WIDEST), coloured)
     else:
         for node in pair.nodes:
-            lines += [*table(rows(pair, (node,)), max(width - LABELS, 1), coloured), ""]
+            lines += [*table(rows(pair, (node,), verdict, progress), max(width - LABELS, 1), coloured), ""]
     notes = [painted(line, coloured) for note in _notes(pair) for line in wrapped((ColouredText(note, NOTE),), width)]
     lines += ["", *notes] if notes else []
     while lines[-1] == "":
@@ -127,7 +164,53 @@ def see(finding: Finding) -> str:
     return f"hastwatch explain {finding.reason}"
 
 
-def rows(pair: PairStatus, nodes: tuple[NodeStatus, ...]) -> Iterator[TableRow]:
+class SeenOfCopy(NamedTuple):
+    """What the cells of a resource on a node need besides it: when it is, what the node is called, what the checks find
+    against its copy, which node has the losing copy of a split-brain, and how far a synchronisation is."""
+
+    now: float
+    node: str
+    doubt: str
+    loser: str
+    progress: SyncProgress | None
+
+
+def doubt(verdict: PairVerdict, node: NodeStatus, resource: ResourceStatus) -> str:
+    """What the checks find against a copy; a reason of DOUBTS, empty where there is none."""
+    primary = resource.role is HastRole.PRIMARY
+    for each in verdict.findings:
+        reason, subject = each.finding.reason, each.finding.subject
+        whose = DOUBTS.get(reason)
+        if (
+            whose is None
+            or not subject.startswith(f"{resource.place.name} on ")
+            or not is_about(each.finding, node.name)
+        ):
+            continue
+        if whose is Whose.BOTH or (whose is Whose.PRIMARY) is primary:
+            return reason
+    return ""
+
+
+def _loser(pair: PairStatus, name: str) -> str:
+    """The node whose copy loses, by the rule of the checks and the recovery."""
+    sides = [
+        CopySide(
+            node.name,
+            None if one.role is HastRole.NOT_KNOWN else one.role is HastRole.PRIMARY,
+            one.split.losing if one.split else None,
+        )
+        for node in pair.nodes
+        if (one := node.resources.get(name)) is not None
+    ]
+    if len(sides) == 1:
+        return sides[0].label if sides[0].marked else ""
+    return losing_copy(*sides).label
+
+
+def rows(
+    pair: PairStatus, nodes: tuple[NodeStatus, ...], verdict: PairVerdict, progress: Mapping[str, SyncProgress]
+) -> Iterator[TableRow]:
     """The table of these nodes. Rows that say nothing about any node are left out."""
 
     def row(label: str, cells: Iterable[Cell]) -> Iterator[TableRow]:
@@ -158,10 +241,19 @@ def rows(pair: PairStatus, nodes: tuple[NodeStatus, ...]) -> Iterator[TableRow]:
     for name in dict.fromkeys(name for node in read for name in node.resources):
         held = [node.resources.get(name) for node in nodes]
         point = next(resource.place.point for resource in held if resource)
+        loser = _loser(pair, name)
         yield TableRow(f"{name} on {point}", ())
         yield from row("  role", ((_role(node, one) if one else ()) for node, one in zip(nodes, held, strict=True)))
         for label, cell in RESOURCE_ROWS:
-            yield from row(f"  {label}", (cell(one, pair.now) if one else () for one in held))
+            yield from row(
+                f"  {label}",
+                (
+                    cell(one, SeenOfCopy(pair.now, node.name, doubt(verdict, node, one), loser, progress.get(name)))
+                    if one
+                    else ()
+                    for node, one in zip(nodes, held, strict=True)
+                ),
+            )
 
 
 def _one(text: str, mark: Mark = PLAIN) -> Cell:
@@ -258,7 +350,7 @@ def _role(node: NodeStatus, resource: ResourceStatus) -> Cell:
     return _one("secondary", WRONG if resource.carp is CarpState.MASTER else PLAIN)
 
 
-def _status(resource: ResourceStatus, now: float) -> Cell:
+def _status(resource: ResourceStatus, seen: SeenOfCopy) -> Cell:
     if resource.status is None:
         return () if resource.role is HastRole.DOWN else _one("?")
     words = {Status.COMPLETE: "connected", Status.DEGRADED: "degraded", Status.ABSENT: "not connected"}
@@ -267,13 +359,13 @@ def _status(resource: ResourceStatus, now: float) -> Cell:
     return _one(words[resource.status], PLAIN if resource.status is Status.COMPLETE else WRONG)
 
 
-def _dirty(resource: ResourceStatus, now: float) -> Cell:
+def _dirty(resource: ResourceStatus, seen: SeenOfCopy) -> Cell:
     if resource.role is not HastRole.PRIMARY or resource.dirty is None:
         return ()
     return _one(say_size(resource.dirty) if resource.dirty else "nothing")
 
 
-def _data(resource: ResourceStatus, now: float) -> Cell:
+def _data(resource: ResourceStatus, seen: SeenOfCopy) -> Cell:
     if resource.mounted is None:
         return _one("?")
     if resource.suspended:
@@ -293,11 +385,15 @@ def _data(resource: ResourceStatus, now: float) -> Cell:
     return _one(*words[resource.protected])
 
 
-def _copy(resource: ResourceStatus, now: float) -> Cell:
+def _copy(resource: ResourceStatus, seen: SeenOfCopy) -> Cell:
     copy, split = resource.copy, resource.split
-    if split is not None and split.losing is not False:
-        return _one("loses a split-brain" if split.losing else "in a split-brain", WRONG)
-    since = f" for {say_duration(max(now - copy.since, 0))}" if copy.since else ""
+    if seen.loser == seen.node and (split is not None or seen.doubt in DIVERGED):
+        return _one("loses the split-brain", WRONG)
+    if split is not None and split.losing is not False and not seen.loser:
+        return _one("in a split-brain", WRONG)
+    if seen.doubt and copy.copy is not CopyState.INCOMPLETE:
+        return _one(f"not as it should be: {seen.doubt}", WRONG)
+    since = f" for {say_duration(max(seen.now - copy.since, 0))}" if copy.since else ""
     if resource.role is HastRole.PRIMARY and copy.copy is CopyState.UNKNOWN:
         return _one("in use")
     if copy.copy is CopyState.COMPLETE:
@@ -306,32 +402,46 @@ def _copy(resource: ResourceStatus, now: float) -> Cell:
     return _one(f"{copy.copy.value}{since}{why}", NOTE if copy.copy is CopyState.INCOMPLETE else PLAIN)
 
 
-def _verified(resource: ResourceStatus, now: float) -> Cell:
+def _progress(resource: ResourceStatus, seen: SeenOfCopy) -> Cell:
+    if resource.size is None or resource.dirty is None:
+        return ()
+    percent = 100 * max(1 - resource.dirty / resource.size, 0) if resource.size else 0
+    known = seen.progress
+    if known is None:
+        return _one(f"{percent:.1f} %, rate and time left not known yet", NOTE)
+    left = "it does not get less" if known.left is None else f"{say_duration(known.left)} left"
+    return _one(f"{percent:.1f} %, {say_size(known.rate)}/s, {left}", NOTE)
+
+
+def _verified(resource: ResourceStatus, seen: SeenOfCopy) -> Cell:
     run = resource.verified
     if run is None:
         return ()
-    ago = f"{say_duration(max(now - run.ended, 0))} ago: "
+    ago = f"{say_duration(max(seen.now - run.ended, 0))} ago: "
     return _one(f"{ago}{verified.said(run)}", PLAIN if run.equal else WRONG if run.differ else NOTE)
 
 
-def _unproven(resource: ResourceStatus, now: float) -> Cell:
+def _unproven(resource: ResourceStatus, seen: SeenOfCopy) -> Cell:
     known = resource.unproven
     return () if known is None else _one(plain(known.sentence, 200), WRONG if known.differ else NOTE)
 
 
-def _split(resource: ResourceStatus, now: float) -> Cell:
+def _split(resource: ResourceStatus, seen: SeenOfCopy) -> Cell:
     split = resource.split
     if split is None:
         return ()
     if split.unreadable:
         return _one(split.unreadable, WRONG)
-    side = {True: "the losing side", False: "the side that counts", None: "which side loses is not known"}[split.losing]
-    return _one(f"{side}, last seen {say_duration(max(now - split.last, 0))} ago", WRONG)
+    side = "which side loses is not known"
+    if seen.loser:
+        side = "the losing side" if seen.loser == seen.node else "the side that counts"
+    return _one(f"{side}, last seen {say_duration(max(seen.now - split.last, 0))} ago", WRONG)
 
 
 RESOURCE_ROWS = (
     ("peer", _status),
     ("dirty", _dirty),
+    ("sync", _progress),
     ("data", _data),
     ("copy", _copy),
     ("verified", _verified),

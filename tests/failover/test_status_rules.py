@@ -186,7 +186,8 @@ def test_the_headline_says_who_serves_what(
 ) -> None:
     judged = verdict(seen(*pair))
     assert (judged.headline, judged.served) == (headline, served)
-    assert judged.well is (bool(served) and all(served.values()))
+    unanswered = any(each.trouble for each in pair)
+    assert judged.well is (bool(served) and all(served.values()) and not unanswered)
 
 
 def finding(check: str, reason: str, severity: Severity, subject: str) -> CheckFinding:
@@ -237,3 +238,10 @@ def test_what_is_well_is_no_finding_to_show() -> None:
 def test_a_node_that_promotes_no_more_is_critical_and_a_note_is_none() -> None:
     assert verdict(seen(here(), there(blocked="2 promotions failed"))).severity is CRITICAL
     assert verdict(seen(here(), there(maintenance=Maintenance(0.0, None, "x", "root")))).severity is OK
+
+
+def test_a_standby_that_cannot_take_over_is_a_warning_though_no_check_says_so() -> None:
+    held = DemotionRecord((DemotionReason(DemotionCause.BOOT),), 240, 240)
+    judged = verdict(seen(here(), there(held=held, demotion=240)))
+    assert judged.headline == "nfs001 serves home, nfs002 cannot take over (it holds itself back)"
+    assert judged.severity is WARNING

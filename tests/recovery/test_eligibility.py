@@ -93,6 +93,7 @@ def all_evidence() -> Iterator[Evidence]:
             yield evidence(here, some[index * 37 % len(some)], relation, answered)
         for there in some:
             yield evidence(HERE, there, relation, answered)
+        yield evidence(HERE, THERE._replace(marked=True), relation, answered)
     for (mine, theirs), there in itertools.product(EQUAL_ABOVE_ZERO, some):
         yield Evidence(HERE._replace(metadata=mine), there._replace(metadata=theirs), ANSWERED)
 
@@ -116,6 +117,8 @@ def wrong(pair: Evidence, is_saved: bool) -> Iterator[str]:
         yield "created on a node that serves, or served"
     if not there.serves or not pair.answered.is_alive or there.incomplete:
         yield "created beside a node that does not serve a complete copy"
+    if pair.relation is Relation.SPLIT_BRAIN and there.marked and not here.marked:
+        yield "created though the marker of the other node says that the other copy loses"
     if pair.relation in NO_BETTER:
         yield "created although the other copy is no better"
     if not is_saved and not here.blank and here.metadata is not None and here.metadata.resuid != 0:

@@ -167,8 +167,8 @@ def test_maintenance_failures_and_a_split_brain_are_said_on_the_node_that_has_th
     marker.record(store, "home", "nfs002", "1", now, losing=True)
     text = " ".join(shown(pair, 150))
     assert text.startswith(
-        "nfs001 serves home, nfs002 cannot take over. Wrong: nfs002 takes no automatic action any more: promotions have"
-        " failed. Note: maintenance on nfs002. The checks: 1 WARNING. "
+        "nfs001 serves home, nfs002 cannot take over (promotions have failed). Wrong: nfs002 takes no automatic action"
+        " any more: promotions have failed. Note: maintenance on nfs002. The checks: 1 WARNING. "
     )
     assert "[splitbrain-marker-left]" in text
     assert "complete" not in text[text.index("home on /hast/home") :]
@@ -192,9 +192,8 @@ def test_a_link_that_is_cut_shows_both_nodes_with_the_address(pair: InstalledPai
     pair.breaks("cut")
     pair.passes(60)
     lines = " ".join(shown(pair, 200))
-    assert lines.startswith(
-        "nfs001 serves home, nfs002 cannot take over. Note: the copy of home on nfs002 is incomplete."
-    )
+    assert lines.startswith("nfs001 serves home, nfs002 cannot take over (")
+    assert "). Note: the copy of home on nfs002 is incomplete. The checks: " in lines
     assert "CRITICAL vhid 2@vtnet1 on nfs001 and nfs002: both are MASTER [carp-two-masters]" in lines
     assert "240 by hastwatch: home: the other node has it" in lines
     assert "incomplete for N: nfs001 reported that this" in lines
