@@ -81,8 +81,9 @@ def page(entry: CheckEntry) -> str:
     lines += examples(entry.name)
     lines += ["## States", "", "The worst one counts: CRITICAL, UNKNOWN, WARNING, OK. Every check also has the",
               "[reasons of every check](../reasons.md#every-check).", ""]  # fmt: skip
-    lines += ["| reason | state | when | what it means |", "|---|---|---|---|"]
-    lines += [f"| `{row.reason}` | {row.severity.name} | {row.when} | {row.means} |" for row in check.table.own]
+    lines += ["| reason | state | when | what it means | what to do next |", "|---|---|---|---|---|"]
+    rows = ((f"`{row.reason}`", row.severity.name, row.when, row.means, row.words) for row in check.table.own)
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     lines += ["", "## Performance data", ""]
     lines += ["| name | meaning |", "|---|---|"] if check.perfdata else ["None."]
     lines += [f"| `{label}` | {meaning} |" for label, meaning in check.perfdata]

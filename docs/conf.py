@@ -29,6 +29,7 @@ smartquotes = False
 highlight_language = "none"
 html_theme = "furo"
 html_title = f"hastwatch {VERSION}"
+html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
 html_static_path = ["static"]

@@ -19,6 +19,8 @@ INDEX = "<!-- index of runbooks -->"
 """What the table stands for on that page."""
 LISTED = re.compile(r"^\| `(?P<reason>[a-z][a-z0-9-]+)` \|", re.MULTILINE)
 """A reason that begins a row of a table."""
+EXPLAINED = re.compile(r"(?<!\[)`hastwatch explain (?P<reason>[a-z][a-z0-9-]+)`(?!\])")
+"""What the terminal has in place of a link."""
 MANUAL = re.compile(r"(?<![\w`/.-])(?P<name>hastwatch[a-z.-]*|check_[a-z_]+)\((?P<section>[158])\)")
 CODE_OR_LINK = re.compile(
     r"(^```.*?^```$|^ {4}[^\n]*$|^#[^\n]*$|`[^`\n]+`|\[[^\]]*\]\([^)]*\))", re.MULTILINE | re.DOTALL
@@ -50,13 +52,18 @@ def with_index(text: str, runbooks: Collection[str]) -> str:
 
 
 def linked(text: str, name: str, runbooks: Collection[str]) -> str:
-    """A page with links from the reasons that its tables list to their runbooks; `name` is its path without suffix."""
+    """A page with links to runbooks, from the reasons that its tables list and from `hastwatch explain REASON`; `name`
+    is its path without suffix."""
 
     def link(match: re.Match[str]) -> str:
         reason = match["reason"]
         return f"| [`{reason}`]({up(name)}{RUNBOOKS}/{reason}.md) |" if reason in runbooks else match[0]
 
-    return LISTED.sub(link, text)
+    def runbook(match: re.Match[str]) -> str:
+        reason = match["reason"]
+        return f"[{match[0]}]({up(name)}{RUNBOOKS}/{reason}.md)" if reason in runbooks else match[0]
+
+    return EXPLAINED.sub(runbook, LISTED.sub(link, text))
 
 
 def with_manual_links(text: str, name: str) -> str:

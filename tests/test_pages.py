@@ -122,8 +122,10 @@ def refused(line: str, typed: bool) -> str:
         words = shlex.split(line)
     except ValueError:
         return ""
-    if words in (["hastwatch"], ["hastwatch", "--version"]) or words[0] in OF_OTHERS or words[1:2] == ["explain"]:
+    if words in (["hastwatch"], ["hastwatch", "--version"]) or words[0] in OF_OTHERS:
         return ""
+    if words[:2] == ["hastwatch", "explain"]:
+        return "" if words[2:] == ["REASON"] or set(words[2:]) <= set(site.reasons()) else "no such reason"
     if words[1:2] == ["--node"]:  # of the hastwatch that `hastwatch pair env` puts into PATH
         del words[1:3]
     try:
@@ -155,6 +157,8 @@ def test_every_command_line_is_one_that_the_real_parsers_accept(page: Path) -> N
         ("hastwatch converge --dry-run", ""),
         ("hastwatch converge --dryrun", "no option --dryrun"),
         ("hastwatch heal", "no command hastwatch heal"),
+        ("hastwatch explain hast-degraded", ""),
+        ("hastwatch explain hast-broken", "no such reason"),
         ("check_hast --hook x", "no option --hook"),
         ("hastwatch maintenance on --for 2h", "not accepted"),
         ("hastwatch submit --to icinga -- check_hast --anything", ""),
@@ -213,6 +217,9 @@ def test_a_new_runbook_appears_in_the_index_and_where_its_reason_is_listed() -> 
     row = "| `hast-degraded` | CRITICAL |"
     assert site.linked(row, "checks/check_hast", {"hast-degraded"}).startswith("| [`hast-degraded`](../runbooks/hast-")
     assert site.linked(row, "reasons", set()) == row
+    see = "see `hastwatch explain hast-degraded`"
+    linked = "see [`hastwatch explain hast-degraded`](../runbooks/hast-degraded.md)"
+    assert site.linked(see, "runbooks/hast-role-init", {"hast-degraded"}) == linked
 
 
 def test_a_manual_page_is_linked_in_text_and_not_in_code_or_headings() -> None:
