@@ -153,7 +153,13 @@ def main() -> int:
     """Answer the command line or SSH_ORIGINAL_COMMAND; the exit status, where nothing was run."""
     words = sys.argv[1:]
     if words in (["-h"], ["--help"]):
-        return shown(f"usage: hastwatch-ask LINE | --list | --as-primary\n\n{__doc__}")
+        from checks.plugin.help_text import columns, fitted
+
+        return shown(fitted(f"usage: hastwatch-ask LINE | --list | --as-primary\n\n{__doc__}", columns()) + "\n")
+    if words in (["-V"], ["--version"]):
+        from checks import VERSION
+
+        return shown(f"hastwatch-ask {VERSION}\n")
     if words == ["--list"]:
         return shown(listing())
     if words == ["--as-primary"]:

@@ -8,12 +8,27 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
+from checks import VERSION
 from checks.plugin.text import plain
 from remediate.console import Console
 from remediate.exits import USAGE
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """The description too in the width of the terminal."""
+
+    def __init__(self, prog: str) -> None:
+        from checks.plugin.help_text import columns
+
+        super().__init__(prog, width=columns())
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        from checks.plugin.help_text import fitted
+
+        return fitted(text, self._width)
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,15 +40,19 @@ class Parser(argparse.ArgumentParser):
     _console = Console()
 
     def __init__(self, exits: str = "", **settings: object) -> None:
-        formatter = argparse.RawDescriptionHelpFormatter
         if exits:
             settings["description"] = f"{str(settings['description']).rstrip()}\n\n{exits}\n"
-        super().__init__(**{"formatter_class": formatter, "allow_abbrev": False, **settings})  # type: ignore[arg-type]
+        super().__init__(**{"formatter_class": _Formatter, "allow_abbrev": False, **settings})  # type: ignore[arg-type]
+        version = f"{self.prog.partition(' ')[0]} {VERSION}"
+        self.add_argument("-V", "--version", action="version", version=version, help="show the version and exit")
 
     def parse(self, words: list[str] | None, console: Console) -> argparse.Namespace:
         """The options. What is wrong with them, and a help, is said on the console."""
         self._console = console
         return self.parse_args(words)
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        super()._print_message(message, self._console.out if file is sys.stdout else file)
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         super().print_help(file or self._console.out)

@@ -58,9 +58,12 @@ def called(words: list[str], invocation: "Invocation | None" = None) -> int:
 
 def help_text() -> str:
     """What `--help` prints."""
+    from checks.plugin.help_text import columns, fitted
+
     width = max(map(len, SUBCOMMANDS))
     lines = [f"  {name:<{width}}  {line}" for name, (_, line) in SUBCOMMANDS.items()]
-    return "\n".join(["usage: hastwatch SUBCOMMAND ...", "", *lines, "", "hastwatch SUBCOMMAND --help says more\n"])
+    text = "\n".join(["usage: hastwatch SUBCOMMAND ...", "", *lines, "", "hastwatch SUBCOMMAND --help says more\n"])
+    return fitted(text, columns()) + "\n"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -33,6 +34,16 @@ class Invocation:
     def bare(self, where: LocalOptions) -> Context:
         """The context without a configuration. Raises ConfigError, ProbeError."""
         return local.bare(where)
+
+    def no_node(self, where: LocalOptions) -> str:
+        """Why this machine is no node that a command could act on, empty where it may be one, or another way to one or
+        another state directory is named."""
+        if where.via or where.state_dir or sys.platform.startswith("freebsd"):
+            return ""
+        return (
+            "this machine runs no FreeBSD, so it is no node of a pair: run this on a node, name a way to one (--via "
+            "PREFIX --state-dir DIR), or try it on a simulated pair (hastwatch pair up --automatic)"
+        )
 
     def take_resources(self) -> None:
         """No limit and no priority of the caller's."""

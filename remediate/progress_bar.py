@@ -10,20 +10,22 @@ from remediate.terminal import REDRAW_LINE
 from remediate.timing import Timing
 
 WIDEST = 40
+LINES = 5.0
+"""Seconds between two lines where no terminal is; the first one comes as late, when there is a rate to tell."""
 
 
 class ProgressBar:
-    """Draws on a stream; `lines`: seconds between two lines where no terminal is."""
+    """Draws on a stream."""
 
-    def __init__(self, stream: TextIO, timing: Timing, lines: float) -> None:
-        self._stream, self._timing, self._lines = stream, timing, lines
-        self._said = -lines
+    def __init__(self, stream: TextIO, timing: Timing) -> None:
+        self._stream, self._timing = stream, timing
+        self._said = timing.now()
         self._drawn = False
 
     def show(self, done: int, total: int, text: str) -> None:
         """`done` of `total`, and the words. That nobody watches any more is no reason to stop half way."""
         terminal, now = self._stream.isatty(), self._timing.now()
-        if not terminal and now - self._said < self._lines:
+        if not terminal and now - self._said < LINES:
             return
         self._said = now
         with suppress(OSError, ValueError):

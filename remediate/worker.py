@@ -65,6 +65,7 @@ What hastd(8) runs on its events (hast.conf(5), exec): keeps account of which co
 split-brain where this node does not serve."""
 MORE = f"""
 options: --config FILE, --state-dir DIR, --via PREFIX, --peer PREFIX, as hastwatch converge has them
+
 exit status: 0 noted; {USAGE} wrong arguments; {INTERNAL} an internal error of hastwatch; {NO_PROCESS} no process could
 be started; {CANNOT_KEEP} not recorded, the convergence is started all the same; {CONFIG} the configuration is refused,
 nothing was done
@@ -77,7 +78,10 @@ def run(hook: WorkerHook, words: list[str], invocation: Invocation = OWN) -> int
         first = hook.usage.splitlines()[0]
         return _say(invocation.console, f"usage: {hook.name} [options] {first} (see {hook.name} --help)\n", USAGE)
     if words[0] in ("-h", "--help"):
-        return _say(invocation.console, f"usage: {hook.name} [options] {hook.usage}\n{MORE}", 0)
+        from checks.plugin.help_text import columns, fitted
+
+        text = fitted(f"usage: {hook.name} [options] {hook.usage}\n{MORE}", columns())
+        return _say(invocation.console, f"{text}\n", 0)
     if words[0] in ("-V", "--version"):
         from checks import VERSION
 

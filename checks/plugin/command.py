@@ -88,10 +88,12 @@ class _Parser(argparse.ArgumentParser):
             sys.exit(UNKNOWN.value)
 
     def format_help(self) -> str:
-        import shutil
+        from checks.plugin.help_text import columns, fitted
 
-        self.columns = shutil.get_terminal_size().columns - 2
-        self.epilog = specification(self.check)
+        self.columns = columns()
+        self.description, self.epilog = (
+            fitted(text, self.columns) for text in (self.check.about, specification(self.check))
+        )
         return super().format_help()
 
     def _formatter(self, prog: str) -> argparse.HelpFormatter:

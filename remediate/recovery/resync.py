@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 LOOKS = 1.0
 """Seconds between two looks at the primary."""
-LINES = 30.0
-"""Seconds between two lines where no terminal is."""
 STANDS_STILL = 120.0
 """Seconds without an extent less to copy after which it is a failure: a primary that is not connected has dirty extents
 too, and tries to connect every 10 s (hastd's HAST_KEEPALIVE)."""
@@ -30,7 +28,7 @@ class Resync:
         self.context = context
         self.began = context.timing.now()
         self.most = 0
-        self._bar = ProgressBar(stream, context.timing, LINES)
+        self._bar = ProgressBar(stream, context.timing)
 
     def wait(self, recovery: Recovery) -> str:
         """Until everything is copied; how long it took. Raises StepFailed where nothing is copied."""
@@ -56,7 +54,7 @@ class Resync:
     def _show(self, dirty: int, now: float) -> None:
         done, seconds = self.most - dirty, now - self.began
         rate = done / seconds if seconds > 0 else 0.0
-        left = f", {say_duration(dirty / rate)} left" if rate > 0 else ""
+        left = f", {say_duration(dirty / rate)} left" if rate > 0 else ", time left not known"
         self._bar.show(
             done, self.most, f"{say_size(done)} of {say_size(self.most)} copied, {say_size(int(rate))}/s{left}"
         )

@@ -117,6 +117,10 @@ class NodeInvocation(Invocation):
         """Raises what `context` raises."""
         return self.context(where)._replace(config=RemediationConfig(), peer=None)
 
+    def no_node(self, where: LocalOptions) -> str:
+        """It is one."""
+        return ""
+
     def take_resources(self) -> None:
         """Limits are not simulated."""
 

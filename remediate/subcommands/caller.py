@@ -23,6 +23,10 @@ REFUSED = 1
 """Done nothing, with the reason."""
 
 
+CONFIRMATION = "yes"
+"""What an operator types to confirm something, the same word everywhere."""
+
+
 class NotConfirmed(Exception):
     """Nobody said that it is to be done."""
 
@@ -37,6 +41,8 @@ def run(
     """Do what a subcommand does in the context of its options; the exit status. `acts`: it changes the node, which only
     root may do unless the options name another way to it."""
     console = invocation.console
+    if why := invocation.no_node(local.where(options)):
+        return refuse(console, prog, why, exits.UNAVAILABLE)
     if acts and not console.is_root and not (options.via or options.state_dir):
         why = "only root may do this (or name a way to the node, --via, and a --state-dir of your own)"
         return refuse(console, prog, why, exits.NOT_PERMITTED)
@@ -86,16 +92,16 @@ def named(context: Context, names: list[str]) -> dict[str, ResourcePlace]:
     return {name: place for name, place in resources.items() if not names or name in names}
 
 
-def confirm(console: Console, options: argparse.Namespace, question: str, answer: str) -> None:
-    """Have an operator type `answer`, unless --yes was given. Raises NotConfirmed."""
+def confirm(console: Console, options: argparse.Namespace, question: str) -> None:
+    """Have an operator type `yes`, unless --yes was given. Raises NotConfirmed."""
     if options.yes:
         return
     asked = console.asked
     if asked is None:
         raise NotConfirmed("there is no terminal to ask on: nothing is done without --yes")
-    console.err.write(f"{question}\nType {answer} to go on: ")
+    console.err.write(f"{question}\nType {CONFIRMATION} to go on: ")
     console.err.flush()
-    if asked.readline().strip() != answer:
+    if asked.readline().strip() != CONFIRMATION:
         raise NotConfirmed("not confirmed, nothing was done")
 
 

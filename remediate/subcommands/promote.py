@@ -70,7 +70,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     asked = question or f"Take {', '.join(going_up)} into service on {observation.facts.name}."
     if known := known_bug.here(context):
         context.console.out.write(f"{known}\n")
-    caller.confirm(context.console, options, asked, " ".join(costs) if costs else "yes")
+    caller.confirm(context.console, options, asked)
     progress = StepPrinter(context)
     request = ConvergeRequest(f"human {context.console.user}", accept_loss=bool(costs), only=tuple(going_up))
     return end(PROG, converge(context, request, progress), progress)

@@ -72,7 +72,7 @@ def parser() -> Parser:
         "split_brain.salvage_to)"
     ))  # fmt: skip
     parser.add_argument(
-        "-n", "--dry-run", action="store_true", help="show the evidence and the verdict, change nothing"
+        "-n", "--dry-run", action="store_true", help="show the evidence, the verdict and the steps, change nothing"
     )
     parser.add_argument("--no-wait", action="store_true", help="do not wait until everything is copied")
     parser.add_argument("--json", action="store_true", help="with --dry-run: for programs")
@@ -95,6 +95,9 @@ def act(context: Context, options: argparse.Namespace) -> int:
     context.console.out.flush()
     refused = reasons(pair, verdict)
     if options.dry_run:
+        if not refused:
+            done = begun.step if begun else RecoveryStep.BEGUN
+            context.console.out.write(steps(options.resource, keeper, pair, verdict, done))
         return int(bool(refused))
     if begun is None and refused:
         raise RecoveryRefused(refused)
@@ -104,7 +107,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
         return 0
     _refuse_without_target(keeper, verdict, begun)
     if begun is None:
-        caller.confirm(context.console, options, _question(options.resource, keeper, verdict, pair), options.resource)
+        caller.confirm(context.console, options, _question(options.resource, keeper, verdict, pair))
     salvaged = recovery.run(f"human {context.console.user}")
     context.console.out.write(f"{plain(salvaged, 1000)}\n")
     if options.no_wait:
@@ -139,6 +142,27 @@ def screen(resource: str, pair: Evidence, verdict: Eligibility, begun: str) -> s
     else:
         lines += ["", f"The copy of {pair.here.name} loses, that of {pair.there.name} is served to the clients."]
     return "".join(f"{plain(line, 300)}\n" for line in lines)
+
+
+def steps(resource: str, keeper: Keeper, pair: Evidence, verdict: Eligibility, done: RecoveryStep) -> str:
+    """What would be done that is not yet, a line each."""
+    here, there, target = pair.here.name, pair.there.name, keeper.target or "the directory of --to"
+    kept = {
+        Mode.RESYNC: "it is proven that this copy has nothing that the other one lacks",
+        Mode.SALVAGE: f"each file that differs from the copy of {there} is saved to {target} and read back; `hastwatch "
+        "restore` lists them then, because only a copy that is out of service can be compared",
+        Mode.IMAGE: f"the raw data of this copy are saved to {target} and read back",
+    }[keeper.mode]
+    if verdict.kind is Kind.BLANK:
+        kept = "nothing is saved: the disk holds no copy"
+    all_steps = {
+        RecoveryStep.STEPPED_DOWN: f"{here} gives up the address and the role of {resource}, if it has them",
+        RecoveryStep.KEPT: kept,
+        RecoveryStep.CREATED: f"new metadata are created on {here} (hastctl create {resource})",
+        RecoveryStep.FOLLOWING: f"{here} becomes secondary, and everything is copied from {there}",
+    }
+    left = [words for step, words in all_steps.items() if step > done]
+    return "".join(f"  {number}. {plain(words, 300)}\n" for number, words in enumerate(left, 1))
 
 
 def as_json(pair: Evidence, verdict: Eligibility) -> str:

@@ -135,9 +135,14 @@ def _restore(
     place = active(here, manifest.resource)
     if why := invocation.unwritable(place.point):
         raise NotActive(why)
-    asks = how is RestoreMode.OVER and not (options.dry_run or options.yes)
-    if asks and not _confirmed(console, manifest, len(wanted)):
-        return caller.refuse(console, PROG, "not confirmed: nothing was done", USAGE)
+    if how is RestoreMode.OVER and not options.dry_run:
+        question = (
+            f"{len(wanted)} files of {plain(manifest.resource)} will be put back over the present ones, which are kept."
+        )
+        try:
+            caller.confirm(console, options, question)
+        except caller.NotConfirmed as error:
+            return caller.refuse(console, PROG, str(error), USAGE)
     done: list[RestoredEntry] = []
     trouble, unread = "", None
     try:
@@ -157,18 +162,6 @@ def _restore(
     if trouble:
         return caller.refuse(console, PROG, trouble, FAILED)
     return FAILED if failed else 0
-
-
-def _confirmed(console: Console, manifest: Manifest, count: int) -> bool:
-    """An operator has typed the name of the resource. Without a terminal there is nobody to ask."""
-    asked, name = console.asked, plain(manifest.resource)
-    if asked is None:
-        console.err.write(f"{PROG}: --to-live over needs a terminal to confirm on, or --yes\n")
-        return False
-    console.err.write(f"{count} files of {name} will be put back over the present ones, which are kept.\n")
-    console.err.write(f"Type {name} to go on: ")
-    console.err.flush()
-    return asked.readline().strip() == manifest.resource
 
 
 def _journal(here: Context, manifest: Manifest, how: RestoreMode, done: list[RestoredEntry], trouble: str) -> None:

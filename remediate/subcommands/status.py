@@ -65,6 +65,8 @@ EXITS = {
 def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse(words, invocation.console)
+    if why := invocation.no_node(local.where(options)):
+        return _refuse(invocation.console, why)
     try:
         context = invocation.context(local.where(options))
     except (ConfigError, ProbeError) as error:

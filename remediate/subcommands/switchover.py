@@ -47,7 +47,7 @@ def parser() -> Parser:
 def act(context: Context, options: argparse.Namespace) -> int:
     """Ask, and do it; the exit status. Raises what `caller.run` tells of."""
     there = context.peer.node().label if context.peer else "the other node"
-    caller.confirm(context.console, options, f"Move what {context.here.node().label} serves to {there}.", "yes")
+    caller.confirm(context.console, options, f"Move what {context.here.node().label} serves to {there}.")
     progress = StepPrinter(context)
     return end(PROG, switch(context, f"human {context.console.user}", progress), progress)
 

@@ -54,8 +54,6 @@ EXITS = {
     UNDECIDED: "equal, but for extents that were written all the time",
     exits.BUSY: "stopped before the end; run again it goes on",
 }
-LINES = 30.0
-"""Seconds between two lines where no terminal is."""
 
 
 def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
@@ -152,7 +150,7 @@ def _one(
     context: Context, name: str, options: argparse.Namespace, signals: Callable[[], str]
 ) -> tuple[int, dict[str, object]]:
     """Compare one resource; the exit status, and what came out. Raises StateError."""
-    bar = ProgressBar(context.console.err, context.timing, LINES)
+    bar = ProgressBar(context.console.err, context.timing)
 
     def show(done: VerificationProgress) -> None:
         if not options.quiet:
@@ -180,6 +178,10 @@ def _words(done: VerificationProgress) -> str:
     """How far it is, for people."""
     total = done.extents * done.extentsize
     rate = done.bytes / done.seconds if done.seconds > 0 else 0.0
-    left = f", {say_duration((done.extents - done.done) * done.extentsize / rate)} left" if rate > 0 else ""
+    left = (
+        f", {say_duration((done.extents - done.done) * done.extentsize / rate)} left"
+        if rate > 0
+        else ", time left not known"
+    )
     wrong = f", {done.differ} differ" if done.differ else ""
     return f"{say_size(done.done * done.extentsize)} of {say_size(total)}, {say_size(int(rate))}/s{left}{wrong}"

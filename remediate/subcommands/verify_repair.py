@@ -58,7 +58,7 @@ def repair(context: Context, options: argparse.Namespace) -> int:
         question = (
             f"The copy of {name} on {pair.here.name} is destroyed and copied again in full from {pair.there.name}."
         )
-        caller.confirm(context.console, options, question, name)
+        caller.confirm(context.console, options, question)
     salvaged = renewal.run(f"human {context.console.user}")
     context.console.out.write(f"{plain(salvaged, 1000)}\n")
     context.console.out.write(f"{name}: {Resync(context, context.console.out).wait(renewal)}\n")

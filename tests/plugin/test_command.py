@@ -215,7 +215,10 @@ def test_the_configuration_overrides_severities_of_this_check_and_ignores_those_
     assert output_of(command(seen("thing-worn")), capfd, tmp_path, "--config", str(tmp_path / "c.toml"))[0] == 0
 
 
-def test_help_shows_every_row_and_the_performance_data(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_help_shows_every_row_and_the_performance_data(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     status, output = output_of(command(), capfd, tmp_path, "--help")
     assert status == 0
     for row in TABLE:

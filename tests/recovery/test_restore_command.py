@@ -106,7 +106,7 @@ def test_a_restore_goes_on_to_its_end_and_is_journalled_where_nobody_reads_what_
 
 def test_over_is_not_done_unasked(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
     assert node.restore(f"{node.live.name}/a", "--to-live", "over") == 2
-    assert "needs a terminal to confirm on, or --yes" in capsys.readouterr().err
+    assert "there is no terminal to ask on: nothing is done without --yes" in capsys.readouterr().err
     assert os.listdir(node.live) == ["a"] and (node.live / "a").read_bytes() == b"two"
     assert node.restore(f"{node.live.name}/a", "--to-live", "over", "--dry-run") == 0
     assert os.listdir(node.live) == ["a"]

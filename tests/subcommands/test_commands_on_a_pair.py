@@ -198,7 +198,7 @@ def test_a_stale_copy_is_promoted_only_when_its_loss_was_accepted_by_name(pair: 
     asked, status = typed(pair, "nfs002", "promote", "--accept-data-loss", typing="yes\n")
     assert (status, "not confirmed, nothing was done" in asked) == (1, True)
     assert "what it lacks is lost" in asked
-    asked, status = typed(pair, "nfs002", "promote", "--accept-data-loss", typing="home\n")
+    asked, status = typed(pair, "nfs002", "promote", "--accept-data-loss", typing="yes\n")
     assert (status, "become-primary home" in asked, "in place after" in asked) == (0, True, True), asked
     assert "NFS exported" in pair.on("nfs002", "mount")
 
