@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "clear": ("remediate.subcommands.clear", "go on after failed promotions"),
     "doctor": ("remediate.subcommands.doctor", "what can be found out about this node by trying it"),
     "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),
+    "explain": ("remediate.subcommands.explain", "what a finding means, and what to do about it"),
     "ledger": ("remediate.subcommands.ledger", "what is known of this node's copies"),
     "hold": ("remediate.subcommands.hold", "how this node holds itself back in CARP, and why"),
     "reach": ("remediate.subcommands.reach", "whether clients are served at an address"),
