@@ -21,15 +21,16 @@ import time
 
 from checks.plugin.config import ConfigError, prefix_words
 from checks.plugin.finding import Severity
+from checks.plugin.output import see
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.node import quoted
 from checks.probes.process import CompletedCommand, run
 from remediate import exits
 from remediate.arguments import Parser, like
-from remediate.events.decision import EngineEvent, decide
+from remediate.events.decision import EngineEvent, RepairDecision, decide
 from remediate.events.repair_request import HASTWATCH, RepairRequest
-from remediate.events.table import CHECKS, TABLE, Since
+from remediate.events.table import BY_FINDING, CHECKS, TABLE, Since
 from remediate.exits import UNAVAILABLE, USAGE
 from remediate.state.journal import NOTICE, WARNING, one_line, system_syslog
 
@@ -76,7 +77,7 @@ def main(words: list[str] | None = None) -> int:
     reason = f" [{decision.reason}]" if decision.reason else ""
     message = f"{subject} {options.state.name} {options.type} {options.attempt}{reason}: "
     if decision.request is None:
-        return _say(f"{message}nothing is asked for: {decision.why}", 0)
+        return _say(f"{message}nothing is asked for: {decision.why}{_next_step(options.check, decision)}", 0)
     try:
         argv = command(options, decision.request)
         done = run(argv, time.monotonic() + DEADLINE, shown=argv[0])
@@ -161,7 +162,26 @@ def table() -> str:
             if row.check == check:
                 what = f"{row.remedy.value}, from {STAGES[row.since]}" if row.remedy else "nothing"
                 lines.append(f"  {row.reason:<28} {what:<26} {row.why}")
+                action = "" if row.remedy else action_of(check, row.reason)
+                lines += [f"  {'':<28} -> {action}"] if action else []
     return "\n".join(lines) + "\n"
+
+
+def action_of(check: str, reason: str) -> str:
+    """What an operator does about a finding, in the words of the check's table."""
+    from checks.registry import REGISTRY
+
+    row = next(each for each in REGISTRY if each.name == check).load().table.by_reason.get(reason)
+    return row.words if row else ""
+
+
+def _next_step(check: str, decision: RepairDecision) -> str:
+    """What is left to an operator, and where to read more."""
+    rule = BY_FINDING.get((check, decision.reason))
+    if rule is None or rule.remedy:
+        return ""
+    action = action_of(check, rule.reason)
+    return f"{f'; next: {action}' if action else ''}; see: {see(rule.reason)}"
 
 
 STAGES = {Since.FIRST: "SOFT 1", Since.SOFT: "SOFT 2", Since.HARD: "HARD"}

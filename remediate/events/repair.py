@@ -280,7 +280,12 @@ class _Run:
         except StateError as error:
             self._journal("repair", result=f"the result was not recorded: {error}", severity=WARNING)
         self._journal("repair", result=sentence, severity=ERR if left else NOTICE)
-        icinga_notify.tell(self.context, self.remedy, f"hastwatch repair {self.remedy.value}: {sentence}", not left)
+        told = f"hastwatch repair {self.remedy.value}: {sentence}"
+        if left:
+            told += (
+                f"; next: `hastwatch status`, then what {icinga_notify.CHECKS[self.remedy]} says after its first line"
+            )
+        icinga_notify.tell(self.context, self.remedy, told, not left)
         return RepairOutcome(Ending.NO_HELP if left else Ending.HELPED, sentence, steps=tuple(self.done))
 
     def _journal(self, event: str, *, why: str = "", result: str = "", severity: JournalLevel = INFO) -> None:

@@ -89,6 +89,13 @@ def test_what_it_asks_nothing_for_it_says(node: Node, words: tuple[str, ...], wh
     assert why in done.stdout and done.returncode == 0
 
 
+def test_what_is_left_to_an_operator_is_said_with_what_to_do(node: Node) -> None:
+    done = node.event(*CALLED[:1], "check_hast", *CALLED[2:-1], "x [hast-io-errors]")
+    assert "; next: on NODE: " in done.stdout
+    assert done.stdout.endswith("; see: hastwatch explain hast-io-errors\n")
+    assert "-> on NODE: " in handler("--table").stdout
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [
     ("--attempt", "$SERVICEATTEMPT$"), ("--downtime", ""), ("--state", "UP"), ("--type", "$service.state_type$"),
