@@ -36,7 +36,7 @@ TABLE = Table(
         "on {node}: `hastwatch repair hastd`; it starts hastd if nothing of /dev/hast is in use, then converges"),
     Row("hastctl-hangs", CRITICAL, "hastctl gets no answer, a bad one, or is refused while hastd runs",
         "hastd or one of its workers is stuck",
-        "on {node}: `ps axww -o pid,stat,command | grep hastd` shows who is stuck; `kill -9` no worker"),
+        "on {node}: `ps axww -o pid,stat,command` shows which hastd is stuck; `kill -9` no worker"),
     Row("hast-error", CRITICAL, "hastd answers with an error number", "hastd does not run this resource",
         "on {node}: compare /etc/hast.conf with that of {peer}; when it is right: `service hastd reload`"),
     Row("hast-role-init", CRITICAL, "role init", "the resource neither serves nor follows",
@@ -49,7 +49,7 @@ TABLE = Table(
         "on {node}: `hastwatch converge --dry-run` says what is to be done, or what forbids it"),
     Row("hast-io-errors", CRITICAL, "local I/O errors that grew, or are seen for the first time, in the last hour",
         "a disk is failing, and the mirror hides it",
-        "on {node}: `dmesg | tail` and `hastwatch status`; if {node} serves, `hastwatch switchover`, then a new disk"),
+        "on {node}: `dmesg` and `hastwatch status`; if {node} serves, `hastwatch switchover`, then a new disk"),
     Row("hast-copy-damaged", CRITICAL, "a write, delete or flush failed on this node's copy, not recreated since",
         "HAST calls it complete and it holds old data: while the other node serves, recreate it here (hastctl role "
         "init, hastctl create, hastwatch converge)",

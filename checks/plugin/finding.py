@@ -98,7 +98,7 @@ COULD_NOT_LOOK = (
         "on {node}: `hastwatch doctor` names what is missing; install it, or reach the node with --via"),
     Row(NotPermitted.reason, UNKNOWN, "this user lacks the permission",
         "run as root, or through hastwatch-ask (--via)",
-        "run the check through `sudo -n hastwatch-ask` (--via); the lines for sudo and doas: `hastwatch contrib`"),
+        "run the check through `sudo -n hastwatch-ask` (--via); what sudo needs: `hastwatch contrib sudoers`"),
     Row(NotFound.reason, UNKNOWN, "a file that is needed does not exist", "nothing can be said without it",
         "on {node}: `hastwatch doctor` says which file is missing; put it back, as it is on {peer}"),
     Row(NoResource.reason, UNKNOWN, "hast.conf names no resource, or not that of -r", "there is nothing to look at",

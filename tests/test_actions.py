@@ -1,0 +1,135 @@
+"""What the tables say to do next: every finding that is not OK names it, and it can be typed as it stands there.
+
+What an action has in backticks with more than one word is a command line. Those of hastwatch are parsed by the parsers
+that run them; of FreeBSD's commands only those of `BASE` are named, with options of their manual pages.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from checks.plugin.command import parser as parser_of_check
+from checks.plugin.finding import COULD_NOT_LOOK, PLACEHOLDER, Row, Severity
+from checks.registry import REGISTRY
+from remediate.subcommands.registry import SUBCOMMANDS
+
+RUNBOOKS = Path(__file__).resolve().parents[1] / "docs" / "runbooks"
+CHECKS = {each.name: each.load() for each in REGISTRY}
+ROWS = {
+    row.reason: row
+    for row in [*(row for check in CHECKS.values() for row in check.table.own), *COULD_NOT_LOOK]
+    if row.severity is not Severity.OK
+}
+SECTIONS = ("## What you see", "## What it means", "## What to do", "## How to see that it helped")
+LONGEST = 200
+"""Characters of a sentence that somebody reads at night."""
+BASE = {
+    "chmod": r"[0-7]{3}",
+    "chown": r"root:wheel",
+    "cmp": r"\S+ \S+",
+    "df": r"-\w+( \S+)?",
+    "dmesg": r"",
+    "du": r"-xh -d 2 \S+",
+    "geom": r"disk list",
+    "gjournal": r"list",
+    "grep": r"(-\w+ )?\w+ /\S+",
+    "hastctl": r"(list|status|dump|create)( \S+)?|role (init|primary|secondary) \S+",
+    "ifconfig": r"|-a|\S+ (up|inet6 -ifdisabled|vhid \w+ (advbase|peer|advskew) \S+)|\S+",
+    "kill": r"-9",
+    "ls": r"-\w+( /\S+)?",
+    "mkdir": r"-p( \S+)?",
+    "mount": r"-uw \S+|-v",
+    "ndp": r"-rn|-n \S+",
+    "ping": r"-c \d \S+",
+    "procstat": r"-kk -a",
+    "ps": r"-?ax\w* -o [a-z,%]+",
+    "route": r"-n (delete -host|get) \S+",
+    "rpcinfo": r"-p( \S+)?",
+    "service": r"\w+ (one)?(start|stop|restart|status|reload|quietstart)",
+    "showmount": r"-e( \S+)?",
+    "sudo": r"-n hastwatch-ask",
+    "sysctl": r"[a-z0-9_.]+(=\d+)?",
+    "sysrc": r"(-f /boot/loader.conf )?\w+=\S+",
+    "tail": r"(-\d+ )?/\S+",
+    "timeout": r"\d+ hastctl list \S+",
+    "umount": r"-f( \S+)?",
+    "zpool": r"(clear|status)( -P)?( \S+)?",
+}
+"""What may follow the name of a command of FreeBSD's base system, as section 1 and 8 of its manual have it."""
+NOT_COMMANDS = re.compile(r"advskew \d+|carpver \d|-\S.*")
+"""Words of a configuration, and options by themselves."""
+PENDING = {
+    row.reason
+    for name in ("check_carp", "check_carp_hast", "check_devd", "check_hast_mount", "check_nfs_export")
+    for row in CHECKS[name].table.own
+} | {row.reason for row in COULD_NOT_LOOK}
+"""Reasons of which some have no action or no runbook yet."""
+
+
+def filled(action: str) -> str:
+    """With names in the place of placeholders and of words in capitals."""
+    return PLACEHOLDER.sub("home", action)
+
+
+def command_lines(action: str) -> list[list[str]]:
+    """The command lines that an action names."""
+    quoted = re.findall(r"`([^`]*)`", filled(action))
+    return [shlex.split(text) for text in quoted if " " in text and not NOT_COMMANDS.fullmatch(text)]
+
+
+def can_be_typed(words: list[str]) -> bool:
+    """Whether the command exists and takes these options."""
+    name, *rest = words
+    if name == "hastwatch":
+        module = import_module(SUBCOMMANDS[rest[0]][0])
+        module.parser().parse_args(rest[1:])
+        return True
+    if name in CHECKS:
+        parser_of_check(CHECKS[name]).parse_args(rest)
+        return True
+    return name in BASE and re.fullmatch(BASE[name], " ".join(rest)) is not None
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.reason)
+def test_an_action_is_one_line_that_names_commands_as_they_are_typed(row: Row) -> None:
+    assert row.action or row.reason in PENDING
+    assert row.action.isprintable() and "|" not in row.action and len(row.action) <= LONGEST
+    assert row.action.count("`") % 2 == 0
+    assert "{" not in PLACEHOLDER.sub("", row.action) and "}" not in PLACEHOLDER.sub("", row.action)
+    for words in command_lines(row.action):
+        assert can_be_typed(words), words
+
+
+@pytest.mark.parametrize("reason", ROWS)
+def test_a_reason_has_a_runbook_with_its_sections(reason: str) -> None:
+    path = RUNBOOKS / f"{reason}.md"
+    assert path.exists() or reason in PENDING
+    if path.exists():
+        lines = path.read_text().splitlines()
+        assert lines[0] == f"# {reason}"
+        assert [line for line in lines if line.startswith("## ")] == list(SECTIONS)
+
+
+def test_every_runbook_is_of_a_reason() -> None:
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} - {"index", "README"} <= set(ROWS)
+
+
+def test_what_is_explained_elsewhere_is_a_reason() -> None:
+    named = {reason for row in ROWS.values() for reason in re.findall(r"hastwatch explain ([a-z0-9-]+)", row.action)}
+    assert named <= set(ROWS)
+
+
+@pytest.mark.parametrize("action", [
+    "`hastwatch converge --dryrun`", "`hastwatch mend`", "`check_hast --nonsense`", "`hastctl mend home`",
+    "`fsck -y /dev/da0`",
+])  # fmt: skip
+def test_a_command_that_cannot_be_typed_is_noticed(action: str) -> None:
+    """The test of the test."""
+    (words,) = command_lines(action)
+    with pytest.raises((AssertionError, SystemExit, KeyError)):
+        assert can_be_typed(words)
