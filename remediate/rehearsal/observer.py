@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin.command import CheckCommand, overrides, parser
-from checks.plugin.finding import Severity
+from checks.plugin.finding import Finding, Severity
 from checks.plugin.output import status_line
 from checks.probes.errors import Hangs
 from checks.probes.hung_commands import GivenUpCommands
@@ -59,6 +59,8 @@ class CheckReport(NamedTuple):
     line: str
     command: str
     """The command line that says the same of a pair that runs (`hastwatch pair up`)."""
+    findings: tuple[Finding, ...] = ()
+    """The worst one first."""
 
     @property
     def well(self) -> bool:
@@ -156,6 +158,7 @@ class Observer:
             tuple(dict.fromkeys(finding.reason for finding in wrong)),
             status_line(report),
             " ".join([check.name, *ways]),
+            tuple(report.findings),
         )
 
 
