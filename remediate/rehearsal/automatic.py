@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from remediate.rehearsal import procedures as steps
+from remediate.rehearsal.procedures import COUNTED, DEMOTED, DEVD_DEAD, PEER_OFF
 from remediate.rehearsal.scenario import Scenario, Stage
 from simulator.account.writes import LossCause
+
+ALONE = {"carp-demoted": "hastwatch holds back a node that was promoted alone, until it has heard the other one"}
 
 
 def switchover_automatic(stage: Stage) -> None:
@@ -18,7 +21,7 @@ def switchover_automatic(stage: Stage) -> None:
     stage.types(old, f"sysctl net.inet.carp.demotion=-{steps.HELD_BACK}")
     stage.waits(15, f"{old.name} may have the address again, and leaves it where the service is")
     steps.synchronised(stage, new)
-    stage.ends("carp-held-standby")
+    stage.ends()
 
 
 def power_loss_automatic(stage: Stage) -> None:
@@ -30,7 +33,7 @@ def power_loss_automatic(stage: Stage) -> None:
     stage.breaks("power-off", old.name)
     stage.waits(15, "CARP notices, and the other node takes over at once: two signs say that its peer is gone")
     stage.looks("served by one node", "carp-hast-active", "hast-degraded", "node-unreachable")
-    stage.ends("hast-degraded", "node-unreachable", "splitbrain-not-compared", "carp-demoted")
+    stage.ends(PEER_OFF, ALONE)
 
 
 def preferred_node_returns(stage: Stage) -> None:
@@ -45,7 +48,7 @@ def preferred_node_returns(stage: Stage) -> None:
     stage.waits(45, f"{old.name} boots, and by its advskew could take the address")
     steps.synchronised(stage, new)
     stage.waits(5, f"{old.name} has a complete copy again")
-    stage.ends("carp-held-standby")
+    stage.ends()
 
 
 def boot_flap_automatic(stage: Stage) -> None:
@@ -61,7 +64,7 @@ def boot_flap_automatic(stage: Stage) -> None:
     stage.looks("two masters", "carp-two-masters")
     stage.waits(40, "it hears the real master, and nothing was promoted")
     steps.synchronised(stage, serving)
-    stage.ends("carp-hast-active")
+    stage.ends()
 
 
 def missed_event_automatic(stage: Stage) -> None:
@@ -75,7 +78,7 @@ def missed_event_automatic(stage: Stage) -> None:
     stage.looks("address moved", "failover-in-progress", "devd-not-running")
     stage.waits(70, "cron calls `hastwatch converge --periodic`, which may promote here (periodic_promotion)")
     steps.synchronised(stage, new)
-    stage.ends("carp-demoted", "devd-not-running", "devd-no-socket")
+    stage.ends(DEMOTED, DEVD_DEAD)
 
 
 def missed_event_repaired(stage: Stage) -> None:
@@ -89,7 +92,7 @@ def missed_event_repaired(stage: Stage) -> None:
     stage.looks("the alarm", "devd-not-running")
     stage.waits(110, "the engine looks once a minute; what is found twice calls for `hastwatch repair`")
     steps.synchronised(stage, new)
-    stage.ends("carp-demoted")
+    stage.ends(DEMOTED)
 
 
 def split_brain_recovered(stage: Stage) -> None:
@@ -129,7 +132,7 @@ def disk_fails_writes_automatic(stage: Stage) -> None:
             stage.types(old, f"hastctl {line} {resource.name}")
     steps.synchronised(stage, new)
     stage.waits(130, f"{new.name} tells that the copy is complete, and {old.name} is fit again")
-    stage.ends("carp-held-standby", "hast-io-errors")
+    stage.ends(COUNTED)
 
 
 AUTOMATIC = (

@@ -40,6 +40,7 @@ class Deed(NamedTuple):
 
     at: float
     node: str
+    event: str
     text: str
 
 
@@ -54,7 +55,7 @@ class Deeds:
         """The deeds up to this moment, in the order of time."""
         for name, reading in self._readings.items():
             entries = [entry for entry in reading.new() if entry.event in TOLD]
-            self._waiting += [Deed(entry.time, name, words(entry)) for entry in entries]
+            self._waiting += [Deed(entry.time, name, entry.event, words(entry)) for entry in entries]
         self._waiting.sort(key=lambda deed: deed.at)
         deeds = [deed for deed in self._waiting if deed.at <= instant]
         self._waiting = self._waiting[len(deeds) :]

@@ -51,6 +51,8 @@ class Installed:
 
     def __init__(self, pair: Pair, state: Path, config: RemediationConfig) -> None:
         self.pair, self.state = pair, state
+        place = config.split_brain.salvage_to
+        self.salvages = Path(place) if place.startswith("/") else None
         self.configs = {node.name: self._own(node, config) for node in pair.nodes.values()}
         self.fates: dict[str, KillPoint] = {}
         """Node: when its next worker is killed; taken up by that worker."""

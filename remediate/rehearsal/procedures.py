@@ -10,6 +10,19 @@ if TYPE_CHECKING:
 
 HELD_BACK = 240
 """What an operator adds to net.inet.carp.demotion so that a node does not take the address from one that serves."""
+ALARM = 30.0
+"""Seconds from an event until the operator has read the alarm and logged in."""
+
+DEMOTED = {"carp-demoted": "the operator's net.inet.carp.demotion keeps the address on the node that serves"}
+PEER_OFF = dict.fromkeys(
+    ("node-unreachable", "hast-degraded", "splitbrain-not-compared"), "the node that lost power is still off"
+)
+DEVD_DEAD = dict.fromkeys(
+    ("devd-not-running", "devd-no-socket"), "nobody has started devd again: see missed-event-repaired"
+)
+COUNTED = {"hast-io-errors": "hastd counts the errors since it started, and has not been restarted"}
+CANNOT = {"hast-cannot-be-primary": "the upgraded node still has a hastd that does not work as primary (bug 292322)"}
+"""What is left at the end of scenarios, and why."""
 
 
 def stop_serving(stage: Stage, node: Node) -> None:

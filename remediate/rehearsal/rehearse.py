@@ -1,15 +1,17 @@
-"""`hastwatch rehearse [SCENARIO ...]`: play scenarios on a simulated pair and show what the checks report.
+"""`hastwatch rehearse [SCENARIO ...]`: play failures on a simulated pair and show what they cost.
 
-Two nodes with HAST, CARP, devd and NFS are simulated in this process; nothing outside it is touched. A scenario breaks
-something, shows what every check reports, repairs it as documented, and reports how long the clients had no service,
-which acknowledged writes are missing, and what lost them.
+Two nodes with HAST, CARP, devd and NFS are simulated in this process; nothing outside it is touched. Without arguments
+the faults that matter are played twice, by hand as documented and with hastwatch, and a table at the end compares how
+long the clients had no service and which acknowledged writes were lost, and by what. Every number is measured in the
+run. `--all`, or scenarios by name, tell the whole story: what is broken, what each check reports, every command and
+every step, how long the clients had no service, which acknowledged writes are missing, and what lost them.
 
 The checks are the real ones, except check_nfs_export, which uses the network directly: a simulated NFS client that
-writes a new file every second takes its place. In the scenarios whose name ends in -automatic, -repaired or -recovered,
-and when the preferred node returns, hastwatch is installed on both nodes and no operator repairs anything: its journals
-show what it does and why. In missed-event-repaired a simulated monitoring engine runs the checks and calls the event
-handler. Times are simulated seconds; --speed only sets how fast they pass. The operator types without pauses, except
-those that the story mentions.
+writes a new file every second takes its place. By hand means that devd runs the documented hook, or nothing acts by
+itself; the operator types without pauses, except those that the story mentions. Otherwise hastwatch is installed on
+both nodes and no operator repairs anything: its journals show what it does and why. In missed-event-repaired a
+simulated monitoring engine runs the checks and calls the event handler. Times are simulated seconds; --speed only sets
+how fast they pass.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from typing import TextIO
+from collections.abc import Callable, Sequence
+from typing import Any, TextIO
 
 from checks import VERSION
 from checks.plugin.config import ConfigError
@@ -29,20 +31,25 @@ from checks.plugin.text import say_duration
 from remediate import exits, terminal
 from remediate.arguments import Parser
 from remediate.config import RemediationConfig, load
-from remediate.rehearsal import report
+from remediate.rehearsal import comparison, report
 from remediate.rehearsal.arguments import CONFIG, speed
+from remediate.rehearsal.brief import Brief, closing
+from remediate.rehearsal.comparison import Comparison
+from remediate.rehearsal.faults import FAULTS, Fault, side
 from remediate.rehearsal.observer import Observer, refuse_wrong
 from remediate.rehearsal.own_pair import layout_of
 from remediate.rehearsal.scenario import Scenario, ScenarioOutcome, Stage, play
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.rehearsal.setting import setting
 from remediate.rehearsal.story import Entry
+from remediate.rehearsal.timeline import Recorder
 from remediate.terminal import FAINT, REDRAW_LINE, Paint
+from remediate.timeline.model import Timeline
 from simulator.layout import PairLayout
 from simulator.pace import Pace
 
-DEFAULT_SPEED = 30.0
-"""Simulated seconds per real second: the tour takes less than two minutes."""
+DEFAULT_SPEED = 60.0
+"""Simulated seconds per real second: the default run takes less than half a minute."""
 NOTED_SILENCE = 3.0
 """Simulated seconds without an acknowledgement that the progress line speaks of."""
 REDRAW = 0.1
@@ -78,28 +85,57 @@ class Rehearsal:
 
     def __init__(self, options: argparse.Namespace, config: RemediationConfig, layout: PairLayout) -> None:
         self.options, self.config, self.layout = options, config, layout
+        self.outcomes: list[ScenarioOutcome] = []
+        self.timelines: list[Timeline] = []
         self.paint = Paint(terminal.is_coloured())
         self.progress = ScenarioProgress(sys.stdout, terminal.is_terminal() and not options.json, self.paint)
 
     def run(self, scenarios: list[Scenario]) -> int:
-        """Play them all and tell; the exit status."""
-        outcomes: list[ScenarioOutcome] = []
+        """Play them all and tell the whole story; the exit status."""
         for number, scenario in enumerate(scenarios, 1):
             self._say(report.headline(scenario.name, scenario.line, self.paint), "")
-            outcomes.append(self._play(scenario, f"[{number}/{len(scenarios)}] {scenario.name}"))
-            self._say(*report.verdict(outcomes[-1], self.paint), "")
-        if self.options.json:
-            print(json.dumps({
-                "hastwatch": VERSION,
-                "seed": self.options.seed,
-                "as_it_must": all(outcome.well for outcome in outcomes),
-                "scenarios": [report.as_json(outcome) for outcome in outcomes],
-            }, indent=2))  # fmt: skip
-        elif len(outcomes) > 1:
-            self._say(*report.table(outcomes, self.paint), "", report.summary(outcomes, self.paint))
-        return 0 if all(outcome.well for outcome in outcomes) else FAILED
+            outcome = self._play(scenario, f"[{number}/{len(scenarios)}] {scenario.name}", self._tell)
+            self._say(*report.verdict(outcome, self.paint), "")
+        if len(scenarios) > 1:
+            self._say(*report.table(self.outcomes, self.paint), "", report.summary(self.outcomes, self.paint))
+        return self._end({})
 
-    def _play(self, scenario: Scenario, title: str) -> ScenarioOutcome:
+    def compare(self, faults: Sequence[Fault]) -> int:
+        """Play each fault by hand and with hastwatch, tell it briefly, and end with the table; the exit status."""
+        rows: list[Comparison] = []
+        for number, fault in enumerate(faults, 1):
+            rows.append(Comparison(fault, *(self._side(scenario, number, len(faults)) for scenario in fault.scenarios)))
+            axis = max((timeline.seconds for timeline in self.timelines[-2:]), default=0.0)
+            self.timelines[-2:] = [timeline._replace(axis=axis) for timeline in self.timelines[-2:]]
+        self._say(*comparison.table(rows, self.paint), "", report.summary(self.outcomes, self.paint))
+        return self._end({"faults": [comparison.as_json(row) for row in rows]})
+
+    def _side(self, scenario: Scenario, number: int, count: int) -> ScenarioOutcome:
+        """One scenario of a fault."""
+        self._say(report.headline(side(scenario), scenario.line, self.paint))
+        brief = Brief(self.paint, scenario.hooked)
+        tell = self._tell if self.options.verbose else lambda entry: self._say(*brief.tell(entry))
+        outcome = self._play(scenario, f"[{number}/{count}] {side(scenario)}", tell)
+        self._say(*brief.rest(), *closing(outcome, self.paint), "")
+        return outcome
+
+    def _end(self, more: dict[str, Any]) -> int:
+        well = all(outcome.well for outcome in self.outcomes)
+        if self.options.timeline:
+            from remediate.timeline import page
+
+            try:
+                page.write(self.options.timeline, self.timelines)
+            except OSError as error:
+                sys.stderr.write(f"hastwatch rehearse: {self.options.timeline}: {error.strerror}\n")
+                well = False
+        if self.options.json:
+            head = {"hastwatch": VERSION, "seed": self.options.seed, "as_it_must": well}
+            stories = [report.as_json(outcome) for outcome in self.outcomes]
+            print(json.dumps({**head, **more, "scenarios": stories}, indent=2))
+        return 0 if well else FAILED
+
+    def _play(self, scenario: Scenario, title: str, tell: Callable[[Entry], None]) -> ScenarioOutcome:
         with setting(scenario, self.layout, self.config) as (pair, clients, installed):
             began = pair.clock.now
 
@@ -111,7 +147,12 @@ class Rehearsal:
 
             pace = Pace(pair.clock, self.options.speed, lambda: self.progress.show(line))
             observer = Observer(pair, self.config)
-            return play(scenario, Stage(pair, observer, clients, pace, self._tell, installed))
+            recorder = Recorder(pair, clients) if self.options.timeline else None
+            outcome = play(scenario, Stage(pair, observer, clients, pace, tell, installed))
+            if recorder is not None:
+                self.timelines.append(recorder.timeline(f"{side(scenario) or scenario.name}: {scenario.line}", outcome))
+        self.outcomes.append(outcome)
+        return outcome
 
     def _tell(self, entry: Entry) -> None:
         self._say(*report.story(entry, self.paint, self.options.verbose > 0))
@@ -128,15 +169,23 @@ class Rehearsal:
 def parser() -> Parser:
     """The command line."""
     parser = Parser(prog="hastwatch rehearse", description=__doc__, exits=exits.described(EXITS))
-    parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: tour, all of them)")
-    parser.add_argument("--list", action="store_true", help="name all scenarios")
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help="see --list (default: the faults that matter)")
+    parser.add_argument("--all", action="store_true", help="play every scenario, and tell the whole story")
+    parser.add_argument("--list", action="store_true", help="name all scenarios, and which the default run plays")
     parser.add_argument("--speed", type=_speed, default=DEFAULT_SPEED, metavar="N", help=(
         f"simulated seconds per real second, or max (default: {DEFAULT_SPEED:g})"
     ))  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: %(default)s)")
     parser.add_argument("--config", metavar="FILE", help=f"{CONFIG}; its severities and timeout count too")
     parser.add_argument("--json", action="store_true", help="the whole story as one JSON object, at the end")
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="the whole line of every check")
+    parser.add_argument(
+        "--timeline",
+        metavar="FILE",
+        help="draw what both nodes were and when clients waited, as SVG or, by its name, HTML",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="the whole story, with the whole line of every check"
+    )
     return parser
 
 
@@ -150,30 +199,25 @@ def _speed(text: str) -> float | None:
 
 
 def chosen(names: list[str]) -> list[Scenario]:
-    """The scenarios of these names; `tour`, or none, is all of them. Raises ValueError with what to say."""
-    known = {scenario.name: scenario for scenario in SCENARIOS}
-    scenarios: list[Scenario] = []
-    for name in names or ["tour"]:
-        if name == "tour":
-            scenarios += SCENARIOS
-        elif name in known:
-            scenarios.append(known[name])
-        else:
-            raise ValueError(f"no scenario {name}; --list names them")
-    return list(dict.fromkeys(scenarios))
+    """The scenarios of these names, each once; `tour` is all of them. Raises ValueError with what to say."""
+    known = {scenario.name: [scenario] for scenario in SCENARIOS} | {"tour": list(SCENARIOS)}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"no scenario {unknown[0]}; --list names them")
+    return list(dict.fromkeys(scenario for name in names for scenario in known[name]))
 
 
 def listing() -> list[str]:
-    """What `--list` prints."""
-    rows = [("tour", "all of the following, in this order")]
-    rows += [(scenario.name, scenario.line) for scenario in SCENARIOS]
+    """What `--list` prints; in brackets the fault and the column of the default run."""
+    rows = [("tour", "all of the following, in this order, as --all")]
+    rows += [(each.name, f"{each.line}{f' [{side(each)}]' if side(each) else ''}") for each in SCENARIOS]
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {line}" for name, line in rows]
 
 
 def catalogue() -> list[dict[str, str]]:
-    """The same for programs."""
-    return [{"name": scenario.name, "about": scenario.line} for scenario in SCENARIOS]
+    """The same for programs; `default` is empty where the default run does not play it."""
+    return [{"name": each.name, "about": each.line, "default": side(each)} for each in SCENARIOS]
 
 
 EXITS = {0: "every scenario passed", 1: "one did not"}
@@ -187,7 +231,7 @@ def main(words: list[str] | None = None) -> int:
         if options.list:
             print(json.dumps(catalogue(), indent=2) if options.json else "\n".join(listing()), flush=True)
             return 0
-        scenarios = chosen(options.scenario)
+        scenarios = chosen(["tour"] if options.all else options.scenario)
         config = load(options.config) if options.config is not None else RemediationConfig()
         refuse_wrong(config)
         layout = layout_of(config, options.seed)
@@ -197,7 +241,7 @@ def main(words: list[str] | None = None) -> int:
         options_parser.error(str(error))
     rehearsal = Rehearsal(options, config, layout)
     try:
-        status = rehearsal.run(scenarios)
+        status = rehearsal.run(scenarios) if scenarios else rehearsal.compare(FAULTS)
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:

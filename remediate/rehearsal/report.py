@@ -62,20 +62,21 @@ def story(entry: Entry, paint: Paint, verbose: bool) -> Iterator[str]:
         words = entry.words and f"   [{plain(entry.words)}]"
         exit_status = f"   exit {entry.status}" if entry.status else ""
         took = f"   {say_duration(entry.seconds)}" if entry.seconds >= 2 else ""
-        yield _row(entry.at, f"{entry.node}#", PROMPT, f"{entry.line}{paint(exit_status + words + took, FAINT)}", paint)
+        yield row(entry.at, f"{entry.node}#", PROMPT, f"{entry.line}{paint(exit_status + words + took, FAINT)}", paint)
     elif isinstance(entry, InjectedFault):
-        yield _row(entry.at, "fault", FAULT, entry.words, paint)
+        yield row(entry.at, "fault", FAULT, entry.words, paint)
     elif isinstance(entry, JournalAction):
         for number, line in enumerate(textwrap.wrap(entry.text, TEXT_WIDTH, break_on_hyphens=False)):
             at, label = (None, "") if number else (entry.at, f"{entry.node}>")
-            yield _row(at, label, DEED, line, paint)
+            yield row(at, label, DEED, line, paint)
     elif isinstance(entry, NodeReaction):
-        yield _row(entry.at, f"{entry.node}:", PROMPT, paint(entry.text, FAINT), paint)
+        yield row(entry.at, f"{entry.node}:", PROMPT, paint(entry.text, FAINT), paint)
     else:
-        yield _row(entry.at, "", "", paint(entry.text, FAINT), paint)
+        yield row(entry.at, "", "", paint(entry.text, FAINT), paint)
 
 
-def _row(at: float | None, label: str, code: str, text: str, paint: Paint) -> str:
+def row(at: float | None, label: str, code: str, text: str, paint: Paint) -> str:
+    """A line of a story: when, who or what, and what there is to say."""
     when = "" if at is None else f"{at:.0f} s"
     return f"{when:>{TIME_WIDTH}}  {paint(label.ljust(LABEL_WIDTH), code)} {text}"
 
@@ -83,41 +84,56 @@ def _row(at: float | None, label: str, code: str, text: str, paint: Paint) -> st
 def _looked(entry: CheckRound, paint: Paint, verbose: bool) -> Iterator[str]:
     well = sum(one.well for one in entry.says)
     count = "all OK" if well == len(entry.says) else f"{well} of {len(entry.says)} OK"
-    yield _row(entry.at, "checks", BOLD, f"{paint(entry.moment, BOLD)}, {count}", paint)
+    yield row(entry.at, "checks", BOLD, f"{paint(entry.moment, BOLD)}, {count}", paint)
     for one in entry.says:
         if verbose:
-            yield _row(None, one.state, STATES[one.state], f"{one.node:<7} {one.line}", paint)
+            yield row(None, one.state, STATES[one.state], f"{one.node:<7} {one.line}", paint)
         elif not one.well:
             named = ", ".join(paint(name, BOLD if name in entry.expected else "") for name in one.wrong)
-            yield _row(None, one.state, STATES[one.state], f"{one.check:<22} {one.node:<7} {named}", paint)
+            yield row(None, one.state, STATES[one.state], f"{one.check:<22} {one.node:<7} {named}", paint)
     unnamed = [name for name in entry.expected if not any(name in one.wrong for one in entry.says)]
     for name in unnamed:
         if name in entry.missing:
-            yield _row(None, "missing", BAD, f"no check said {name}", paint)
+            yield row(None, "missing", BAD, f"no check said {name}", paint)
         elif not verbose:
-            yield _row(None, "OK", STATES["OK"], f"{paint(name, BOLD)}", paint)
+            yield row(None, "OK", STATES["OK"], f"{paint(name, BOLD)}", paint)
 
 
 def verdict(outcome: ScenarioOutcome, paint: Paint) -> Iterator[str]:
     """The lines that close a scenario."""
     account = outcome.account
-    yield _row(None, "clients", BOLD, _service(account), paint)
+    yield row(None, "clients", BOLD, _service(account), paint)
     missing = f", {account.missing} missing" if account.missing else ", none missing"
-    yield _row(None, "data", BOLD, f"{say_count(account.acknowledged, 'acknowledged write')}{missing}", paint)
+    yield row(None, "data", BOLD, f"{say_count(account.acknowledged, 'acknowledged write')}{missing}", paint)
     for loss in account.losses:
         text = f"{len(loss.numbers)} of {loss.resource} {loss.fate.name.lower()}: {ranges(loss.numbers)}"
-        yield _row(None, "", "", f"{text} ({WHOSE[loss.cause]})", paint)
+        text += f", {len(loss.kept)} of them kept" if loss.kept else ""
+        yield row(None, "", "", f"{text} ({WHOSE[loss.cause]})", paint)
     looks = [entry for entry in outcome.entries if isinstance(entry, CheckRound)]
     expected = dict.fromkeys(name for look in looks for name in look.expected)
     unreported = [name for name in expected if not any(name in look.missing for look in looks)]
     if expected:
         text = f"{say_count(len(expected), 'reason')}, {len(unreported)} named: {', '.join(unreported)}"
         for number, line in enumerate(textwrap.wrap(text, TEXT_WIDTH, break_on_hyphens=False)):
-            yield _row(None, "" if number else "expected", BOLD, line, paint)
+            yield row(None, "" if number else "expected", BOLD, line, paint)
+    yield from left_over(outcome, paint)
+    yield row(None, "verdict", BOLD, mark(outcome.well, paint), paint)
+
+
+def left_over(outcome: ScenarioOutcome, paint: Paint) -> Iterator[str]:
+    """Why a check is still not OK, and what did not come as it must."""
+    reasons: dict[str, list[str]] = {}
+    for reason, why in outcome.left:
+        reasons.setdefault(why, []).append(reason)
+    for why, names in reasons.items():
+        yield row(None, "still", YELLOW, f"{', '.join(names)}: {why}", paint)
     for text in outcome.trouble:
-        yield _row(None, "but", BAD, plain(text), paint)
-    words = "PASS" if outcome.well else "FAIL"
-    yield _row(None, "verdict", BOLD, paint(words, GOOD if outcome.well else BAD), paint)
+        yield row(None, "but", BAD, plain(text), paint)
+
+
+def mark(well: bool, paint: Paint) -> str:
+    """PASS or FAIL."""
+    return paint("PASS", GOOD) if well else paint("FAIL", BAD)
 
 
 def _service(account: Account) -> str:
@@ -140,7 +156,7 @@ def table(outcomes: list[ScenarioOutcome], paint: Paint) -> Iterator[str]:
         if number == 0:
             cells = [paint(cell, BOLD) for cell in cells]
         else:
-            cells[1] = paint(cells[1], GOOD if outcomes[number - 1].well else BAD)
+            cells[1] = mark(outcomes[number - 1].well, paint)
         yield "  ".join(cells).rstrip()
 
 
@@ -173,6 +189,7 @@ def as_json(outcome: ScenarioOutcome) -> dict[str, Any]:
         "about": outcome.scenario.line,
         "as_it_must": outcome.well,
         "trouble": list(outcome.trouble),
+        "still": dict(outcome.left),
         "seconds": round(outcome.seconds, 3),
         "story": [_entry(entry) for entry in outcome.entries],
         "clients": {
@@ -190,6 +207,7 @@ def as_json(outcome: ScenarioOutcome) -> dict[str, Any]:
                     "cause": loss.cause.name.lower(),
                     "means": WHOSE[loss.cause],
                     "writes": list(loss.numbers),
+                    "kept": list(loss.kept),
                 }
                 for loss in account.losses
             ],

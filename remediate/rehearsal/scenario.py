@@ -17,12 +17,12 @@ without trouble has passed. The story is the same at every speed: real time is o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from remediate.policy import Failover
 from remediate.rehearsal.deeds import Deeds
-from remediate.rehearsal.observer import Observer
+from remediate.rehearsal.observer import CheckReport, Observer
 from remediate.rehearsal.service import Account, Clients
 from remediate.rehearsal.story import (
     CheckRound,
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 HEARING = 1.0
 """Simulated seconds after which what happened while the operator waits is told."""
+AFTER = "after"
+"""The moment of the last look."""
 LAST_WAIT = 5.0
 """Simulated seconds that the clients go on before the last look."""
 SILENCE = 5.0
@@ -89,6 +91,8 @@ class ScenarioOutcome(NamedTuple):
     entries: tuple[Entry, ...]
     account: Account
     trouble: tuple[str, ...]
+    left: tuple[tuple[str, str], ...] = ()
+    """The reasons that a check still gives at the end, each with why."""
 
     @property
     def well(self) -> bool:
@@ -112,9 +116,12 @@ class Stage:
         self.pair, self.observer, self.clients = pair, observer, clients
         self.active, self.standby = pair.nodes.values()
         self.trouble: list[str] = []
+        self.left: tuple[tuple[str, str], ...] = ()
+        """The reasons that a check still gives at the end, and why."""
         self.entries: list[Entry] = []
         self.began = pair.clock.now
         self._pace, self._tell, self._heard = pace, tell, len(pair.notes)
+        self._salvages = installed.salvages if installed is not None else None
         self._deeds = Deeds(installed.state, pair.nodes) if installed is not None else None
         if self._deeds is not None:
             self._deeds.until(self.began)
@@ -200,21 +207,29 @@ class Stage:
             text = f"clients miss {len(loss.numbers)} acknowledged writes of {loss.resource}: {ranges(loss.numbers)}"
             self.tells(f"{text}, {loss.fate.value} ({loss.cause.value})")
 
-    def ends(self, *left: str) -> None:
-        """The end: all checks are well but for the reasons `left`, clients are served, the account is as expected."""
+    def ends(self, *left: Mapping[str, str]) -> None:
+        """The end: all checks are well but for the reasons that `left` explains, clients are served, the account is as
+        expected."""
+        why = {reason: text for each in left for reason, text in each.items()}
         self._pace.advance(LAST_WAIT)
-        self._looked("after", left, frozenset(left))
+        says = self._looked(AFTER, (), frozenset(why))
+        wrong = {reason for one in says for reason in one.wrong}
+        self.left = tuple((reason, text) for reason, text in why.items() if reason in wrong)
         silent = self.clients.silent_for()
         if silent > SILENCE:
             self.trouble.append(f"at the end clients have had no service for {silent:.0f} s")
-        account = self.clients.account()
+        account = self.account()
         causes = {loss.cause for loss in account.losses}
         for cause in sorted(causes - self._may, key=str):
             self.trouble.append(f"acknowledged writes were lost that must not be, by {cause.value}")
         for cause in sorted(self._must - causes, key=str):
             self.trouble.append(f"no acknowledged write was lost by {cause.value}, which had to be shown")
 
-    def _looked(self, moment: str, expected: tuple[str, ...], only: frozenset[str] | None) -> None:
+    def account(self) -> Account:
+        """What the clients got, and what has become of it."""
+        return self.clients.account(self._salvages)
+
+    def _looked(self, moment: str, expected: tuple[str, ...], only: frozenset[str] | None) -> tuple[CheckReport, ...]:
         at = self.now
         says = self.observer.look(self._pace.wait)
         reported = {reason for one in says for reason in one.reasons}
@@ -224,6 +239,7 @@ class Stage:
         if only is not None:
             wrong = [(one, reason) for one in says for reason in one.wrong if reason not in only]
             self.trouble += [f"{moment}: {one.check} said {reason} ({one.node})" for one, reason in wrong]
+        return says
 
     def _add(self, entry: Entry) -> None:
         """Tell an entry, after what the nodes did by themselves before it began."""
@@ -241,7 +257,7 @@ class Stage:
                 heard.append(NodeReaction(note.at - self.began, note.node, text))
         if self._deeds is not None:
             deeds = self._deeds.until(until + self.began)
-            heard += [JournalAction(deed.at - self.began, deed.node, deed.text) for deed in deeds]
+            heard += [JournalAction(deed.at - self.began, deed.node, deed.event, deed.text) for deed in deeds]
         for entry in sorted(heard, key=lambda entry: entry.at):
             self._append(entry)
 
@@ -263,8 +279,8 @@ def play(scenario: Scenario, stage: Stage) -> ScenarioOutcome:
         stage.trouble.append(f"the rehearsal itself failed: {type(error).__name__}: {error}")
     stage.trouble += [f"a hook failed: {type(error).__name__}: {error}" for error in stage.pair.hook_errors]
     stage.close()
-    account = stage.clients.account()
-    return ScenarioOutcome(scenario, stage.now, tuple(stage.entries), account, tuple(stage.trouble))
+    account = stage.account()
+    return ScenarioOutcome(scenario, stage.now, tuple(stage.entries), account, tuple(stage.trouble), stage.left)
 
 
 def ranges(numbers: tuple[int, ...]) -> str:

@@ -1,7 +1,8 @@
 """The scenarios, in the order of the tour.
 
 In those that are in this module an operator repairs by the documented steps; where devd's hook has a part, it is
-the documented one (`documented_hook.py`). Those in which hastwatch is installed are in `automatic.py`. The first node
+the documented one (`documented_hook.py`). Those in which hastwatch is installed are in `automatic.py`, the pairs of
+the default run in `faults.py`. The first node
 is the active one of a healthy pair.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 from remediate.rehearsal import procedures as steps
 from remediate.rehearsal.automatic import AUTOMATIC
+from remediate.rehearsal.documented import DOCUMENTED
+from remediate.rehearsal.procedures import ALARM, COUNTED, DEMOTED
 from remediate.rehearsal.scenario import Scenario, Stage
 from remediate.rehearsal.upgrade import UPGRADES
 from simulator.account.writes import LossCause
@@ -16,8 +19,6 @@ from simulator.node import Node
 
 BIG = 4 << 20
 """Bytes of a file that fills extents of its own."""
-ALARM = 30.0
-"""Seconds from an event until the operator has read the alarm and logged in."""
 
 
 def switchover_clean(stage: Stage) -> None:
@@ -32,7 +33,7 @@ def switchover_clean(stage: Stage) -> None:
     stage.looks("between the nodes", "failover-in-progress")
     steps.promote(stage, new)
     steps.synchronised(stage, new)
-    stage.ends("carp-demoted")
+    stage.ends(DEMOTED)
 
 
 def switchover_documented(stage: Stage) -> None:
@@ -50,7 +51,7 @@ def switchover_documented(stage: Stage) -> None:
     stage.looks("between the nodes", "failover-in-progress")
     steps.promote(stage, new)
     steps.synchronised(stage, new)
-    stage.ends("carp-demoted")
+    stage.ends(DEMOTED)
 
 
 def power_loss(stage: Stage) -> None:
@@ -68,7 +69,7 @@ def power_loss(stage: Stage) -> None:
     steps.promote(stage, new)
     stage.looks("served by one node", "carp-hast-active", "hast-degraded", "node-unreachable")
     _comes_back(stage, old, new)
-    stage.ends("carp-demoted")
+    stage.ends(DEMOTED)
 
 
 def _comes_back(stage: Stage, old: Node, new: Node) -> None:
@@ -107,7 +108,7 @@ def link_cut(stage: Stage) -> None:
     for resource in stage.resources:
         stage.types(first, f"hastctl create {resource.name}")
     steps.synchronised(stage, second)
-    stage.ends("carp-demoted")
+    stage.ends(DEMOTED)
 
 
 def hastd_dies_on_primary(stage: Stage) -> None:
@@ -157,7 +158,7 @@ def devd_dies(stage: Stage) -> None:
     stage.types(new, "service devd onestart")
     stage.waits(20, "the hook promotes")
     steps.synchronised(stage, new)
-    stage.ends("carp-demoted")
+    stage.ends(DEMOTED)
 
 
 def boot_flap(stage: Stage) -> None:
@@ -238,7 +239,7 @@ def stale_standby(stage: Stage) -> None:
     for resource in stage.resources:
         stage.types(old, f"hastctl create {resource.name}")
     steps.follow(stage, old, new)
-    stage.ends("carp-demoted")
+    stage.ends(DEMOTED)
 
 
 def disk_fails_writes(stage: Stage) -> None:
@@ -263,7 +264,7 @@ def disk_fails_writes(stage: Stage) -> None:
     steps.promote(stage, new)
     steps.synchronised(stage, new)
     stage.says_missing()
-    stage.ends("carp-demoted", "hast-io-errors")
+    stage.ends(DEMOTED, COUNTED)
 
 
 SCENARIOS = (
@@ -281,6 +282,7 @@ SCENARIOS = (
     Scenario("disk-fails-writes", "the standby's disk fails some writes: complete, and served old by a clean handover",
              disk_fails_writes),
     Scenario("stale-standby", "a standby whose copy is known to be old has to take over", stale_standby),
+    *DOCUMENTED,
     *AUTOMATIC,
     *UPGRADES,
 )  # fmt: skip

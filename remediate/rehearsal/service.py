@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from remediate.rehearsal.salvaged import kept
 from simulator.account.accounting import places
 from simulator.account.writes import LossCause, WriteFate
 from simulator.nfs.client import Client, OperationResult
@@ -34,6 +36,8 @@ class LostWrites(NamedTuple):
     fate: WriteFate
     cause: LossCause
     numbers: tuple[int, ...]
+    kept: tuple[int, ...] = ()
+    """Those of them that a salvage has, or that clients read in a copy of the same file."""
 
 
 class Account(NamedTuple):
@@ -56,6 +60,16 @@ class Account(NamedTuple):
     def missing(self) -> int:
         """How many acknowledged writes clients do not see."""
         return sum(len(loss.numbers) for loss in self.losses)
+
+    @property
+    def kept(self) -> int:
+        """How many of those can be restored."""
+        return sum(len(loss.kept) for loss in self.losses)
+
+    @property
+    def lost(self) -> int:
+        """How many of them nobody can restore."""
+        return self.missing - self.kept
 
 
 class Clients:
@@ -88,17 +102,21 @@ class Clients:
         last = [client.operations[-1].ended if client.operations else self.began for client in self.clients.values()]
         return max((self.pair.clock.now - at for at in last), default=0.0)
 
-    def outages(self) -> tuple[float, ...]:
-        """Seconds of each time without service, up to now; of several resources, of the one that had least of it."""
-        by_client: list[tuple[float, ...]] = []
+    def waits(self) -> tuple[tuple[float, float], ...]:
+        """From when to when there was no service, up to now; of several resources, of the one that had least of it."""
+        by_client: list[list[tuple[float, float]]] = []
         for client in self.clients.values():
             ends = [*_good(self.began, client), self.pair.clock.now]
-            gaps = [after - before - RHYTHM for before, after in pairwise(ends)]
-            by_client.append(tuple(gap for gap in gaps if gap > NOTICED))
-        return max(by_client, key=sum, default=())
+            waits = [(before + RHYTHM, after) for before, after in pairwise(ends)]
+            by_client.append([(begin, end) for begin, end in waits if end - begin > NOTICED])
+        return tuple(max(by_client, key=lambda waits: sum(end - begin for begin, end in waits), default=[]))
 
-    def account(self) -> Account:
-        """What the clients got, and what has become of it, now."""
+    def outages(self) -> tuple[float, ...]:
+        """Seconds of each of them."""
+        return tuple(end - begin for begin, end in self.waits())
+
+    def account(self, salvages: Path | None = None) -> Account:
+        """What the clients got, and what has become of it, now. `salvages`: where hastwatch keeps them."""
         known = [each for name in self.clients for each in places(self.pair, name)]
         grouped: dict[tuple[str, WriteFate, LossCause], list[int]] = {}
         for each in known:
@@ -111,7 +129,11 @@ class Clients:
             for operation in client.operations
             if operation.answer is not OperationResult.OK
         )
-        losses = tuple(LostWrites(*key, tuple(sorted(numbers))) for key, numbers in grouped.items())
+        safe = kept(self.pair, salvages, [each.write for each in known if each.fate is not WriteFate.SERVED])
+        losses = tuple(
+            LostWrites(*key, tuple(sorted(numbers)), tuple(sorted(safe.intersection(numbers))))
+            for key, numbers in grouped.items()
+        )
         missing = sum(len(loss.numbers) for loss in losses)
         return Account(len(known), len(known) - missing, losses, self.outages(), dict(wrong))
 

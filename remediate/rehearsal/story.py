@@ -1,4 +1,5 @@
-"""The entries of a scenario's story. Times are simulated seconds since its beginning; `telling.py` tells them."""
+"""The entries of a scenario's story, which `report.py` and `brief.py` tell. Times are simulated seconds since its
+beginning."""
 
 from __future__ import annotations
 
@@ -51,10 +52,11 @@ class CheckRound(NamedTuple):
 
 
 class JournalAction(NamedTuple):
-    """What hastwatch did on a node and why, out of its journal."""
+    """What hastwatch did on a node and why, out of its journal: the event of the entry, and the entry in few words."""
 
     at: float
     node: str
+    event: str
     text: str
 
 

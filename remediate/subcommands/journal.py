@@ -15,7 +15,12 @@ began.
 with the evidence, as Markdown or with --json as one object. The ID is in the marker and in the journal (`run`); `last`
 is the most recent incident.
 
-Times are local, with --json UTC. Rotated files are read too.
+--timeline draws what both nodes were, out of both journals, as far as those tell: an incident, or from --since, or from
+the first of the last N entries.
+
+    hastwatch journal --since 2h --timeline failover.svg
+
+Times are local, with --json and --timeline UTC. Rotated files are read too.
 """
 
 from __future__ import annotations
@@ -61,6 +66,8 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     options = parser().parse(words, invocation.console)
     if options.failovers:
         return caller.run(PROG, options, partial(failovers_of, options=options), acts=False, invocation=invocation)
+    if options.timeline:
+        return caller.run(PROG, options, partial(draw, options=options), acts=False, invocation=invocation)
     if options.incident:
         return caller.run(PROG, options, partial(incident_of, options=options), acts=False, invocation=invocation)
     try:
@@ -84,6 +91,7 @@ def parser() -> Parser:
     parser.add_argument(
         "--incident", metavar="ID", help="a post-mortem from both nodes (`last`: the most recent incident)"
     )
+    parser.add_argument("--timeline", metavar="FILE", help="draw both nodes over time: SVG, or HTML by its name")
     local.add_options(parser)
     return parser
 
@@ -115,6 +123,39 @@ def failovers_of(context: Context, options: argparse.Namespace) -> int:
     for trouble in unread:
         context.console.err.write(f"{PROG}: {plain(trouble)}\n")
     return 1 if unread else 0
+
+
+def draw(context: Context, options: argparse.Namespace) -> int:
+    """Draw a timeline of both nodes; the exit status."""
+    from remediate.recovery.incident import MOST, NoIncident, gather, of_peer
+    from remediate.timeline import journals, page
+
+    reading = Reading(os.path.join(context.store.directory, NAME), MOST_READ)
+    title, begin = "The journals", 0.0
+    if options.incident:
+        try:
+            incident = gather(context, reading, options.incident)
+        except NoIncident as error:
+            return caller.refuse(context.console, PROG, str(error), 1)
+        title, entries, missing = f"Incident {incident.id}", list(incident.entries), incident.missing
+    else:
+        own = list(deque(reading, MOST))
+        if options.since is None and own:
+            begin = own[-options.last :][0].time
+        elif options.since is not None:
+            begin = context.timing.wall() - options.since
+        others, missing = of_peer(context, context.peer) if context.peer else ([], ("no way to the other node",))
+        entries = own + others
+    entries = [entry for entry in entries if options.resource in (None, entry.resource) or not entry.resource]
+    shown = [entry.time for entry in entries if entry.time >= begin]
+    if not shown:
+        return caller.refuse(context.console, PROG, "no entries to draw", 1)
+    missing = (*missing, *reading.unread, *reading.left_out)
+    try:
+        page.write(options.timeline, [journals.timeline(title, entries, min(shown), missing)])
+    except OSError as error:
+        return caller.refuse(context.console, PROG, f"{options.timeline}: {error.strerror}", 1)
+    return 1 if missing else 0
 
 
 def incident_of(context: Context, options: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ import pytest
 
 from remediate.config import RemediationConfig
 from remediate.rehearsal import rehearse
+from remediate.rehearsal.faults import FAULTS
 from remediate.rehearsal.observer import CheckReport, Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.rehearsal.scenarios import SCENARIOS
@@ -32,19 +33,53 @@ HASTWATCH = [sys.executable, "-m", "remediate.command"]
 QUICK = "export-vanishes"
 
 
-def hastwatch(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*HASTWATCH, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+def hastwatch(*words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*HASTWATCH, *words], cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+@pytest.fixture(scope="module")
+def default_run() -> subprocess.CompletedProcess[str]:
+    """`hastwatch rehearse` as the README begins with it, into a pipe."""
+    return hastwatch("rehearse", seconds=240)
 
 
 # --- the command ------------------------------------------------------------------------------------------------
 
 
 def test_the_tour_plays_every_scenario_and_ends_with_0() -> None:
-    tour = hastwatch("rehearse", "--speed", "max")
+    tour = hastwatch("rehearse", "--all", "--speed", "max", seconds=240)
     assert (tour.returncode, tour.stderr) == (0, "")
     for scenario in SCENARIOS:
         assert f"{scenario.name}: {scenario.line}" in tour.stdout
     assert tour.stdout.endswith(f"\n{len(SCENARIOS)} scenarios, all passed\n")
+
+
+def test_without_arguments_each_fault_is_a_row_that_passes(default_run: subprocess.CompletedProcess[str]) -> None:
+    assert (default_run.returncode, default_run.stderr) == (0, "")
+    assert not set("\x1b\r") & set(default_run.stdout)
+    for fault in FAULTS:
+        assert re.search(rf"^{fault.name} .* (\d+) s .* (\d+) s .* PASS$", default_run.stdout, re.M)
+    assert default_run.stdout.endswith(f"\n{2 * len(FAULTS)} scenarios, all passed\n")
+
+
+def test_without_arguments_a_scenario_is_told_in_few_lines(default_run: subprocess.CompletedProcess[str]) -> None:
+    *stories, _ = default_run.stdout.split("\n\n")[: 2 * len(FAULTS) + 1]
+    assert len(stories) == 2 * len(FAULTS)
+    assert max(story.count("\n") for story in stories) <= 16
+
+
+def test_the_table_says_what_the_stories_measured() -> None:
+    """Both are of the same run, as the numbers of another one would differ with the seed."""
+    values = json.loads(hastwatch("rehearse", "--speed", "max", "--seed", "7", "--json", seconds=240).stdout)
+    told = {each["name"]: each for each in values["scenarios"]}
+    for row in values["faults"]:
+        for column in ("by_hand", "with_hastwatch"):
+            data = told[row[column]["scenario"]]["data"]
+            kept = sum(len(loss["kept"]) for loss in data["missing"])
+            assert row[column]["kept"] == kept
+            assert row[column]["lost"] == data["acknowledged"] - data["served"] - kept
+    split = next(row for row in values["faults"] if row["fault"] == "split-brain")
+    assert split["with_hastwatch"]["kept"] > 0 == split["with_hastwatch"]["lost"]
 
 
 def test_a_scenario_that_does_not_end_as_it_must_ends_the_command_with_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +148,8 @@ def test_the_list_names_every_scenario() -> None:
     listed = hastwatch("rehearse", "--list")
     assert listed.returncode == 0
     for scenario in SCENARIOS:
-        assert re.search(rf"^{scenario.name} +{re.escape(scenario.line)}$", listed.stdout, re.M)
+        assert re.search(rf"^{scenario.name} +{re.escape(scenario.line)}( \[[^]]+\])?$", listed.stdout, re.M)
+    assert re.search(r"^switchover .* \[planned handover, with hastwatch\]$", listed.stdout, re.M)
 
 
 def test_the_list_is_there_for_programs_too() -> None:
