@@ -155,6 +155,8 @@ def draw(context: Context, options: argparse.Namespace) -> int:
         page.write(options.timeline, [journals.timeline(title, entries, min(shown), missing)])
     except OSError as error:
         return caller.refuse(context.console, PROG, f"{options.timeline}: {error.strerror}", 1)
+    for trouble in missing:
+        context.console.err.write(f"{PROG}: {plain(trouble)}\n")
     return 1 if missing else 0
 
 
