@@ -195,7 +195,7 @@ def test_a_stale_copy_is_promoted_only_when_its_loss_was_accepted_by_name(pair: 
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.startswith("hastwatch promote: home: nfs001 reported that this copy is behind ")
     assert refused.stderr.endswith("; --accept-data-loss promotes it all the same\n")
-    asked, status = typed(pair, "nfs002", "promote", "--accept-data-loss", typing="yes\n")
+    asked, status = typed(pair, "nfs002", "promote", "--accept-data-loss", typing="home\n")
     assert (status, "not confirmed, nothing was done" in asked) == (1, True)
     assert "what it lacks is lost" in asked
     asked, status = typed(pair, "nfs002", "promote", "--accept-data-loss", typing="yes\n")
