@@ -47,7 +47,7 @@ def test_a_detached_worker_has_nothing_of_its_parents(tmp_path: Path) -> None:
     program = """
 import json, os, sys, threading
 from remediate import detached
-from remediate.local import Where, context
+from remediate.local import LocalOptions, context
 
 class Made:
     def __call__(self, context):
@@ -63,7 +63,7 @@ os.umask(0o077)
 kept = open(sys.argv[1] + ".kept", "w")
 os.set_inheritable(kept.fileno(), True)
 os.dup2(kept.fileno(), 99)
-detached.detach(context(Where(state_dir=sys.argv[1] + ".d")), "a test", Made())
+detached.detach(context(LocalOptions(state_dir=sys.argv[1] + ".d")), "a test", Made())
 print(os.getsid(0))
 """
     path = tmp_path / "facts"

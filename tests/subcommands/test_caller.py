@@ -20,12 +20,12 @@ print(caller.run("hastwatch test", options, act))
 """
 UNWATCHED = """
 import os
-from remediate.subcommands.progress import Progress
+from remediate.subcommands.progress import StepPrinter
 from remediate import local
 ours, theirs = os.pipe()
 os.dup2(theirs, 2)
 os.close(ours)
-progress = Progress(local.context(local.LocalOptions()), verbose=True)
+progress = StepPrinter(local.context(local.LocalOptions()), verbose=True)
 progress("unmount home")
 progress("become-secondary home")
 print("goes on")

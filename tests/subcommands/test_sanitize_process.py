@@ -78,12 +78,12 @@ def test_a_check_is_told_how_its_commands_ended_too(tmp_path: Path) -> None:
 def test_where_that_cannot_be_known_nothing_is_started(tmp_path: Path) -> None:
     code = """
 import threading
-from checks.probes.errors import Failed
+from checks.probes.errors import CommandFailed
 from checks.probes.process import run
 def in_a_thread():
     try:
         run(("/bin/sh", "-c", "echo started"), 1e9)
-    except Failed as error:
+    except CommandFailed as error:
         print(error)
 thread = threading.Thread(target=in_a_thread)
 thread.start()
