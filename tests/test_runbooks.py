@@ -10,13 +10,11 @@ from checks.registry import REGISTRY
 
 RUNBOOKS = Path(__file__).resolve().parent.parent / "docs" / "runbooks"
 SECTIONS = ["What you see", "What it means", "What to do", "How to see that it helped"]
-WRITTEN = ("check_hast", "check_hast_splitbrain", "check_hast_mount", "check_nfs_export")
 ROWS = {
     row.reason: row
     for check in REGISTRY
-    if check.name in WRITTEN
     for row in check.load().table.own
-    if row.severity is not Severity.OK and row.reason != "pool-suspended"
+    if row.severity is not Severity.OK
 }
 
 
