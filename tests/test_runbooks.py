@@ -10,12 +10,7 @@ from checks.registry import REGISTRY
 
 RUNBOOKS = Path(__file__).resolve().parent.parent / "docs" / "runbooks"
 SECTIONS = ["What you see", "What it means", "What to do", "How to see that it helped"]
-ROWS = {
-    row.reason: row
-    for check in REGISTRY
-    for row in check.load().table.own
-    if row.severity is not Severity.OK
-}
+ROWS = {row.reason: row for check in REGISTRY for row in check.load().table if row.severity is not Severity.OK}
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
