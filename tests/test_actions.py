@@ -37,7 +37,8 @@ BASE = {
     "du": r"-xh -d 2 \S+",
     "geom": r"disk list",
     "gjournal": r"list",
-    "grep": r"(-\w+ )?\w+ /\S+",
+    "grep": r"(-\w+ )?\w+ /\S+|DAD|carp: demoted",
+    "gstat": r"-p",
     "hastctl": r"(list|status|dump|create)( \S+)?|role (init|primary|secondary) \S+",
     "ifconfig": r"|-a|\S+ (up|inet6 -ifdisabled|vhid \w+ (advbase|peer|advskew) \S+)|\S+",
     "kill": r"-9",
@@ -52,10 +53,11 @@ BASE = {
     "rpcinfo": r"-p( \S+)?",
     "service": r"\w+ (one)?(start|stop|restart|status|reload|quietstart)",
     "showmount": r"-e( \S+)?",
+    "shutdown": r"-r now",
     "sudo": r"-n hastwatch-ask",
     "sysctl": r"[a-z0-9_.]+(=\d+)?",
     "sysrc": r"(-f /boot/loader.conf )?\w+=\S+",
-    "tail": r"(-\d+ )?/\S+",
+    "tail": r"-\d+|(-\d+ )?/\S+",
     "timeout": r"\d+ hastctl list \S+",
     "umount": r"-f( \S+)?",
     "zpool": r"(clear|status)( -P)?( \S+)?",
@@ -73,12 +75,12 @@ PENDING = {
 
 def filled(action: str) -> str:
     """With names in the place of placeholders and of words in capitals."""
-    return PLACEHOLDER.sub("home", action)
+    return PLACEHOLDER.sub("home", action).replace(":DIR", ":/hast/home").replace(" DIR", " /hast/home")
 
 
 def command_lines(action: str) -> list[list[str]]:
     """The command lines that an action names."""
-    quoted = re.findall(r"`([^`]*)`", filled(action))
+    quoted = [part for text in re.findall(r"`([^`]*)`", filled(action)) for part in re.split(r" \| ", text)]
     return [shlex.split(text) for text in quoted if " " in text and not NOT_COMMANDS.fullmatch(text)]
 
 
@@ -98,7 +100,8 @@ def can_be_typed(words: list[str]) -> bool:
 @pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.reason)
 def test_an_action_is_one_line_that_names_commands_as_they_are_typed(row: Row) -> None:
     assert row.action or row.reason in PENDING
-    assert row.action.isprintable() and "|" not in row.action and len(row.action) <= LONGEST
+    assert row.action.isprintable() and len(row.action) <= LONGEST
+    assert "|" not in row.action or row.reason in PENDING
     assert row.action.count("`") % 2 == 0
     assert "{" not in PLACEHOLDER.sub("", row.action) and "}" not in PLACEHOLDER.sub("", row.action)
     for words in command_lines(row.action):
