@@ -30,7 +30,7 @@ TABLE = Table(
         "on {node}: `ifconfig -a`; down: `hastwatch converge`, then `ifconfig IFACE up`; no carrier: cable, switch"),
     Row("carp-address-duplicated", CRITICAL, "an IPv6 address of a vhid is marked `duplicated`",
         "the kernel drops what clients send to it, also after a failover: another machine has the address",
-        "find the other machine: `dmesg | grep DAD` on {node}, `ndp -n ADDRESS` elsewhere; take the address away"
+        "find the other machine: `dmesg` (DAD) on {node}, `ndp -n ADDRESS` elsewhere; take the address away"
         " there"),
     Row("carp-vhids-disagree", CRITICAL, "the vhids of a node are not in one state, resources not mapped to them",
         "without a mapping of resources to vhids nothing can be promoted here",
@@ -71,7 +71,7 @@ TABLE = Table(
         "plan a window to use CARP (`carpver 2`) on both nodes: `hastwatch explain carp-vrrp-not-held`"),
     Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0, but for carp-held-standby",
         "the node holds back, or lost an interface",
-        "on {node}: `hastwatch hold` names hastwatch's reasons, `dmesg | grep 'carp: demoted'` the kernel's"),
+        "on {node}: `hastwatch hold` names hastwatch's reasons, `dmesg` (carp: demoted) the kernel's"),
     Row("carp-address-tentative", WARNING, "an IPv6 address of a vhid is marked `tentative`",
         "what clients send to it is dropped until the search for a duplicate ends: forever where the interface has"
         " IFDISABLED",

@@ -85,7 +85,7 @@ SERVING = (
                   " it fails"),
               carp=(MASTER,), mounted=(MountState.NOTHING,), passing=True),
     StateRule(Row("carp-master-read-only", CRITICAL, "MASTER, primary, mounted read-only", "clients cannot write",
-                  "on {node}: `dmesg | tail -50`: an error of the disk, or mounted so by somebody? `hastwatch"
+                  "on {node}: the end of `dmesg`: an error of the disk, or mounted so by somebody? `hastwatch"
                   " explain` leads on"),
               carp=(MASTER,), mounted=(MountState.READ_ONLY,)),
     StateRule(Row("carp-master-nfs-stopped", CRITICAL,
