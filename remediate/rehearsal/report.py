@@ -229,5 +229,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     if isinstance(entry, TypedCommand):
         values["seconds"] = round(entry.seconds, 3)
     if isinstance(entry, CheckRound):
-        values["says"] = [one._asdict() for one in entry.says]
+        values["says"] = [
+            {name: value for name, value in one._asdict().items() if name != "findings"} for one in entry.says
+        ]
     return values
