@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from checks.plugin.ahead import ask_ahead, filled, known_names
+from checks.plugin.ahead import filled, known_names
 from checks.plugin.command import CheckCommand, parser
 from checks.plugin.config import CheckConfig
 from checks.plugin.finding import COULD_NOT_LOOK, Finding, Severity, Table
@@ -95,8 +95,8 @@ def _ask_ahead(context: Context, nodes: list[Node], checks: list[CheckCommand], 
         return
     session = _session(context, checks[0], (nodes[0], nodes[1] if len(nodes) > 1 else None), names)
     questions = tuple(dict.fromkeys(question for check in checks for question in check.questions))
-    ask_ahead(session, questions)
     asked = filled(questions, session, known_names(session))
+    context.timing.together([partial(node.ask_ahead, asked) for node in nodes])
     context.timing.together([partial(_ask, node, question) for node in nodes for question in asked])
 
 

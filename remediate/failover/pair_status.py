@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from checks.probes import carp_demotion, hast, route, zpool
+from checks.probes import boot_time, carp_demotion, hast, hast_conf, route, zpool
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.carp_demotion import DemotionRecord
 from checks.probes.errors import NotUnderstood, ProbeError
@@ -23,7 +23,7 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.marker import Marker
 from checks.probes.node import Node
 from checks.probes.node_state import MountState
-from checks.probes.processes import Process, hastd, hastd_workers, running
+from checks.probes.processes import COLUMNS, Process, hastd, hastd_workers, running
 from checks.probes.read_node import NodeReader, UnreadPart, attempted, mounted_as
 from checks.probes.unproven import UnprovenCopy
 from checks.probes.verified import Verification
@@ -146,7 +146,21 @@ def _node(context: Context, way: Transport, store: Store, only: tuple[str, ...])
         name = node.name
     except ProbeError as error:
         return NodeStatus(node.label, trouble=str(error))
+    node.asks_once = True
+    node.ask_ahead(QUESTIONS)
     return _Look(context, way, node, store, only).all(name)
+
+
+QUESTIONS = (
+    ("ifconfig", "-a"),
+    ("sysctl", "net.inet.carp"),
+    ("sysctl", "-n", "kern.boottime"),
+    ("cat", boot_time.PATH),
+    ("ps", "-axww", "-o", COLUMNS),
+    ("mount",),
+    ("cat", hast_conf.PATH),
+)
+"""What a look asks of any node, over ssh in one call where it takes that."""
 
 
 class _Look:

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from checks.ask import LineRefused
-from checks.probes.errors import NotPermitted, NotUnderstood, Unreachable
-from checks.probes.node import ENV_C, NOT_EXECUTABLE, Node, quoted
+from checks.probes.errors import NotPermitted, NotUnderstood, ProbeError, Unreachable
+from checks.probes.node import ENV_C, NOT_EXECUTABLE, TOOLS, Node, quoted
 from checks.probes.process import OUTPUT_LIMIT, CompletedCommand
 from checks.probes.state_cache import Memory
 from remediate.config import RemediationConfig
@@ -207,6 +208,30 @@ class PeerNode(MortalNode):
         except Endless:
             raise NotUnderstood(f"more than {OUTPUT_LIMIT} bytes of output of {shown}", "y" * 80) from None
         return CompletedCommand((line,), status, out, err, self.deadline.now() - began)
+
+    def ask_ahead(self, questions: Iterable[tuple[str, ...]]) -> None:
+        """All of them over one login, of a look that asks each once (`status`). The questions of a failover are asked
+        one by one, as its measured times have them. Raises Killed."""
+        wanted = [each for each in dict.fromkeys(questions) if each not in self._ahead]
+        if not self.asks_once or self._way is not None or self._lost or len(wanted) < 2:
+            return
+        try:
+            until, _ = self.deadline.for_one_command()
+            self.reach()
+        except ProbeError:
+            return  # the first question that is needed says so
+        begun = []
+        for question in wanted:
+            line, output = quoted((*ENV_C, TOOLS[question[0]], *question[1:])), Output()
+            with suppress(LineRefused):
+                answer.admitted(line, lambda: self._config)
+                begun.append((question, super().begin(line, output), output))
+        for question, process, output in begun:
+            if not self.ends(process, until - self.deadline.now()):
+                process.kill()
+            elif process.value is not None:
+                texts = output.text("out"), output.text("err")
+                self._ahead[question] = CompletedCommand(question, process.value, *texts, 0.0)
 
     def begin(self, line: str, output: Output) -> Coroutine[int]:
         """Raises what `reach` raises."""
