@@ -153,7 +153,7 @@ modules = ["converge", "promote", "switchover", "clear", "hold", "ledger", "self
 mains = {{name: importlib.import_module(f"remediate.subcommands.{{name}}").main for name in modules}}
 words = {{"hold": ["--release"], "ledger": ["home", "--told", "complete", "--by", "nfs001"]}}
 os.geteuid() or os.setuid({child.NOBODY})
-sys.stderr = sys.stdout
+sys.stderr, sys.platform = sys.stdout, "freebsd15"
 for name, main in mains.items():
     print(main(words.get(name, [])))
 """

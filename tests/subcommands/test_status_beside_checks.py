@@ -98,5 +98,7 @@ def test_status_is_never_better_than_the_worst_check_of_a_recording(
     plain = [block for block in read(expected_file(node)) if set(block.command.split()[1:]) <= {"--peer"}]
     alone = [block for block in plain if "--peer" not in block.command or other]
     worst = max((rank_of(block.status) for block in alone), default=0)
-    assert rank_of(ended) >= worst, (values["findings"], [block.output for block in alone])
+    # where this node cannot be asked its name, the other one cannot be told from it: then nothing is known of either
+    unreached = {finding["reason"] for finding in values["findings"]} == {"node-unreachable"}
+    assert rank_of(ended) >= worst or (unreached and ended == 3), (values["findings"], [b.output for b in alone])
     assert ended == values["exit_status"]
