@@ -15,8 +15,8 @@ from typing import Protocol
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
-from checks import VERSION  # noqa: E402
-from docs import pages, site  # noqa: E402
+from checks import VERSION
+from docs import pages, site
 
 project = "hastwatch"
 author = "the hastwatch engineers"

@@ -12,15 +12,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from checks import VERSION  # noqa: E402
-from checks.plugin.command import CheckCommand  # noqa: E402
-from checks.plugin.finding import COULD_NOT_LOOK, Row  # noqa: E402
-from checks.registry import REGISTRY  # noqa: E402
-from docs import check_pages  # noqa: E402
-from docs import pages as manual_pages  # noqa: E402
-from remediate.contrib import lists  # noqa: E402
-from remediate.subcommands.contrib import GENERATED  # noqa: E402
-from remediate.subcommands.contrib import text as contrib  # noqa: E402
+from checks import VERSION
+from checks.plugin.command import CheckCommand
+from checks.plugin.finding import COULD_NOT_LOOK, Row
+from checks.registry import REGISTRY
+from docs import check_pages
+from docs import pages as manual_pages
+from remediate.contrib import lists
+from remediate.subcommands.contrib import GENERATED
+from remediate.subcommands.contrib import text as contrib
 
 DOCS = ROOT / "docs"
 

@@ -18,13 +18,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from remediate.config import RemediationConfig  # noqa: E402
-from remediate.rehearsal import rehearse  # noqa: E402
-from remediate.rehearsal.faults import FAULTS  # noqa: E402
-from remediate.rehearsal.own_pair import layout_of  # noqa: E402
-from remediate.terminal import Paint  # noqa: E402
-from remediate.timeline import svg  # noqa: E402
-from remediate.timeline.model import Timeline  # noqa: E402
+from remediate.config import RemediationConfig
+from remediate.rehearsal import rehearse
+from remediate.rehearsal.faults import FAULTS
+from remediate.rehearsal.own_pair import layout_of
+from remediate.terminal import Paint
+from remediate.timeline import svg
+from remediate.timeline.model import Timeline
 
 PICTURE = ROOT / "docs" / "rehearse.svg"
 SHOWN = "reboot"
