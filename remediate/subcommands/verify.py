@@ -43,6 +43,7 @@ from remediate.failover.errors import StepFailed
 from remediate.invocation import OWN, Invocation
 from remediate.progress_bar import ProgressBar
 from remediate.subcommands import caller
+from remediate.verification.asking import ComparisonRunning
 from remediate.verification.verify import VerificationProgress, VerificationStopped, verify
 
 PROG = "hastwatch verify"
@@ -52,7 +53,7 @@ EXITS = {
     1: "refused or failed and the reason is reported",
     DIFFER: "the copies differ, or a disk could not read an extent",
     UNDECIDED: "equal, but for extents that were written all the time",
-    exits.BUSY: "stopped before the end; run again it goes on",
+    exits.BUSY: "stopped before the end, run again it goes on; or another comparison runs",
 }
 
 
@@ -163,13 +164,14 @@ def _one(
         says = f"stopped at extent {stopped.done} of {stopped.extents} ({percent} %): {stopped}; run again it goes on"
         return exits.BUSY, {"says": says, "stopped": str(stopped), "done": stopped.done, "extents": stopped.extents}
     except (StepFailed, ProbeError) as error:
-        return 1, {"says": f"not verified: {error}", "refused": str(error)}
+        status = exits.BUSY if isinstance(error, ComparisonRunning) else 1
+        return status, {"says": f"not verified: {error}", "refused": str(error)}
     finally:
         bar.clear()
-    return status(run), {"says": said(run), **as_values(run)}
+    return _status(run), {"says": said(run), **as_values(run)}
 
 
-def status(run: Verification) -> int:
+def _status(run: Verification) -> int:
     """The exit status of a run that came to its end."""
     return DIFFER if run.differ else UNDECIDED if run.undecided else 0
 

@@ -7,6 +7,7 @@ import argparse
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.verified import said
+from remediate import exits
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.recovery.preservation import Keeper, Mode
@@ -19,6 +20,8 @@ from remediate.verification.renewing import NothingToKeep, Renewal, last_differi
 
 COMPARES = 14 * 86400.0
 """Seconds for the primary to compare both copies again."""
+BUSY_AGAIN = 10.0
+"""Seconds until it is asked again where it compares them already: after a new connection it does so by itself."""
 STEPS = (
     "hold the address back, hastctl role init {name}",
     "{keeps}",
@@ -78,12 +81,14 @@ def _again(context: Context, name: str) -> int:
 
     if context.peer is None:
         raise StepFailed("the copies were not compared again: how to reach the other node is not known")
+    ends = context.timing.now() + COMPARES
     context.console.out.write(f"{name}: compared again by the primary ...\n")
     context.console.out.flush()
+    peer = context.peer
+    words = (context.config.failover.peer_hastwatch, "verify", name, "--afresh", "--quiet")
     try:
-        done = context.peer.act(
-            (context.config.failover.peer_hastwatch, "verify", name, "--afresh", "--quiet"), COMPARES
-        )
+        while (done := peer.act(words, COMPARES)).status == exits.BUSY and context.timing.now() < ends:
+            context.timing.sleep(BUSY_AGAIN)
     except ProbeError as error:
         raise StepFailed(f"the copy is new, and was not compared again: {error}") from None
     if done.status not in (0, DIFFER, UNDECIDED):

@@ -21,6 +21,10 @@ class ComparisonRefused(StepFailed):
     """The copies cannot be compared now; nothing was done."""
 
 
+class ComparisonRunning(ComparisonRefused):
+    """They are being compared, by another one."""
+
+
 class Interrupted(Exception):
     """Somebody wants it to stop."""
 

@@ -25,7 +25,7 @@ from remediate.state.lock import Lock
 from remediate.state.verifications import MOST_LEFT, InterruptedComparison
 from remediate.timing import Timing
 from remediate.verification.answering import MOST
-from remediate.verification.asking import SLICE, ComparisonRefused, Interrupted, RemoteCopySession
+from remediate.verification.asking import SLICE, ComparisonRefused, ComparisonRunning, Interrupted, RemoteCopySession
 from remediate.verification.comparing import ComparisonResult, ExtentComparison
 from remediate.verification.copies import LocalCopy, connected, in_flight, incomparable, look
 
@@ -76,7 +76,7 @@ def verify(
     gone on with; ProbeError and StateError."""
     lock = Lock(context.store, f"{name}.verify", trigger, context.timing)
     if not lock.acquire(0):
-        raise ComparisonRefused(f"{name} is being verified already")
+        raise ComparisonRunning(f"{name} is being verified already")
     with lock:
         own = mine(context, name)
         try:
