@@ -78,6 +78,11 @@ class Invocation:
             return ""
         return f"{point} of this machine is not a mount point: run this on the node itself"
 
+    @contextmanager
+    def live(self, point: str) -> Iterator[str]:
+        """The directory into which is written what belongs below a mount point of the node. Raises StepFailed."""
+        yield point
+
     def tree(self, point: str) -> PagedTree:
         """The files below a directory."""
         from remediate.recovery.trees import DirectoryTree

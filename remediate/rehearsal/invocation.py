@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TextIO, cast
 
 from checks.plugin.config import ConfigError
@@ -133,8 +135,14 @@ class NodeInvocation(Invocation):
         """Nothing of its caller can end it."""
 
     def unwritable(self, point: str) -> str:
-        """This machine may have something mounted there too, which is none of the node's."""
-        return f"{point} of a simulated node is no directory of this machine: nothing is put back there"
+        """What is mounted there is the node's, whatever this machine has."""
+        return ""
+
+    @contextmanager
+    def live(self, point: str) -> Iterator[str]:
+        """A directory of this machine with the files of the mount. Raises StepFailed."""
+        with TemporaryDirectory(prefix="hastwatch-live-") as path, MountTree(self._node, point).laid_out(Path(path)):
+            yield path
 
     def tree(self, point: str) -> MountTree:
         """What is mounted there."""

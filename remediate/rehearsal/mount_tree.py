@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from remediate.failover.errors import StepFailed
@@ -16,6 +18,7 @@ from remediate.recovery.items import DIRECTORY, FILE, Item
 
 if TYPE_CHECKING:
     from simulator.node import Node
+    from simulator.storage.mounts import Mount
 
 
 class MountTree:
@@ -53,9 +56,32 @@ class MountTree:
             name = item.path.decode()
             yield hashlib.sha256(files[name][0]).hexdigest() if name in files else ""
 
+    @contextmanager
+    def laid_out(self, directory: Path) -> Iterator[None]:
+        """The files in a directory of this machine for as long as something is written there; at the end what is new or
+        other in it is written to the mount, and is on its device. Raises StepFailed."""
+        before = {name: content for name, (content, _) in self._files().items()}
+        for name, content in before.items():
+            (directory / name).write_bytes(content)
+        yield
+        mount = self._mount()
+        for path in sorted(path for path in directory.iterdir() if path.is_file()):
+            content = path.read_bytes()
+            if before.get(path.name) == content:
+                continue
+            try:
+                self._node.clock.wait(mount.write(path.name, content.decode(), commit=True)[1])
+            except (OSError, UnicodeDecodeError) as error:
+                raise StepFailed(f"{path.name} cannot be written: {error}") from None
+
     def _files(self) -> dict[str, tuple[bytes, int]]:
         """Name: content, and when it was changed. Raises StepFailed."""
+        files = self._mount().files.items()
+        return {name: (file.text.encode(), round(file.changed * 1e9)) for name, file in files}
+
+    def _mount(self) -> Mount:
+        """Raises StepFailed."""
         mount = self._node.filesystems.mounts.get(self._point)
         if not self._node.on or mount is None:
             raise StepFailed(f"nothing is mounted at {self._point} of {self._node.name}")
-        return {name: (file.text.encode(), round(file.changed * 1e9)) for name, file in mount.files.items()}
+        return mount

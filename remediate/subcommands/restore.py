@@ -146,12 +146,13 @@ def _restore(
     done: list[RestoredEntry] = []
     trouble, unread = "", None
     try:
-        for one in put_back(salvage, manifest, wanted, place.point, how, options.dry_run):
-            done.append(one)
-            try:
-                _say(console, one)
-            except NotPrinted as error:  # no reason to stop half way, nor to leave it out of the journal
-                unread = error
+        with invocation.live(place.point) as root:
+            for one in put_back(salvage, manifest, wanted, root, how, options.dry_run):
+                done.append(one)
+                try:
+                    _say(console, one)
+                except NotPrinted as error:  # no reason to stop half way, nor to leave it out of the journal
+                    unread = error
     except StepFailed as error:
         trouble = str(error)
     failed = sum(one.failed for one in done)

@@ -36,7 +36,6 @@ from tests.waiting import awaited
 
 pytestmark = pytest.mark.slow
 
-NO_DIRECTORY = "/hast/home of a simulated node is no directory of this machine: nothing is put back there"
 A_RECOVERY = 600.0
 """Seconds for everything, on the machines that were emulated."""
 RESUID = 15417145005318368486
@@ -100,8 +99,14 @@ def test_what_is_recovered_on_the_node_itself_is_kept_and_listed(pair: SplitPair
     assert {line.split()[4] for line in listed.out.splitlines()[1:]} == only_here
     for how in ("beside", "over --yes"):
         put_back = on(pair.winner, f"restore {directory} --to-live {how}")
-        assert (put_back.status, put_back.out) == (exits.UNAVAILABLE, "")
-        assert put_back.err == f"hastwatch restore: {NO_DIRECTORY}\n"
+        assert (put_back.status, put_back.err) == (0, "")
+        assert len(put_back.out.splitlines()) == len(only_here)
+    live = pair.winner.filesystems.mounts["/hast/home"].files
+    for name in only_here:
+        assert live[name].text.encode() == pair.copy[name]
+        assert live[f"{name}.salvaged-{directory.name.partition('-')[2]}"].text == live[name].text
+    elsewhere = on(pair.losing, f"restore {directory} --to-live beside")
+    assert (elsewhere.status, elsewhere.out) == (exits.UNAVAILABLE, "")
 
 
 # --- the screen --------------------------------------------------------------------------------------------------
