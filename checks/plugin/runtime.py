@@ -40,7 +40,8 @@ class CheckRun:
         self.session = session
         self.results = JudgedResults(command.table, severities, session.known_names)
         self.suspended: list[NodeMaintenance] = []
-        self.check = Check(self.results, StatusText(), could_not_look(command.table), Number(), name=command.title)
+        self.check = Check(self.results, StatusText(), could_not_look(command.table), Number())
+        self.check.name = command.title  # nagiosplugin 1.3.2, of Debian 12, has no argument for it
         self.speak = threading.Lock()
 
     def main(self) -> int:

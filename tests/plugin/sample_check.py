@@ -65,7 +65,8 @@ def command(*given: Given, name: str = "check_thing", table: Table = TABLE) -> C
 
 def report(table: Table, findings: list[Finding], numbers: list[Metric], name: str = "check_x") -> Report:
     """What a check has to say that has found this."""
-    check = Check(JudgedResults(table, {}), StatusText(), Number(), Thing(*numbers), name=name[6:].upper())
+    check = Check(JudgedResults(table, {}), StatusText(), Number(), Thing(*numbers))
+    check.name = name[6:].upper()
     check()
     check.results.add(JudgedMetric(findings))
     return Report(name, check, [], [], [])
