@@ -43,14 +43,19 @@ class Difference(NamedTuple):
 
 
 def differences(
-    losing: FileListing, winner: FileListing, since: float, watch: Callable[[str], None] = lambda _: None
+    losing: FileListing,
+    winner: FileListing,
+    since: float,
+    watch: Callable[[str], None] = lambda _: None,
+    only_there: Callable[[Item], None] = lambda _: None,
 ) -> Iterator[Difference]:
     """Everything of the losing copy that the other one lacks or has otherwise, or that was changed at or after `since`
     (seconds since 1970), in the order of the tree. Where `since` is not finite all contents are compared. Directories
-    are told by name, mode and owner only. Raises StepFailed, ProbeError."""
+    are told by name, mode and owner only. `only_there` is given what only the other copy has. Raises StepFailed,
+    ProbeError."""
     waiting: list[tuple[Item, Item | None, list[str], bool]] = []
     read = 0
-    for count, (item, there) in enumerate(_side_by_side(of_users(losing), of_users(winner)), 1):
+    for count, (item, there) in enumerate(_side_by_side(of_users(losing), of_users(winner), only_there), 1):
         why, to_read = _compared(item, there, since)
         waiting.append((item, there, why, to_read))
         read += item.size if to_read else 0
@@ -99,14 +104,24 @@ def of_users(tree: FileListing) -> Iterator[Item]:
             yield item
 
 
-def _side_by_side(losing: Iterator[Item], winner: Iterator[Item]) -> Iterator[tuple[Item, Item | None]]:
+def _side_by_side(
+    losing: Iterator[Item], winner: Iterator[Item], only_there: Callable[[Item], None]
+) -> Iterator[tuple[Item, Item | None]]:
     """Each item of the first with that of the second that has its name."""
     there = next(winner, None)
     for item in losing:
         key = item.key
         while there is not None and there.key < key:
+            only_there(there)
             there = next(winner, None)
-        yield item, there if there is not None and there.path == item.path else None
+        if there is not None and there.path == item.path:
+            yield item, there
+            there = next(winner, None)
+        else:
+            yield item, None
+    while there is not None:
+        only_there(there)
+        there = next(winner, None)
 
 
 def _compared(item: Item, there: Item | None, since: float) -> tuple[list[str], bool]:

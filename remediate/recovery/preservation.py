@@ -16,6 +16,7 @@ from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.failover.resource import ResourcePlace
 from remediate.recovery import readonly, salvage
+from remediate.recovery.differing_files import DifferingFiles, compared
 from remediate.recovery.items import Tree
 from remediate.recovery.remote_tree import RemoteTree
 
@@ -38,6 +39,8 @@ class Keeper:
 
     def __init__(self, mode: Mode, target: str = "") -> None:
         self.mode, self.target = mode, target
+        self.differing: DifferingFiles | None = None
+        """What differed between the copies when this one was salvaged."""
 
     def winner(self, context: Context, place: ResourcePlace) -> RemoteTree:
         """The other copy, mounted where clients are served from. Raises StepFailed."""
@@ -63,10 +66,22 @@ class Keeper:
             losing = context.here.tree(point)
             if self.mode is Mode.RESYNC:
                 return self.prove(context, place, losing, since, readonly.unclean(context, place))
-            apart = math.inf if since is None else since - MARGIN
-            winner = self.winner(context, place)
-            manifest = salvage.salvage(context, place.name, losing, winner, apart, self.target, incident, watch)
+            winner, differing = self.winner(context, place), DifferingFiles()
+            manifest = salvage.salvage(
+                context, place.name, losing, winner, _apart(since), self.target, incident, watch, differing=differing
+            )
+        self.differing = differing
         return f"{salvage.verify(context, manifest)} at {manifest.where}"
+
+    def compare(
+        self, context: Context, place: ResourcePlace, metadata: Metadata, since: float | None
+    ) -> DifferingFiles:
+        """What differs between this copy and the other one, for an operator; nothing is kept, and nothing of it stays
+        on the node. `since` as in `keep`. Raises InUse, StepFailed, ProbeError."""
+        context.here.tree(readonly.POINTS)  # is refused before anything is mounted, where this process is elsewhere
+        with readonly.opened(context, place, metadata) as point:
+            losing, winner = context.here.tree(point), self.winner(context, place)
+            return compared(losing, winner, _apart(since), context.timing)
 
     def prove(self, context: Context, place: ResourcePlace, losing: Tree, since: float | None, unclean: str) -> str:
         """Prove that this copy holds nothing that a client was told was safe and that the other copy lacks: either no
@@ -84,3 +99,8 @@ class Keeper:
         if different:
             raise StepFailed(f"this copy may hold what the other one lacks: {changed}; {different}: salvage it")
         return "proven: every file of this copy is the same on the other node"
+
+
+def _apart(since: float | None) -> float:
+    """From when on a change counts as one that the other copy may lack, infinite where that is not known."""
+    return math.inf if since is None else since - MARGIN

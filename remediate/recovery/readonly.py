@@ -44,6 +44,10 @@ BY_HAND = (
 )
 
 
+class InUse(StepFailed):
+    """hastd may have the disk open: the copy can be read when its role is init."""
+
+
 class Area(NamedTuple):
     """Where the data lies: the local provider, and the bytes behind HAST's metadata."""
 
@@ -61,7 +65,7 @@ def area(context: Context, place: ResourcePlace, metadata: Metadata) -> Area:
     except hast.NoState as error:
         raise StepFailed(f"whether hastd uses the disk is not known: {error}") from None
     if role is not Role.INIT:
-        raise StepFailed(f"the role of {place.name} is {role.value}: hastd may have the disk open")
+        raise InUse(f"the role of {place.name} is {role.value}: hastd may have the disk open")
     configured = hast_conf.configured(node).get(place.name)
     local = configured.local if configured is not None else ""
     if not local.startswith("/dev/"):

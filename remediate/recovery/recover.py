@@ -28,6 +28,7 @@ from remediate.failover.peer import ASK
 from remediate.failover.resource import ResourcePlace, places
 from remediate.failover.this_boot import this_boot
 from remediate.recovery import evidence, progress
+from remediate.recovery.differing_files import DifferingFiles
 from remediate.recovery.eligibility import Eligibility, Kind, judge, may_create
 from remediate.recovery.evidence import Evidence, NodeEvidence
 from remediate.recovery.preservation import Keeper
@@ -63,10 +64,18 @@ class CopyProgress(NamedTuple):
 
 
 class Recovery:
-    """One recovery of one resource on this node. `keeper` keeps what only this copy has, `watch` is told each step."""
+    """One recovery of one resource on this node. `keeper` keeps what only this copy has, `watch` is told each step.
+    `agree` is called with what was kept before the copy is destroyed, and ends the recovery there by an exception."""
 
-    def __init__(self, context: Context, name: str, keeper: Keeper, watch: Callable[[str], None]) -> None:
-        self.context, self.name, self.keeper, self.watch = context, name, keeper, watch
+    def __init__(
+        self,
+        context: Context,
+        name: str,
+        keeper: Keeper,
+        watch: Callable[[str], None],
+        agree: Callable[[str], None] = lambda kept: None,
+    ) -> None:
+        self.context, self.name, self.keeper, self.watch, self.agree = context, name, keeper, watch, agree
         located = places(context.here.node(), context.config, (name,))
         if name not in located:
             raise RecoveryRefused((f"hast.conf has no resource {name}",))
@@ -87,6 +96,17 @@ class Recovery:
             done = self._steps(trigger)
         converge(self.context, ConvergeRequest(f"recovery of {self.name}"))
         return done.kept
+
+    def compare(self, pair: Evidence) -> DifferingFiles:
+        """The files that differ between this copy and the other one, for an operator. Nothing converges here meanwhile.
+        Raises InUse where this copy is not out of service yet, StepFailed, ProbeError, StateError."""
+        if pair.here.metadata is None:
+            raise StepFailed(HELD_NOTHING)
+        lock = Lock(self.context.store, LOCK, f"comparison of {self.name}", self.context.timing)
+        if not lock.acquire(WAIT):
+            raise StepFailed("another recovery or convergence is running")
+        with lock:
+            return self.keeper.compare(self.context, self.place, pair.here.metadata, self._parted_at())
 
     def step_down(self, trigger: str) -> None:
         """The address away, the role init, nothing else. Raises as `run`."""
@@ -148,6 +168,7 @@ class Recovery:
             now = self._reached(now, RecoveryStep.STEPPED_DOWN)
             self.watch("keep")  # also where it was kept before: what has happened to the copy since is not known
             now = self._reached(now._replace(kept=self._keep(pair, now.incident)), RecoveryStep.KEPT)
+            self.agree(now.kept)
             self.watch("create")
             self._create(pair.here, now)
         return self._follow(pair, self._reached(now, RecoveryStep.CREATED))

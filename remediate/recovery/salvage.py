@@ -12,6 +12,7 @@ from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.recovery import archive, manifest, targets
 from remediate.recovery.differences import Difference, differences, first_difference, unchanged_since
+from remediate.recovery.differing_files import DifferingFiles
 from remediate.recovery.imaging import image
 from remediate.recovery.items import FILE, FileListing, Item, Tree
 from remediate.recovery.manifest import Manifest, SavedItem
@@ -54,9 +55,11 @@ def salvage(
     incident: str,
     watch: Callable[[str], None] = lambda _: None,
     ssh: tuple[str, ...] | None = None,
+    differing: DifferingFiles | None = None,
 ) -> Manifest:
     """Keep everything of the losing copy that the other one lacks or has otherwise, or that was changed at or after
-    `since` (seconds since 1970, infinite where it is not known), at `place`: see `targets.target`.
+    `since` (seconds since 1970, infinite where it is not known), at `place`: see `targets.target`. `differing` is told
+    of all that differs.
 
     What is kept is in memory, what is compared is not. A finished salvage of the incident that holds all of it already
     is taken as it is; another one stays, and this one gets a number. Raises StepFailed, where there is not room enough
@@ -64,7 +67,8 @@ def salvage(
     """
     _refuse_the_mount_point(context, resource, place)
     watch("comparing the two copies")
-    items = _linked(differences(losing, winner, since, watch))
+    noted = DifferingFiles() if differing is None else differing
+    items = _linked(noted.note(differences(losing, winner, since, watch, noted.only_there)))
     if losing.vanished:
         raise StepFailed(f"{losing.vanished} names of the losing copy could not be read: keep an image of it")
     earlier, target = _place(resource, incident, place, items, ssh)

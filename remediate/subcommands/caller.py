@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import select
 from collections.abc import Callable
 
 from checks.plugin.config import ConfigError
@@ -92,17 +93,33 @@ def named(context: Context, names: list[str]) -> dict[str, ResourcePlace]:
     return {name: place for name, place in resources.items() if not names or name in names}
 
 
-def confirm(console: Console, options: argparse.Namespace, question: str) -> None:
-    """Have an operator type `yes`, unless --yes was given. Raises NotConfirmed."""
+def confirm(
+    console: Console,
+    options: argparse.Namespace,
+    question: str,
+    otherwise: str = "not confirmed, nothing was done",
+    seconds: float | None = None,
+) -> None:
+    """Have an operator type `yes`, within so many seconds where they are limited, unless --yes was given. Raises
+    NotConfirmed, which says `otherwise`."""
     if options.yes:
         return
+    refuse_unasked(console, options)
     asked = console.asked
-    if asked is None:
-        raise NotConfirmed("there is no terminal to ask on: nothing is done without --yes")
+    assert asked is not None
     console.err.write(f"{question}\nType {CONFIRMATION} to go on: ")
     console.err.flush()
+    if seconds is not None and not select.select([asked], [], [], seconds)[0]:
+        console.err.write("\n")
+        raise NotConfirmed(f"no answer within {seconds:g} s: {otherwise}")
     if asked.readline().strip() != CONFIRMATION:
-        raise NotConfirmed("not confirmed, nothing was done")
+        raise NotConfirmed(otherwise)
+
+
+def refuse_unasked(console: Console, options: argparse.Namespace) -> None:
+    """Raise NotConfirmed where nobody can answer, and --yes was not given."""
+    if console.asked is None and not options.yes:
+        raise NotConfirmed("there is no terminal to ask on: nothing is done without --yes")
 
 
 def add_yes(parser: argparse.ArgumentParser) -> None:

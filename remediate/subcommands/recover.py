@@ -6,10 +6,14 @@
     hastwatch recover home --resync
 
 It shows the evidence of both nodes and which copy loses, or that this is unknown. After confirmation the losing node
-gives up address and role, what only its copy has is saved to --to and read back, new metadata are created, and
-everything is copied from the other node. --resync saves nothing, and is refused unless it is proven that there is
-nothing to save. --image saves the raw data of a copy that cannot be mounted. --step-down only gives up address and
-role. A blank disk on the standby, or a disk of another pair, is recovered in the same way.
+gives up address and role, and what only its copy has is saved to --to and read back. Then it lists the files that
+differ and asks once more; new metadata are created, and everything is copied from the other node. --resync saves
+nothing, and is refused unless it is proven that there is nothing to save. --image saves the raw data of a copy that
+cannot be mounted. --step-down only gives up address and role. A blank disk on the standby, or a disk of another pair,
+is recovered in the same way.
+
+--dry-run lists the files that differ, for which the losing copy is mounted read-only for that time. It can be read only
+while its role is init, as after a split-brain that was detected; until then the reason stands in place of the list.
 
 If it is interrupted, run it again: it resumes. No option overrides the guard: by several independent sources this node
 must not be MASTER, primary, mounted or serving, and the other one must be all of that.
@@ -20,24 +24,31 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 
 from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
 from remediate import exits, local
 from remediate.arguments import Parser
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.invocation import OWN, Invocation
+from remediate.recovery.differing_files import DifferingFiles
 from remediate.recovery.eligibility import Eligibility, Kind
 from remediate.recovery.evidence import Evidence
 from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.progress import RecoveryProgress as Begun
 from remediate.recovery.progress import RecoveryStep
+from remediate.recovery.readonly import InUse
 from remediate.recovery.recover import Recovery, RecoveryRefused, sentences
 from remediate.recovery.resync import Resync
+from remediate.state.store import StateError
 from remediate.subcommands import caller
 from remediate.subcommands.progress import StepPrinter
 
 PROG = "hastwatch recover"
+ANSWER = 600.0
+"""Seconds for the answer to the second question, during which nothing converges on this node."""
 EXITS = {
     0: "recovered (--dry-run: may be)",
     1: "refused or failed and the reason is reported",
@@ -47,9 +58,13 @@ EXITS = {
 def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse(words, invocation.console)
-    return caller.run(
-        PROG, options, lambda context: act(context, options), acts=not options.dry_run, invocation=invocation
-    )
+
+    def begun(context: Context) -> int:
+        if options.dry_run:  # its read-only mount must not outlive it
+            invocation.see_it_through(context)
+        return act(context, options)
+
+    return caller.run(PROG, options, begun, acts=not options.dry_run, invocation=invocation)
 
 
 def parser() -> Parser:
@@ -89,7 +104,8 @@ def act(context: Context, options: argparse.Namespace) -> int:
     begun = recovery.begun(pair, verdict)
     recovery.keeper = keeper = _keeper(context, options, begun)
     if options.dry_run and options.json:
-        context.console.out.write(as_json(pair, verdict))
+        files = None if reasons(pair, verdict) else listing(recovery, pair, begun)
+        context.console.out.write(as_json(pair, verdict, files))
         return int(bool(reasons(pair, verdict)))
     context.console.out.write(screen(options.resource, pair, verdict, begun.step.name.lower() if begun else ""))
     context.console.out.flush()
@@ -97,6 +113,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if options.dry_run:
         if not refused:
             done = begun.step if begun else RecoveryStep.BEGUN
+            context.console.out.write(listed(listing(recovery, pair, begun), pair))
             context.console.out.write(steps(options.resource, keeper, pair, verdict, done))
         return int(bool(refused))
     if begun is None and refused:
@@ -108,6 +125,9 @@ def act(context: Context, options: argparse.Namespace) -> int:
     _refuse_without_target(keeper, verdict, begun)
     if begun is None:
         caller.confirm(context.console, options, _question(options.resource, keeper, verdict, pair))
+    if keeper.mode is Mode.SALVAGE and not _is_over(verdict, begun):
+        caller.refuse_unasked(context.console, options)
+        recovery.agree = partial(_agree, context, options, keeper, pair)
     salvaged = recovery.run(f"human {context.console.user}")
     context.console.out.write(f"{plain(salvaged, 1000)}\n")
     if options.no_wait:
@@ -123,6 +143,27 @@ def reasons(pair: Evidence, verdict: Eligibility) -> tuple[str, ...]:
     if verdict.kind not in (Kind.SPLIT_BRAIN, Kind.BLANK, Kind.OTHER_DISK):
         sentences.append(verdict.kind.value)
     return tuple(dict.fromkeys(sentences))
+
+
+def listing(recovery: Recovery, pair: Evidence, begun: Begun | None) -> DifferingFiles | str:
+    """The files that differ, or why they are not listed."""
+    if begun is not None and begun.step >= RecoveryStep.CREATED:
+        return f"new metadata have been created; what was kept: {begun.kept}"
+    try:
+        return recovery.compare(pair)
+    except InUse as error:
+        return f"{error}; `recover` lists them when they are saved, and asks before anything is destroyed"
+    except (StepFailed, ProbeError, StateError) as error:
+        return str(error)
+
+
+def listed(files: DifferingFiles | str, pair: Evidence) -> str:
+    """The same as lines of the screen."""
+    if isinstance(files, str):
+        lines = [f"The files that differ are not listed: {files}"]
+    else:
+        lines = files.lines(pair.here.name, pair.there.name)
+    return "".join(f"{plain(line, 400)}\n" for line in ["", *lines, ""])
 
 
 def screen(resource: str, pair: Evidence, verdict: Eligibility, begun: str) -> str:
@@ -149,8 +190,8 @@ def steps(resource: str, keeper: Keeper, pair: Evidence, verdict: Eligibility, d
     here, there, target = pair.here.name, pair.there.name, keeper.target or "the directory of --to"
     kept = {
         Mode.RESYNC: "it is proven that this copy has nothing that the other one lacks",
-        Mode.SALVAGE: f"each file that differs from the copy of {there} is saved to {target} and read back; `hastwatch "
-        "restore` lists them then, because only a copy that is out of service can be compared",
+        Mode.SALVAGE: f"each file that differs from the copy of {there} is saved to {target} and read back; they are "
+        "listed, and you are asked before anything is destroyed",
         Mode.IMAGE: f"the raw data of this copy are saved to {target} and read back",
     }[keeper.mode]
     if verdict.kind is Kind.BLANK:
@@ -165,14 +206,16 @@ def steps(resource: str, keeper: Keeper, pair: Evidence, verdict: Eligibility, d
     return "".join(f"  {number}. {plain(words, 300)}\n" for number, words in enumerate(left, 1))
 
 
-def as_json(pair: Evidence, verdict: Eligibility) -> str:
-    """The same for programs."""
+def as_json(pair: Evidence, verdict: Eligibility, files: DifferingFiles | str | None) -> str:
+    """The same for programs. `files`: those that differ, or why they are not listed; None where nothing is done."""
     return json.dumps({
         "kind": verdict.kind.name.lower().replace("_", "-"),
         "says": verdict.kind.value,
         "evidence": sentences(pair),
         "refused": [{"reason": refusal.reason, "says": refusal.says} for refusal in verdict.refusals],
         "may_be_recovered": not reasons(pair, verdict),
+        "differing": files.as_values() if isinstance(files, DifferingFiles) else None,
+        "not_listed": files if isinstance(files, str) else None,
     }, indent=2) + "\n"  # fmt: skip
 
 
@@ -183,21 +226,42 @@ def _keeper(context: Context, options: argparse.Namespace, begun: Begun | None) 
     return Keeper(Mode.SALVAGE if mode == "step-down" else Mode(mode), target)
 
 
+def _is_over(verdict: Eligibility, begun: Begun | None) -> bool:
+    """Nothing is kept any more: there was nothing, or it is done."""
+    return verdict.kind is Kind.BLANK or (begun is not None and begun.step >= RecoveryStep.CREATED)
+
+
 def _refuse_without_target(keeper: Keeper, verdict: Eligibility, begun: Begun | None) -> None:
-    over = verdict.kind is Kind.BLANK or (begun is not None and begun.step >= RecoveryStep.CREATED)
-    if keeper.mode is not Mode.RESYNC and not over and not keeper.target:
+    if keeper.mode is not Mode.RESYNC and not _is_over(verdict, begun) and not keeper.target:
         raise StepFailed("where the salvage is to be kept is not known: --to DIR or --to ssh://[USER@]HOST/PATH")
 
 
 def _question(resource: str, keeper: Keeper, verdict: Eligibility, pair: Evidence) -> str:
+    here = pair.here.name
     if verdict.kind is Kind.BLANK:
-        return f"{resource} on {pair.here.name} gets new metadata, and everything is copied to it."
+        return f"{resource} on {here} gets new metadata, and everything is copied to it."
+    if keeper.mode is Mode.SALVAGE:
+        return (
+            f"The copy of {resource} on {here} is taken out of service, and what only it has is kept at "
+            f"{keeper.target}. You are asked again before it is destroyed."
+        )
     what = {
         Mode.RESYNC: "nothing of it is kept, which is refused unless that is proven to lose nothing",
-        Mode.SALVAGE: f"what only it has is kept at {keeper.target} first",
         Mode.IMAGE: f"its raw data are kept at {keeper.target} first",
     }[keeper.mode]
-    return f"The copy of {resource} on {pair.here.name} is destroyed and copied again in full; {what}."
+    return f"The copy of {resource} on {here} is destroyed and copied again in full; {what}."
+
+
+def _agree(context: Context, options: argparse.Namespace, keeper: Keeper, pair: Evidence, kept: str) -> None:
+    """Have the end of the losing copy confirmed, with the files in view. Raises NotConfirmed."""
+    files, here = keeper.differing, pair.here.name
+    assert files is not None, "it was salvaged"
+    context.console.out.write(listed(files, pair))
+    context.console.out.write(f"Kept: {plain(kept, 1000)}\n")
+    context.console.out.flush()
+    question = f"The copy of {options.resource} on {here} is destroyed now, and copied again in full."
+    otherwise = f"not confirmed: the copy of {here} is untouched and out of service; run it again to go on"
+    caller.confirm(context.console, options, question, otherwise, ANSWER)
 
 
 if __name__ == "__main__":

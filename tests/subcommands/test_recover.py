@@ -17,11 +17,15 @@ from typing import TextIO
 import pytest
 
 from remediate import exits
+from remediate.console import Console
+from remediate.context import Context
+from remediate.failover.converge import LOCK
 from remediate.failover.errors import StepFailed
 from remediate.failover.reach import HASTWATCH
 from remediate.recovery.preservation import Mode
 from remediate.recovery.recover import RecoveryRefused
 from remediate.recovery.resync import Resync
+from remediate.state.lock import Lock
 from remediate.subcommands import recover
 from remediate.subcommands.caller import NotConfirmed
 from simulator.faults.faults import inflict
@@ -50,12 +54,17 @@ remotecnt 0 prevrole primary
 
 
 @pytest.fixture
-def pair() -> Iterator[SplitPair]:
-    """A split-brain that was found, on the losing node of which the command is typed."""
+def state() -> Iterator[Path]:
     with state_directory() as state:
-        pair = SplitPair(state)
-        Split("cut off", SIDES[2]).make(pair)
-        yield pair
+        yield state
+
+
+@pytest.fixture
+def pair(state: Path) -> SplitPair:
+    """A split-brain that was found, on the losing node of which the command is typed."""
+    pair = SplitPair(state)
+    Split("cut off", SIDES[2]).make(pair)
+    return pair
 
 
 def options(*words: str) -> argparse.Namespace:
@@ -65,6 +74,26 @@ def options(*words: str) -> argparse.Namespace:
 def typed(pair: SplitPair, *words: str, node: Node | None = None) -> int:
     """The command on the losing node, or another one; its exit status."""
     return pair.does(node or pair.losing, lambda context: recover.act(context, options(*words)))
+
+
+class OperatorConsole(Console):
+    """A console on which an operator answers."""
+
+    def __init__(self, answers: str) -> None:
+        ours, theirs = pty.openpty()
+        os.write(ours, answers.encode())
+        self._terminal, self._asked = ours, os.fdopen(theirs)
+
+    @property
+    def asked(self) -> TextIO:
+        """What was typed."""
+        return self._asked
+
+
+def answered(pair: SplitPair, answers: str, *words: str) -> int:
+    """The command on the losing node, whose operator types the answers; its exit status."""
+    console = OperatorConsole(answers)
+    return pair.does(pair.losing, lambda context: recover.act(context._replace(console=console), options(*words)))
 
 
 def evidence(shown: str) -> str:
@@ -118,18 +147,73 @@ def test_a_dry_run_on_the_losing_node_shows_everything_and_changes_nothing(
 ) -> None:
     assert typed(pair, "--dry-run") == 0
     shown = capsys.readouterr().out
-    assert evidence(shown) == (
+    screen, listed, steps = re.split(r"\n\n(?=nfs002 has|  1\.)", evidence(shown))
+    assert screen == (
         "home: each copy has writes that the other lacks\n"
         f"{EVIDENCE}"
-        "\nThe copy of nfs002 loses, that of nfs001 is served to the clients.\n"
+        "\nThe copy of nfs002 loses, that of nfs001 is served to the clients."
+    )
+    heads = [line for line in listed.splitlines() if not line.startswith("  ")]
+    mine, theirs = len(pair.only_there | {"shared"}), r"nfs001 has \d+ files that nfs002 lacks, the newest first:"
+    assert heads[0] == f"nfs002 has {mine} files that nfs001 lacks ({mine - 1}) or has otherwise (1), the newest first:"
+    assert re.fullmatch(theirs, heads[1]) and len(heads) == 2
+    files = dict(re.findall(r"^  \S+ \S+  (\S+): (.*)", listed, re.M))
+    assert re.fullmatch(r"\d+ B on nfs002, \d+ B on nfs001, newer on nfs001 \(of another size .*\)", files["shared"])
+    assert set(files) - {"shared"} - pair.only_there == {name for name, says in files.items() if says == "10 B"}
+    times = re.findall(r"^  (\S+ \S+)  new-", listed.partition("nfs001 has")[0], re.M)
+    assert times == sorted(times, reverse=True) and len(times) == 19
+    assert f"  and {mine - 20} more\n" in listed
+    assert steps == (
         "  1. nfs002 gives up the address and the role of home, if it has them\n"
-        f"  2. each file that differs from the copy of nfs001 is saved to {pair.salvage} and read back; `hastwatch "
-        "restore` lists them then, because only a copy that is out of service can be compared\n"
+        f"  2. each file that differs from the copy of nfs001 is saved to {pair.salvage} and read back; they are "
+        "listed, and you are asked before anything is destroyed\n"
         "  3. new metadata are created on nfs002 (hastctl create home)\n"
         "  4. nfs002 becomes secondary, and everything is copied from nfs001\n"
     )
     assert re.search(r"^  log of nfs002: .*, last ", shown, re.M)
     assert (pair.created, pair.destroyed, pair.entries(pair.losing, "recovery")) == (0, False, [])
+    left = pair.losing.run("mount; ls /dev /var/run/hastwatch").out
+    assert "hastwatch" not in left.replace("/var/run/hastwatch:", "") and ".nop" not in left
+
+
+def test_while_hastd_may_have_the_disk_open_a_dry_run_says_why_there_is_no_list_and_when_it_comes(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = SplitPair(state, policy="none")
+    Split("cut off", SIDES[2]).make(pair)
+    assert typed(pair, "--dry-run") == 0
+    assert (
+        "\n\nThe files that differ are not listed: the role of home is secondary: hastd may have the disk open; "
+        "`recover` lists them when they are saved, and asks before anything is destroyed\n\n  1. "
+    ) in capsys.readouterr().out
+    typed(pair, "--dry-run", "--json")
+    values = json.loads(capsys.readouterr().out)
+    assert (values["differing"], values["not_listed"].split(":")[0]) == (None, "the role of home is secondary")
+
+
+def test_a_dry_run_beside_a_convergence_lists_nothing_and_disturbs_nothing(
+    pair: SplitPair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def beside(context: Context) -> int:
+        with Lock(context.store, LOCK, "another", context.timing):
+            return recover.act(context, options("--dry-run"))
+
+    assert pair.does(pair.losing, beside) == 0
+    assert "not listed: another recovery or convergence is running\n" in capsys.readouterr().out
+
+
+def test_before_the_copy_is_destroyed_the_files_are_shown_and_a_second_answer_is_wanted(
+    pair: SplitPair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(NotConfirmed, match="the copy of nfs002 is untouched and out of service; run it again"):
+        answered(pair, "yes\nno\n")
+    said = capsys.readouterr()
+    assert said.err.count("Type yes to go on: ") == 2
+    assert "\nnfs002 has " in said.out and f"{pair.salvage}/home-" in said.out
+    assert (pair.created, pair.destroyed, len(pair.salvaged())) == (0, False, 1)
+    assert answered(pair, "yes\n") == 0, "what was begun is not asked for again, its end is"
+    assert pair.until(lambda: pair.healthy), pair.story()
+    assert pair.created == 1
 
 
 def test_a_dry_run_on_the_node_that_serves_says_all_that_forbids_it(
@@ -192,7 +276,7 @@ def test_a_step_down_needs_neither_target_nor_answer(pair: SplitPair, capsys: py
     assert (pair.role(pair.losing), pair.created) == ("init", 0)
 
 
-def test_a_recovery_that_was_begun_goes_on_with_its_own_target_and_is_not_asked_for_again(
+def test_a_recovery_that_was_begun_goes_on_with_its_own_target_and_asks_only_before_it_destroys(
     pair: SplitPair, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def begun(context: object) -> str:
@@ -203,7 +287,9 @@ def test_a_recovery_that_was_begun_goes_on_with_its_own_target_and_is_not_asked_
     with pytest.raises(RecoveryRefused, match="the other node could not be read"):
         pair.does(pair.losing, begun)
     pair.pair.link.heal()
-    assert typed(pair) == 0
+    with pytest.raises(NotConfirmed, match="no terminal"):
+        typed(pair)
+    assert typed(pair, "--yes") == 0
     assert "  a recovery was begun here, and has come to: kept\n" in capsys.readouterr().out
 
 
