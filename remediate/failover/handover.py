@@ -3,7 +3,8 @@
     session, "ready" | the node's share in CARP's demotion, NFS, unmount, role | "yours" | the other node serves
 
 Until "ready" clients are served as always, however slow the way to the other node is. From the first step on nothing is
-asked of anybody. The lock of a convergence is held until the other node serves or is known not to: what devd tells
+asked of anybody but this node's hastd, between the unmount and the role: what the unmount has written must be in the
+other copy. The lock of a convergence is held until the other node serves or is known not to: what devd tells
 meanwhile is looked at afterwards, by an ordinary convergence.
 """
 
@@ -17,18 +18,21 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.counted import Started, counted
-from remediate.failover import clients
+from remediate.failover import clients, hast_of
 from remediate.failover.converge import LOCK, ConvergeRequest, ConvergeRun
 from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.executor import Executor
 from remediate.failover.observe import Observation, observe
 from remediate.failover.own_node import vhids
+from remediate.failover.peer_notice import of_peer
 from remediate.failover.plan import Plan
 from remediate.failover.record import record
 from remediate.failover.steps import Action, Step
 from remediate.failover.take_over import ARRIVES
 from remediate.session import Channel, Message, MessageKind, RefusalReason, SessionEnded
+from remediate.state import noted
 from remediate.state.journal import INFO, NOTICE, WARNING
+from remediate.state.ledger import CopyState
 from remediate.state.lock import Lock
 from remediate.state.store import StateError
 
@@ -38,6 +42,9 @@ READY = 40.0
 at both disks."""
 LOCKS = 20.0
 """Seconds that a convergence of this node may go on before the handover is given up."""
+EQUAL = 2.0
+"""Seconds after the unmount within which nothing is dirty any more, where the other node is connected: hastd answers a
+write when both have it, with memsync a moment before that (hast.conf(5), `replication`)."""
 LOOKS = 1.0
 """Seconds of silence of the other node after which this one looks whether the address has come back."""
 
@@ -127,6 +134,13 @@ def hand_over(
             line.close()
 
 
+def _parts(plan: Plan) -> tuple[Plan, Plan, Plan]:
+    """What comes before the roles are given up, that, and what comes when the other node was told."""
+    roles, last = {Action.BECOME_SECONDARY, Action.BECOME_INIT}, {Action.PROTECT}
+    every = set(Action)
+    return plan.without(*roles, *last), plan.without(*(every - roles)), plan.without(*(every - last))
+
+
 class _Giving:
     """One handover, under the lock."""
 
@@ -144,7 +158,7 @@ class _Giving:
         self._refuse_other(observation)
         plan = run.plan(observation)
         self._refuse_kept(plan)
-        before, after = plan.without(Action.PROTECT), plan.without(*(do for do in Action if do is not Action.PROTECT))
+        before, roles, after = _parts(plan)
         executor = Executor(self.context, observation, run.id, self._watch, heed=self._heed)
         known = clients.note_here(self.context, observation) or ()
         run.begins(observation, plan)
@@ -152,8 +166,11 @@ class _Giving:
         held: Started = []
         ConvergeRun(counted(self.context, held), self.request, self.watch).hold(observation, plan.decisions)
         stopped = run.carry(executor, before)
-        if executor.superseded or executor.failed:
-            return HandoverResult(HandoverEnding.NOT_GIVEN, run.steps, stopped or (executor.superseded,))
+        lacking = () if executor.superseded or executor.failed else self._lacking()
+        if not (executor.superseded or executor.failed or lacking):
+            stopped = run.carry(executor, roles)
+        if executor.superseded or executor.failed or lacking:
+            return HandoverResult(HandoverEnding.NOT_GIVEN, run.steps, lacking or stopped or (executor.superseded,))
         given, why = True, ""
         try:
             self.line.say(
@@ -168,6 +185,24 @@ class _Giving:
                                    seconds=took, processes=processes, run=run.id, severity=NOTICE)  # fmt: skip
         end, sentence = self._await_service(observation, seconds) if given else (HandoverEnding.NOT_KNOWN, why)
         return HandoverResult(end, run.steps, (sentence, *stopped))
+
+    def _lacking(self) -> tuple[str, ...]:
+        """Why the other node must not have the resources, in sentences: where the connection was lost since it was
+        ready, what NFS has acknowledged and the unmount wrote is only here."""
+        sentences = []
+        for name in self.names:
+            copies: list[CopyState] = []
+
+            def known(name: str = name, copies: list[CopyState] = copies) -> bool:
+                resource = hast_of.resource(self.context.here, name)
+                copies[:] = [CopyState.UNKNOWN if resource is None else of_peer(self.context, resource)]
+                return copies[0] is not CopyState.UNKNOWN
+
+            self.context.timing.until(known, EQUAL)
+            lost = any(each.words == ["disconnect", name] for each in noted.waiting(self.context.store))
+            if lost or copies != [CopyState.COMPLETE]:
+                sentences.append(f"{name}: what the unmount has written is not known to be in the other copy")
+        return tuple(sentences)
 
     def _refuse_other(self, observation: Observation) -> None:
         """Raise StepFailed where what was to be moved is not served here any more, or not replicated: nothing was

@@ -236,6 +236,33 @@ def test_exactly_one_node_serves_whatever_ends_at_any_moment(begins: str, ends: 
     assert {moment: troubles for moment in MOMENTS[::2] if (troubles := trouble(begins, ends, moment))} == {}
 
 
+PARTED = {"cut": ("cut-replication",), "killed": ("kill", "nfs002", "worker:home")}
+
+
+@pytest.mark.parametrize("parted", PARTED)
+def test_what_the_unmount_wrote_alone_is_not_handed_over_without_it(pair: InstalledPair, parted: str) -> None:
+    task = pair.moves()
+    assert pair.until(lambda: "silence" in " ".join(steps(pair, pair.active)), 30), pair.story()
+    pair.breaks(*PARTED[parted])
+    assert pair.until(lambda: task.done or pair.mounted(pair.standby), 60), pair.story()
+    assert not pair.mounted(pair.standby), pair.story()
+    assert pair.until(lambda: pair.serves(pair.active), 60), pair.story()
+    assert (pair.lost(), pair.sound) == (0, True), pair.story()
+
+
+def test_a_shutdown_hands_over_nothing_that_the_other_copy_lacks(pair: InstalledPair) -> None:
+    pair.active.shut_down()
+    assert pair.until(lambda: "silence" in " ".join(steps(pair, pair.active)), 30), pair.story()
+    pair.breaks("cut-replication")
+    assert pair.until(lambda: not pair.active.on, 120), pair.story()
+    pair.breaks("heal")
+    pair.passes(60)
+    assert not pair.mounted(pair.standby), pair.story()
+    pair.boots(pair.active, 240)
+    assert pair.serves(pair.active) or pair.serves(pair.standby), pair.story()
+    assert (pair.lost(), pair.sound) == (0, True), pair.story()
+
+
 TIMEOUT = 10.0
 """Seconds that hastd waits for a dead node (hast.conf(5), `timeout`)."""
 
@@ -325,7 +352,7 @@ def test_clients_that_are_none_are_not_noted_and_keep_nothing_up(pair: Installed
 
 # --- what it costs ---------------------------------------------------------------------------------------------------
 
-GOES_DOWN, COMES_UP = 3, 6
+GOES_DOWN, COMES_UP = 4, 6
 """The most processes that may be started between the first step and "yours", and from there until clients are served
 and woken; a Python or an ssh is none of them."""
 
