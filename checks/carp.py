@@ -39,8 +39,8 @@ TABLE = Table(
         "`hastwatch status`; if the service is to move: `hastwatch switchover` on the node that serves"),
     Row("carp-two-masters", CRITICAL, "a vhid is MASTER on both nodes",
         "both answer for the address: they do not hear each other, or their passwords differ",
-        "`hastwatch status` on both nodes: who is primary? Before you restore the link: `hastwatch explain"
-        " carp-two-masters`"),
+        "if both are primary: `hastwatch explain splitbrain-growing`; if one is, it stays: repair the link between"
+        " them"),
     Row("carp-no-master", CRITICAL, "a vhid is MASTER on neither node", "nobody answers for the address",
         "wait 10 s; then on both nodes `ifconfig -a` and `sysctl net.inet.carp`: an interface down, or `allow` 0?"),
     Row("carp-vhid-missing", CRITICAL, "a vhid exists on one node only", "the other node cannot take its address",

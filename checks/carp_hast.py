@@ -55,20 +55,20 @@ SERVING = (
                   " in rc.conf"), carp=(None,)),
     StateRule(Row("hast-role-unknown", CRITICAL, "hastd runs but gives no role: stuck, or an error",
                   "whether the data is on the node that has the address is unknown",
-                  "on {node}: `hastwatch status` and `hastctl list {resource}`; kill no hastd while its device is"
-                  " mounted"), role=(NOT_KNOWN,)),
+                  "on {node}: `hastwatch status`, `timeout 5 hastctl list {resource}`; kill no hastd while its device"
+                  " is mounted"), role=(NOT_KNOWN,)),
     StateRule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd not running",
                   "service address without data: clients hang or get errors",
                   "on {node}: `hastwatch repair hastd`; it starts hastd where that is safe, and says why where it"
                   " is not"), carp=(MASTER,), role=(DOWN,)),
     StateRule(Row("carp-master-hast-secondary", CRITICAL, "MASTER, role secondary",
                   "service address without data: clients hang or get stale handles",
-                  "on {node}: `hastwatch converge --dry-run` says why it is not promoted; if nothing forbids it:"
+                  "on {node}: `hastwatch converge --dry-run` says what forbids it; if nothing does:"
                   " `hastwatch converge`"),
               carp=(MASTER,), role=(SECONDARY,), passing=True),
     StateRule(Row("carp-master-hast-init", CRITICAL, "MASTER, role init",
                   "service address without data: clients hang or get stale handles",
-                  "on {node}: `hastwatch converge --dry-run` says why it is not promoted; if nothing forbids it:"
+                  "on {node}: `hastwatch converge --dry-run` says what forbids it; if nothing does:"
                   " `hastwatch converge`"),
               carp=(MASTER,), role=(ROLE_INIT,), passing=True),
     StateRule(Row("wrong-device-mounted", CRITICAL, "what is mounted at the mount point does not lie on the resource",
@@ -154,19 +154,19 @@ TABLE = Table(
         "clients hang: the other node has to serve, and only a reboot brings this one back",
         "on {node}: `hastwatch converge`; once {peer} serves, reboot {node}; no `zpool clear` then"),
     Row("hast-both-primary", CRITICAL, "both nodes have role primary", "every write makes the copies diverge",
-        "`hastwatch status`: if only one is MASTER, `hastwatch converge` on the other; else see carp-two-masters"),
+        "if both are MASTER, now: `hastwatch explain splitbrain-growing`; else on {loser}: `hastwatch converge`"),
     Row("hast-no-primary", CRITICAL, "neither node has role primary", "there is no service",
-        "on the MASTER: `hastwatch converge --dry-run` says why; if nothing forbids it, `hastwatch converge`"),
+        "on {master}: `hastwatch converge --dry-run` says what forbids it; if nothing does: `hastwatch converge`"),
     Row("files-under-mount-point", CRITICAL, "files in the mount point while nothing is mounted there",
         "written by a local process while nothing was mounted: lost mail, hidden by the next mount",
         "on {node}: find what writes there; move the files to a safe place before the next mount hides them"),
     Row("standby-no-metadata", CRITICAL, "role secondary, and `hastctl dump` finds no metadata on the local disk",
         "no redundancy: this node can neither follow nor take over until `hastctl create`",
-        "on {node}: `hastwatch recover {resource} --dry-run`; if {peer} serves: `hastwatch recover {resource}`"),
+        "on {node}: `dmesg`: replace a broken disk first; then `hastwatch recover {resource}` fills it from {peer}"),
     CANNOT,
     Row("standby-blank", CRITICAL, "role secondary, metadata just created and not yet connected to a primary",
         "no redundancy: this copy holds nothing, and a takeover would serve an empty disk",
-        "`hastwatch status`: is {peer} primary, and does it connect? Then hastd copies everything by itself"),
+        "on {node}: `hastwatch status`: is {peer} primary, and connected? Then hastd copies everything by itself"),
     *(rule.row for rule in STANDING_BY),
     Row("carp-not-told", UNKNOWN, "a line of the vhid is not understood, or it is not unique on this node",
         "whether this node has to serve is not known, and nothing is promoted here",
@@ -314,10 +314,17 @@ def judge_silence(grace: float, silent: SilencedTransition) -> Judgement:
 def judge_pair(grace: float, both: list[ResourceOnNode]) -> Judgement:
     """What only both nodes together show."""
     roles = [standing.found.state.role for standing in both]
+    masters = [standing.node for standing in both if standing.found.state.carp is MASTER]
+    backups = [standing.node for standing in both if standing.found.state.carp is BACKUP]
     if roles.count(PRIMARY) == 2:
-        yield "hast-both-primary", "both are primary"
+        yield "hast-both-primary", "both are primary", _only(backups)
     elif not {PRIMARY, NOT_KNOWN} & set(roles) and not any(is_passing(grace, standing) for standing in both):
-        yield "hast-no-primary", f"{roles[0].value} and {roles[1].value}"
+        yield "hast-no-primary", f"{roles[0].value} and {roles[1].value}", _only(masters)
+
+
+def _only(nodes: list[str]) -> str:
+    """The one node, empty where it is not one."""
+    return nodes[0] if len(nodes) == 1 else ""
 
 
 def parts(session: Session) -> Iterator[Part]:

@@ -28,6 +28,7 @@ from checks.standby import hastd_of
 class ResourceOnNode(NamedTuple):
     """A resource on a node. What is not asked for in its role is None or empty."""
 
+    node: str
     found: ResourceFacts
     daemons: frozenset[str]
     carp_since: float | None
@@ -110,7 +111,7 @@ class ServiceOfNode(ProbedResource):
         facts = read_resource(self.reader, wanted, settings.mount_point, settings.vhid, address)
         kept_as = f"check_carp_hast-{self.node.name}-{name}"
         since = seen_since(session.memory, kept_as, facts.state.carp, session.clock())
-        standing = self._as_standby(ResourceOnNode(facts, daemons, since), name)
+        standing = self._as_standby(ResourceOnNode(self.subject, facts, daemons, since), name)
         self.standings[name] = standing
         yield Metric(subject, standing, context="standing")
         yield Metric(f"{name}_{self.subject}_well", standing, min=0, max=1, context="well")

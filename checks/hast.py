@@ -44,7 +44,8 @@ TABLE = Table(
     Row("hast-no-worker", CRITICAL, "role primary without a worker", "the device is gone or about to go",
         "on {node}, if it stays for 10 s: `hastwatch converge --dry-run`, then `hastwatch converge`"),
     Row("hast-degraded", CRITICAL, "primary, degraded", "no second copy is kept: the next failure loses data",
-        "`hastwatch status` shows whether {peer}, its hastd or the link is down; do not reboot {node} meanwhile"),
+        "on {node}: `hastwatch status` shows if {peer}, its hastd or the link is down: bring it back; no reboot of"
+        " {node}"),
     Row("hast-role-wrong", CRITICAL, "not the role of --role", "the data is not where the address is",
         "on {node}: `hastwatch converge --dry-run` says what is to be done, or what forbids it"),
     Row("hast-io-errors", CRITICAL, "local I/O errors that grew, or are seen for the first time, in the last hour",
@@ -53,7 +54,8 @@ TABLE = Table(
     Row("hast-copy-damaged", CRITICAL, "a write, delete or flush failed on this node's copy, not recreated since",
         "HAST calls it complete and it holds old data: while the other node serves, recreate it here (hastctl role "
         "init, hastctl create, hastwatch converge)",
-        "`hastwatch status`; if {node} serves, `hastwatch switchover` there; its copy has to be recreated"),
+        "on {node}, if it serves: `hastwatch switchover`; then recreate its copy as `hastwatch explain"
+        " hast-copy-damaged` says"),
     verified.ROWS[0],
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy",
         "on {node}: `hastctl list {resource}` twice; dirty must fall, else look at the link and the disk of {peer}"),
@@ -65,7 +67,8 @@ TABLE = Table(
         "until it is done the other copy cannot take over without loss",
         "nothing: hastd copies what is missing; do not reboot {node} or switch over before it is done"),
     Row("hast-disconnected", WARNING, "secondary without a worker", "no primary is connected: this copy goes stale",
-        "`hastwatch status` shows whether {peer}, its hastd or the link is down; do not promote {node} meanwhile"),
+        "on {node}: `hastwatch status` shows if {peer}, its hastd or the link is down: bring it back; do not promote"
+        " {node}"),
     Row("hast-copy-unproven", WARNING, "primary; a connection was lost with writes underway, the copies not compared "
         "since", "HAST calls the other copy complete, and it may lack what clients were told is safe: no failover goes "
         "to it before hastwatch, which compares them automatically, or hastwatch verify has found them equal",

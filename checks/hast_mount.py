@@ -57,7 +57,7 @@ TABLE = Table(
         "whether it is replicated is not known: name the device in hastwatch.toml",
         "on {node}: `mount`; if it lies on /dev/hast/{resource}, name it as `device` in hastwatch.toml on both nodes"),
     Row("mount-role-unknown", UNKNOWN, "hastd does not say the role", "whether it has to be mounted is not known",
-        "on {node}: `hastctl status {resource}`; check_hast says why hastd gives no role"),
+        "on {node}: `timeout 5 hastctl list {resource}`; check_hast says why hastd gives no role"),
     Row("mount-well", OK, "primary, mounted read-write, room left, answers", "clients have their file system"),
     Row("mount-absent", OK, "not primary, not mounted", "as it has to be on a standby"),
 )  # fmt: skip

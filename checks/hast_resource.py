@@ -145,9 +145,15 @@ class HastResource(ProbedResource):
         yield self.metric("replication", resource.replication)
         kept_as = f"check_hast-{self.session.here.name}-{self.resource_name}"
         remembered, now = self.session.memory.get(kept_as), self.session.clock()
+        written_down = self._written_down()
+        damaged = bool(written_down or damage.by_counters(resource)) if written_down is not None else None
+        if (
+            remembered.get("damaged") is True and damaged is False
+        ):  # recreated since: those errors were of what was there
+            remembered = {**remembered, "errors_grew": None}
         grew = errors_grew(remembered, resource, now)
         yield self.metric("errors", LocalErrors(resource, None if grew is None else now - grew))
-        yield self.metric("damage", RecordedDamage(resource, self._written_down()))
+        yield self.metric("damage", RecordedDamage(resource, written_down or ""))
         warning, critical = self.thresholds
         falling = rate(remembered, resource, now)
         still = remembered.get("catching_up") is True and bool(falling and resource.dirty)
@@ -168,16 +174,17 @@ class HastResource(ProbedResource):
             "at": now, "dirty": resource.dirty, "workerpid": resource.workerpid, "errors": list(resource.errors),
             "catching_up": catching_up or resource.status is Status.DEGRADED,
             "errors_grew": grew,
+            "damaged": remembered.get("damaged") is True if damaged is None else damaged,
         })  # fmt: skip
 
-    def _written_down(self) -> str:
-        """A ledger that cannot be read is only remarked on."""
+    def _written_down(self) -> str | None:
+        """Empty where nothing was. A ledger that cannot be read (None) is only remarked on."""
         try:
             return damage.written_down(self.session.here, self.resource_name)
         except ProbeError as error:
             text = f"whether a write has failed on {self.subject} before is not known: {error}"
             self.session.remarks.append(text)
-            return ""
+            return None
 
     def _bug_292322(self, resource: Resource) -> str:
         session = self.session

@@ -23,48 +23,49 @@ from checks.plugin.text import name_list
 from checks.probes import hast_log, marker
 from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.hast import Metadata
-from checks.probes.losing_copy import CopySide, losing_copy
+from checks.probes.losing_copy import CopySide, LosingCopy, losing_copy
 
 TABLE = Table(
     Row("splitbrain", CRITICAL, "the counters of both dumps say split-brain, and the nodes have met",
         "both copies hold writes the other lacks: do not promote, recover the losing one",
-        "on the node that does not serve: `hastwatch recover {resource} --dry-run` shows which copy loses"),
+        "on {loser}: `hastwatch recover {resource} --dry-run` shows which copy loses, and the next command"),
     Row("splitbrain-seen", CRITICAL, "hastd reports one now; the dumps could not be compared",
         "both copies probably hold writes the other lacks: do not promote, compare both dumps",
-        "on the node that does not serve: `hastwatch recover {resource} --dry-run` compares both disks"),
+        "on {loser}: `hastwatch recover {resource} --dry-run` compares both disks"),
     Row("splitbrain-marker-unread", CRITICAL, "a marker of a split-brain is there and cannot be understood; the dumps "
         "could not be compared", "it counts as a split-brain: promotions stay blocked; compare both dumps",
-        "on the node that does not serve: `hastwatch recover {resource} --dry-run` compares both disks"),
+        "on {loser}: `hastwatch recover {resource} --dry-run` compares both disks"),
     Row("resuid-mismatch", CRITICAL, "the resource IDs of the two dumps differ",
         "hastd refuses the connection: one disk belongs to another pair or was recreated",
-        "on the node that does not serve: `hastwatch recover {resource} --dry-run`; run no `hastctl create`"),
+        "on {loser}: `hastwatch recover {resource} --dry-run` shows the next command; run no `hastctl create`"),
     Row("splitbrain-growing", CRITICAL, "the counters say split-brain, and no node is known to have stopped: both are "
         "primary, or of one it is not known", "every minute adds writes that only one copy has: stop one side now",
-        "`hastwatch status` shows which node the clients reach; stop the other one now, as the runbook says"),
+        "stop the node now that the clients do not reach: `hastwatch explain splitbrain-growing` has the commands"),
     Row("two-primaries", CRITICAL, "the counters are no split-brain yet, but both nodes act as primary",
         "every write makes the copies diverge",
-        "`hastwatch status`; on the node that is not MASTER: `hastwatch converge`; if both are: see the runbook"),
+        "if both are MASTER: `hastwatch explain two-primaries`; else on the one that is not: `hastwatch converge`"),
     Row("primary-behind", CRITICAL, "the node that is primary lacks writes the other has",
         "clients are served an older copy, and their writes to it make a split-brain",
-        "`hastwatch status`; move the service to the newer copy as the runbook says; unmount nothing by hand"),
+        "move the service to the newer copy: `hastwatch explain primary-behind` has the commands; unmount nothing"),
     Row("metadata-missing", CRITICAL, "a node's disk cannot be opened or has no HAST metadata",
         "that node has no copy to take over with",
-        "on {node}: `hastctl dump {resource}` and `geom disk list`: is it the right disk? run no `hastctl create` yet"),
+        "on {node}: `geom disk list`: is it the right disk? A new one is filled by `hastwatch recover {resource}`"),
     Row("splitbrain-predicted", WARNING,
         "the counters say split-brain, the nodes have not met since, and at least one has stopped: it is not primary",
         "will be a split-brain at the next connection: choose the copy to keep before the link returns",
-        "on the node that does not serve: `hastwatch recover {resource} --dry-run`, before the link returns"),
+        "on {loser}: `hastwatch recover {resource} --dry-run` shows the next command, also before the link is back"),
     Row("copy-behind", WARNING, "one copy lacks writes that the other has",
         "it cannot take over without loss until it is synchronised",
-        "`hastwatch status`: once the nodes are connected hastd copies the rest; do not promote the older copy"),
+        "on either node: `hastwatch status`: once they are connected hastd copies the rest; do not promote {loser}"),
     Row("copy-blank", WARNING, "one copy was just created", "it holds nothing until it is synchronised from the other",
-        "`hastwatch status`: the other node has to serve and be connected; never make the blank copy primary"),
+        "on either node: `hastwatch status`: the other copy has to serve and be connected; do not promote {loser}"),
     Row("counters-impossible", WARNING, "counters that hastd never makes",
         "hastd will copy everything from the primary at the next connection",
-        "`hastwatch status`; before the nodes connect, save the copy that does not serve: it gets overwritten"),
+        "on either node: `hastwatch status`; before they connect, save the copy that does not serve: it is"
+        " overwritten"),
     Row("splitbrain-undated", WARNING, "signs in the log whose age is not known; the dumps could not be compared",
         "a split-brain may exist, or be long over",
-        "on the node that does not serve: `hastwatch recover {resource} --dry-run` compares both disks"),
+        "on {loser}: `hastwatch recover {resource} --dry-run` compares both disks"),
     Row("splitbrain-marker-left", WARNING, "the counters agree, but the marker of a split-brain is still there",
         "promotions stay blocked until a synchronisation ends or the marker is removed",
         "on the primary: `hastwatch verify {resource}`; if the copies are equal the marker may be removed"),
@@ -72,7 +73,7 @@ TABLE = Table(
         "on {node}, as root: `hastctl dump {resource}`; then let the check read it: root, or --via hastwatch-ask"),
     Row("splitbrain-not-compared", UNKNOWN, "no sign in the sources named, but a dump that was asked for was not read",
         "only both dumps prove that there is none",
-        "`hastwatch status`: is the other node up? both `hastctl dump {resource}` have to be readable (--peer, root)"),
+        "on either node: `hastwatch status`: are both up? Both disks have to be readable (--peer, root)"),
     Row("splitbrain-none", OK, "the counters of both dumps agree, and prove that neither node has written alone",
         "the copies are of one history"),
     Row("splitbrain-not-counted", OK, "the counters of both dumps agree, but not at localcnt 0",
@@ -163,12 +164,8 @@ def _now(sides: tuple[CopyUse, CopyUse]) -> str:
 
 
 def _losing(first: SplitBrainEvidence, second: SplitBrainEvidence, sides: tuple[CopyUse, CopyUse]) -> str:
-    """Which node has the losing copy, by the rule that the recovery has too."""
-    copies = [
-        CopySide(side.label, side.acts, one.marker.losing if one.marker else None)
-        for one, side in zip((first, second), sides, strict=True)
-    ]
-    losing = losing_copy(*copies)
+    """Which node has the losing copy."""
+    losing = _loser(first, second, sides)
     if losing.label and losing.is_marked:
         return f"{losing.label} is the losing one: it did not serve the clients when hastd found the split-brain"
     if losing.label:
@@ -176,6 +173,15 @@ def _losing(first: SplitBrainEvidence, second: SplitBrainEvidence, sides: tuple[
         return f"{loser.label} may be the losing one: it {loser.says}, {winner.label} is primary"
     shown = name_list([f"{side.label} {side.role.value if side.role else 'of unknown role'}" for side in sides])
     return f"the losing copy is unknown ({losing.contradiction or shown})"
+
+
+def _loser(first: SplitBrainEvidence, second: SplitBrainEvidence, sides: tuple[CopyUse, CopyUse]) -> LosingCopy:
+    """By the rule that the recovery has too."""
+    copies = [
+        CopySide(side.label, side.acts, one.marker.losing if one.marker else None)
+        for one, side in zip((first, second), sides, strict=True)
+    ]
+    return losing_copy(*copies)
 
 
 def _before(last: LastJudgement | None) -> str:
@@ -277,7 +283,19 @@ def _markers(*evidence: SplitBrainEvidence) -> str:
 
 def judge_comparison(comparison: CopyComparison) -> Judgement:
     """Both dumps."""
-    yield verdict(comparison)
+    reason, text = verdict(comparison)
+    yield reason, text, _side(comparison)
+
+
+def _side(comparison: CopyComparison) -> str:
+    """The node whose copy loses, is behind or is blank, empty where that is not known."""
+    first, second, (one, two), sides = comparison
+    stands = relation(one, two)
+    if stands in (Relation.FIRST_AHEAD, Relation.SECOND_BLANK):
+        return second.label
+    if stands in (Relation.SECOND_AHEAD, Relation.FIRST_BLANK):
+        return first.label
+    return _loser(first, second, sides).label
 
 
 def judge_marker(lost: LostMarker) -> Judgement:

@@ -24,8 +24,12 @@ from checks.probes.errors import (
 
 REASON = r"\[([a-z][a-z0-9-]{1,60})\]"
 """How a status line names the reason of a finding, the worst one first: for whoever reads it again."""
-PLACEHOLDER = re.compile(r"\{(node|peer|resource)\}")
+PLACEHOLDER = re.compile(r"\{(node|peer|resource|loser|master)\}")
 """What an action leaves to be filled in."""
+THE_OTHER_NODE = "the other node"
+"""What one is called that has not said its name."""
+OF_THE_PAIR = {"loser": "the node that does not serve", "master": "the node that is MASTER"}
+"""Placeholders for the node of a finding about both, and what stands there where that is not known."""
 
 
 class Severity(enum.Enum):
@@ -48,7 +52,7 @@ OK, WARNING, CRITICAL, UNKNOWN = Severity
 
 class Finding(NamedTuple):
     """One thing that a check found. `subject` is what it is about (`home on nfs001`), `means` its consequence, `action`
-    what to do next."""
+    what to do next; `side` the node that the action is for, where the subject names both and that is known."""
 
     reason: str
     severity: Severity
@@ -56,6 +60,7 @@ class Finding(NamedTuple):
     text: str
     means: str
     action: str = ""
+    side: str = ""
 
     def addressed(self, names: Collection[str]) -> Finding:
         """With the placeholders of its action filled in: from its subject, and from `names`, those of the nodes that
@@ -63,21 +68,23 @@ class Finding(NamedTuple):
         if "{" not in self.action:
             return self
         about, _, node = self.subject.rpartition(" on ")
-        if node not in names:
+        if node not in (*names, THE_OTHER_NODE) and self.reason != Unreachable.reason:  # one that says no name
             node = ""
         others = [name for name in names if name != node]
         values = {
             "node": node or "the node",
-            "peer": others[0] if node and len(others) == 1 else "the other node",
+            "peer": others[0] if node and len(others) == 1 else THE_OTHER_NODE,
             "resource": about.rpartition(" ")[2] or "RESOURCE",
+            **{name: self.side or words for name, words in OF_THE_PAIR.items()},
         }
         return self._replace(action=PLACEHOLDER.sub(lambda match: values[match[1]], self.action))
 
 
 class Row(NamedTuple):
     """One row of a table: a state, in words (`when`), its severity, what it means for the clients, and what to do next:
-    one sentence that names what to type, or `nothing: ...`. It may hold `{node}` (what the finding is about), `{peer}`
-    (the other node) and `{resource}`."""
+    one sentence that names what to type in the order in which it is typed, and where (`on {node}: ...`), or `nothing:
+    ...`. It may hold `{node}` (what the finding is about), `{peer}` (the other node), `{resource}`, and where the
+    finding is about both nodes `{loser}` or `{master}`."""
 
     reason: str
     severity: Severity
@@ -88,9 +95,8 @@ class Row(NamedTuple):
     @property
     def words(self) -> str:
         """The action as a manual has it, with words in place of names."""
-        return (
-            self.action.replace("{node}", "NODE").replace("{peer}", "the other node").replace("{resource}", "RESOURCE")
-        )
+        values = {"node": "NODE", "peer": THE_OTHER_NODE, "resource": "RESOURCE", **OF_THE_PAIR}
+        return PLACEHOLDER.sub(lambda match: values[match[1]], self.action)
 
 
 COULD_NOT_LOOK = (
@@ -115,7 +121,7 @@ COULD_NOT_LOOK = (
         "look at the line that the finding quotes; where it is sound, report it with the output of the check and -vv"),
     Row(Unreachable.reason, UNKNOWN, "the way to the node (--via, --peer) fails",
         "the node itself may be healthy or down",
-        "on the node that answers: `hastwatch status`; then see whether the other one is up, and its network"),
+        "if {node} is down, boot it; if it is up, see its network; on {peer}: `hastwatch status` shows who serves"),
     Row("check-timeout", UNKNOWN, "--timeout has expired", "what was not read yet is not known",
         "run the check by hand with `-t 60 -vv`: it shows which command is slow"),
     Row("check-failed", UNKNOWN, "an error of the check itself", "please report it; the system was not judged",
@@ -137,7 +143,7 @@ class Table:
     def __contains__(self, reason: str) -> bool:
         return reason in self.by_reason
 
-    def finding(self, reason: str, subject: str, text: str) -> Finding:
-        """What was found, as the row `reason` judges it."""
+    def finding(self, reason: str, subject: str, text: str, side: str = "") -> Finding:
+        """What was found, as the row `reason` judges it; `side` as in Finding."""
         row = self.by_reason[reason]
-        return Finding(reason, row.severity, subject, text, row.means, row.action)
+        return Finding(reason, row.severity, subject, text, row.means, row.action, side)

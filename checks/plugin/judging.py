@@ -26,8 +26,9 @@ from checks.plugin.text import label
 from checks.probes.errors import ProbeError
 
 STATES = {Severity.OK: Ok, Severity.WARNING: Warn, Severity.CRITICAL: Critical, Severity.UNKNOWN: Unknown}
-Judgement = Iterable[tuple[str, str]]
-"""What a judge says of one metric: reasons out of the table, each with what was seen."""
+Judgement = Iterable[tuple[str, str] | tuple[str, str, str]]
+"""What a judge says of one metric: reasons out of the table, each with what was seen, and where that is about both
+nodes perhaps the one that has to be acted on (`Finding.side`)."""
 COULD_NOT_LOOK = "could-not-look"
 """The context of what kept a probe from reading, a ProbeError."""
 NUMBER = "number"
@@ -120,7 +121,7 @@ class Judge(Context):
     def evaluate(self, metric: Metric, resource: Resource) -> JudgedMetric:
         """The rows that the function names."""
         judgement = self.judge(metric.value)
-        return JudgedMetric([self.table.finding(reason, metric.name, text) for reason, text in judgement], metric)
+        return JudgedMetric([self.table.finding(each[0], metric.name, *each[1:]) for each in judgement], metric)
 
 
 class OverallJudge(Judge):

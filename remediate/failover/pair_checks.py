@@ -86,7 +86,8 @@ def _nodes(context: Context) -> tuple[list[Node], list[CheckFinding]]:
                 nodes.append(node)
             except ProbeError as error:
                 lost.append(CheckFinding("", Table().finding(error.reason, called, str(error))))
-    return nodes, lost
+    names = [node.known_name for node in nodes if node.known_name]
+    return nodes, [each._replace(finding=each.finding.addressed(names)) for each in lost]
 
 
 def _ask_ahead(context: Context, nodes: list[Node], checks: list[CheckCommand], names: tuple[str, ...]) -> None:
