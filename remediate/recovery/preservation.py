@@ -41,6 +41,8 @@ class Keeper:
         self.mode, self.target = mode, target
         self.differing: DifferingFiles | None = None
         """What differed between the copies when this one was salvaged."""
+        self.kept_at = ""
+        """Where the files are that were saved and read back."""
 
     def winner(self, context: Context, place: ResourcePlace) -> RemoteTree:
         """The other copy, mounted where clients are served from. Raises StepFailed."""
@@ -71,7 +73,9 @@ class Keeper:
                 context, place.name, losing, winner, _apart(since), self.target, incident, watch, differing=differing
             )
         self.differing = differing
-        return f"{salvage.verify(context, manifest)} at {manifest.where}"
+        verified = salvage.verify(context, manifest)
+        self.kept_at = manifest.where
+        return f"{verified} at {manifest.where}"
 
     def compare(
         self, context: Context, place: ResourcePlace, metadata: Metadata, since: float | None

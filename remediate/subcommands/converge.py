@@ -29,6 +29,7 @@ from remediate.failover.converge import ConvergeOutcome, ConvergeRequest, Conver
 from remediate.failover.demotion_reasons import LEAVES
 from remediate.failover.facts import Leaving
 from remediate.failover.observe import Observation
+from remediate.failover.patience import patiently
 from remediate.failover.plan import Plan
 from remediate.hurry import within
 from remediate.invocation import OWN, Invocation
@@ -41,7 +42,7 @@ Watch = Callable[[str], None]
 EXITS = {
     0: "in place (--dry-run: could be looked at, whatever there is to do)",
     1: "refused and the reason is reported",
-    75: "another one runs and takes it up",
+    75: "another one runs, with --periodic at all, else after 60 s still",
 }
 
 
@@ -139,13 +140,25 @@ def requested(context: Context, options: argparse.Namespace, only: tuple[str, ..
 def outcome_of(
     context: Context, options: argparse.Namespace, request: ConvergeRequest, watch: Watch
 ) -> ConvergeOutcome:
-    """Do it. A boot and a shutdown wait for a convergence that runs, because nobody calls them again. Raises
-    StateError, ProbeError."""
+    """Do it. A boot and a shutdown wait for a convergence that runs, because nobody calls them again; so does what a
+    human typed, who is told. Raises StateError, ProbeError."""
     if options.shutdown:
         return worker.end_boot(context, watch)
     if options.boot:
         return worker.begin_boot(context, watch)
-    return converge(context, request, watch)
+    if options.periodic or options.detach:
+        return converge(context, request, watch)
+    waits = False
+
+    def call() -> ConvergeOutcome:
+        nonlocal waits
+        outcome = converge(context, request, watch)
+        if outcome.result is ConvergeResult.BUSY and not waits:
+            waits = True
+            caller.refuse(context.console, PROG, f"{'; '.join(outcome.said)}: waiting for its end", 0)
+        return outcome
+
+    return patiently(context, request.trigger, call)
 
 
 def planned(observation: Observation, plan: Plan, verbose: bool) -> str:

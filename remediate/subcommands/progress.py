@@ -39,8 +39,9 @@ def end(prog: str, outcome: ConvergeOutcome, progress: StepPrinter) -> int:
     """Say how it ended; the exit status."""
     status: int = outcome.result.value
     if outcome.result is not ConvergeResult.IN_PLACE:
+        wait = "; wait: `hastwatch status` shows how it ends" if outcome.result is ConvergeResult.BUSY else ""
         for sentence in outcome.said or ("not in place",):
-            refuse(progress.console, prog, sentence, status)
+            refuse(progress.console, prog, f"{sentence}{wait}", status)
         return status
     done = f"in place after {say_count(outcome.steps, 'step')}, {progress.seconds:.1f} s" if outcome.steps else ""
     progress.console.out.write(

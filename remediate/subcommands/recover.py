@@ -115,6 +115,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
             done = begun.step if begun else RecoveryStep.BEGUN
             context.console.out.write(listed(listing(recovery, pair, begun), pair))
             context.console.out.write(steps(options.resource, keeper, pair, verdict, done))
+            context.console.out.write(_next_command(options, keeper, pair, verdict, done))
         return int(bool(refused))
     if begun is None and refused:
         raise RecoveryRefused(refused)
@@ -130,10 +131,10 @@ def act(context: Context, options: argparse.Namespace) -> int:
         recovery.agree = partial(_agree, context, options, keeper, pair)
     salvaged = recovery.run(f"human {context.console.user}")
     context.console.out.write(f"{plain(salvaged, 1000)}\n")
-    if options.no_wait:
-        return 0
-    copied = Resync(context, context.console.out).wait(recovery)
-    context.console.out.write(f"{options.resource}: {copied}\n")
+    if not options.no_wait:
+        copied = Resync(context, context.console.out).wait(recovery)
+        context.console.out.write(f"{options.resource}: {copied}\n")
+    context.console.out.write(_next_salvage(keeper, pair))
     return 0
 
 
@@ -204,6 +205,25 @@ def steps(resource: str, keeper: Keeper, pair: Evidence, verdict: Eligibility, d
     }
     left = [words for step, words in all_steps.items() if step > done]
     return "".join(f"  {number}. {plain(words, 300)}\n" for number, words in enumerate(left, 1))
+
+
+def _next_command(
+    options: argparse.Namespace, keeper: Keeper, pair: Evidence, verdict: Eligibility, done: RecoveryStep
+) -> str:
+    """What is typed to do what --dry-run has shown."""
+    mode = f" --{options.mode}" if options.mode else ""
+    is_kept = keeper.mode is not Mode.RESYNC and verdict.kind is not Kind.BLANK and done < RecoveryStep.CREATED
+    is_kept = is_kept and options.mode != "step-down"
+    to = f" --to {options.to or 'DIR'}" if is_kept and (options.to or not keeper.target) else ""
+    return f"next: on {plain(pair.here.name)}: `hastwatch recover {options.resource}{mode}{to}`\n"
+
+
+def _next_salvage(keeper: Keeper, pair: Evidence) -> str:
+    """How files that were saved are given back; empty where none was, or not in a directory of this node."""
+    if keeper.mode is not Mode.SALVAGE or not keeper.kept_at.startswith("/"):
+        return ""
+    here, there, where = plain(pair.here.name), plain(pair.there.name), plain(keeper.kept_at, 1000)
+    return f"next: copy {where} from {here} to {there}; on {there}: `hastwatch restore {where}` lists what was saved\n"
 
 
 def as_json(pair: Evidence, verdict: Eligibility, files: DifferingFiles | str | None) -> str:

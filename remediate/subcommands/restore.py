@@ -46,6 +46,7 @@ from remediate.state.journal import ERR, NOTICE
 from remediate.subcommands import caller
 
 PROG = "hastwatch restore"
+NEXT = "next: where the resource is active: `hastwatch restore {} PATTERN --to-live beside` overwrites nothing"
 FAILED, USAGE, NOT_ACTIVE, NOT_PERMITTED = 1, exits.USAGE, exits.UNAVAILABLE, exits.NOT_PERMITTED
 """The last two as in sysexits(3): EX_UNAVAILABLE, EX_NOPERM."""
 
@@ -74,6 +75,8 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
             return caller.refuse(console, PROG, "nothing in the salvage matches", FAILED)
         if not options.to_live:
             _list(console.out, manifest, wanted)
+            if not options.patterns:
+                console.err.write(f"{NEXT.format(plain(options.directory, 1000))}\n")
             return 0
         return _restore(options, salvage, manifest, wanted, invocation)
     except (StepFailed, ProbeError, ConfigError) as error:

@@ -173,9 +173,13 @@ def test_a_split_brain_is_played_by_hand_from_up_to_restore(short_path: Path) ->
         assert recovered.returncode == 0, recovered.stderr
         (salvage,) = (short_path / "salvage").iterdir()
         listed = shell(short_path, "nfs001", f"hastwatch restore {salvage}\n")
-        assert (listed.returncode, listed.stderr) == (0, "")
+        assert listed.returncode == 0
+        assert listed.stderr.startswith(f"next: where the resource is active: `hastwatch restore {salvage} PATTERN")
         assert listed.stdout.splitlines()[0].endswith("1 of 1 files")
         assert re.search(r"^ +6 B .*second", listed.stdout, re.MULTILINE), listed.stdout
+        given = shell(short_path, "nfs001", f"hastwatch restore {salvage} second --to-live beside\n")
+        assert (given.returncode, given.stderr) == (0, "")
+        assert shell(short_path, "nfs001", f"cat /hast/home/{given.stdout.split()[-1]}\n").stdout == "other\n"
         assert "nfs002 can take over" in shell(short_path, "nfs001", "hastwatch status\n").stdout
         assert "recover" in shell(short_path, "nfs002", "hastwatch journal\n").stdout
     finally:

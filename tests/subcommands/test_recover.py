@@ -124,7 +124,7 @@ def test_what_is_recovered_on_the_node_itself_is_kept_and_listed(pair: SplitPair
 
     listed = on(pair.winner, f"restore {directory}")
     only_here = {name for name, text in pair.copy.items() if pair.served.get(name) != text}
-    assert (listed.status, listed.err) == (0, "") and only_here
+    assert listed.status == 0 and listed.err.startswith("next: ") and only_here
     assert {line.split()[4] for line in listed.out.splitlines()[1:]} == only_here
     for how in ("beside", "over --yes"):
         put_back = on(pair.winner, f"restore {directory} --to-live {how}")
@@ -169,6 +169,7 @@ def test_a_dry_run_on_the_losing_node_shows_everything_and_changes_nothing(
         "listed, and you are asked before anything is destroyed\n"
         "  3. new metadata are created on nfs002 (hastctl create home)\n"
         "  4. nfs002 becomes secondary, and everything is copied from nfs001\n"
+        "next: on nfs002: `hastwatch recover home`\n"
     )
     assert re.search(r"^  log of nfs002: .*, last ", shown, re.M)
     assert (pair.created, pair.destroyed, pair.entries(pair.losing, "recovery")) == (0, False, [])
