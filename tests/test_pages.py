@@ -112,7 +112,7 @@ def command_lines(page: Path) -> Iterator[tuple[str, bool]]:
     ]:
         for part in re.split(r"\s&&\s", code):
             match = OURS.fullmatch(" ".join(part.split()))
-            if match and not re.match(r"(hastwatch|check_\w+):|hastwatch-(?!event-handler)", match["line"]):
+            if match and not re.match(r"(hastwatch( [a-z-]+)?|check_\w+):|hastwatch-(?!event-handler)", match["line"]):
                 yield SHELL.sub("", match["line"]), typed
 
 

@@ -33,6 +33,13 @@ def leave(call: Call) -> int:
     return int(call.argv[1]) if len(call.argv) > 1 else call.environment.status
 
 
+@command("dmesg")
+def dmesg(call: Call) -> int:
+    """dmesg(8) without options: what the kernel has said since the boot, without the time of syslogd."""
+    call.out("".join(f"{line}\n" for line in call.node.syslogd.buffer))
+    return 0
+
+
 @command("sleep")
 def sleep(call: Call) -> Steps[int]:
     """sleep(1), in simulated seconds."""

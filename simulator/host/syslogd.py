@@ -23,6 +23,8 @@ class Syslogd:
 
     def __init__(self, node: Host) -> None:
         self.node = node
+        self.buffer: list[str] = []
+        """The message buffer of the kernel, which dmesg(8) prints."""
         self._unread: list[tuple[str, str]] = []
         """The file that a line belongs to, and the line."""
 
@@ -43,6 +45,7 @@ class Syslogd:
 
     def kernel_says(self, text: str) -> None:
         """The kernel has one."""
+        self.buffer.append(text)
         self._unread.append((MESSAGES, f"kernel: {text}"))
         self._read()
 
