@@ -16,6 +16,7 @@ from checks.plugin.session import Session
 from checks.plugin.text import name_list, plain
 from checks.probes import carp, devd, devd_conf, log_time, processes, program
 from checks.probes.devd_conf import DevdConfiguration
+from checks.probes.node import Node
 from checks.probes.processes import Process, ProcessState
 
 if TYPE_CHECKING:
@@ -290,6 +291,19 @@ QUESTIONS = (
     ("mount",),
 )
 
+
+def led_to(node: Node) -> list[tuple[str, ...]]:
+    """The process that the pid file names, the files of rules that there are, and the hook's interpreter. Raises
+    ProbeError."""
+    questions: list[tuple[str, ...]] = [
+        ("cat", path) for directory in devd.DIRECTORIES for path in devd.files(node, directory)
+    ]
+    pid = devd.pid_in_file(node)
+    if pid is not None:
+        questions += [processes.state_of(pid), processes.title_of(pid)]
+    return questions + program.of_interpreter(node.read(HOOK))
+
+
 CHECK = CheckCommand(
     "check_devd",
     "DEVD",
@@ -299,5 +313,6 @@ CHECK = CheckCommand(
     parts,
     add_options,
     questions=QUESTIONS,
+    led_to=led_to,
 )
 main = CHECK.main

@@ -6,7 +6,8 @@ Nothing is judged here, and nothing depends on it: what was not asked ahead is a
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from checks.probes import hast_conf, maintenance
@@ -14,20 +15,29 @@ from checks.probes.ahead import is_worth_it
 from checks.probes.errors import ProbeError
 
 if TYPE_CHECKING:
+    from checks.plugin.config import CheckConfig
     from checks.plugin.session import Session
+    from checks.probes.node import Node
 
 Questions = tuple[tuple[str, ...], ...]
 """Command lines of `checks.probes.node.TOOLS`; in them {name} is each resource, {point} its mount point."""
 OF_ALL: Questions = (("hostname",), ("cat", hast_conf.PATH), ("cat", maintenance.PATH))
 
 
-def ask_ahead(session: Session, questions: Questions) -> None:
-    """Ask the nodes that the check looks at. Raises nothing."""
+def ask_ahead(session: Session, questions: Questions, led_to: Callable[[Node], Sequence[tuple[str, ...]]]) -> None:
+    """Ask the nodes that the check looks at the questions, then what the answers of each have led to. Raises
+    nothing."""
     asked = [node for node in session.nodes if is_worth_it(node.via)] if questions else []
     if session.here in asked:  # its hast.conf names the resources
-        session.here.ask_ahead(filled(questions, session, []))
-    names = known_names(session)
-    threads = [threading.Thread(target=node.ask_ahead, args=(filled(questions, session, names),)) for node in asked]
+        session.here.ask_ahead(filled(questions, session.config, []))
+    known = filled(questions, session.config, known_names(session))
+
+    def ask(node: Node) -> None:
+        node.ask_ahead(known)
+        with suppress(ProbeError):
+            node.ask_ahead(led_to(node))
+
+    threads = [threading.Thread(target=ask, args=(node,)) for node in asked]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -42,7 +52,7 @@ def known_names(session: Session) -> list[str]:
         return []
 
 
-def filled(questions: Questions, session: Session, names: Iterable[str]) -> list[tuple[str, ...]]:
+def filled(questions: Iterable[tuple[str, ...]], config: CheckConfig, names: Iterable[str]) -> list[tuple[str, ...]]:
     """The questions with names and mount points in the place of their marks; without names those that have no mark."""
     lines = list(OF_ALL)
     for question in questions:
@@ -50,6 +60,6 @@ def filled(questions: Questions, session: Session, names: Iterable[str]) -> list
             lines.append(question)
             continue
         for name in names:
-            point = session.config.for_resource(name).mount_point
+            point = config.for_resource(name).mount_point
             lines.append(tuple(word.replace("{name}", name).replace("{point}", point) for word in question))
     return lines

@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
 from checks import VERSION
@@ -19,6 +19,7 @@ from checks.plugin.session import Session
 from checks.plugin.text import plain, size_range
 from checks.plugin.threshold import is_range
 from checks.probes.errors import ProbeError
+from checks.probes.node import Node
 
 
 class CheckCommand(NamedTuple):
@@ -35,6 +36,8 @@ class CheckCommand(NamedTuple):
     uses_peer: bool = False
     questions: tuple[tuple[str, ...], ...] = ()
     """What it asks of each node, as far as that is known before it looks (`checks.plugin.ahead`)."""
+    led_to: Callable[[Node], Sequence[tuple[str, ...]]] = lambda node: ()
+    """What the answers to these lead it to ask. Raises ProbeError."""
 
     def main(self, argv: list[str] | None = None, clock: Callable[[], float] = time.time) -> int:
         """Run the check as its console script does: one line on standard output, the state as exit status. `clock`

@@ -69,7 +69,7 @@ class CheckRun:
             if any(is_worth_it(node.via) for node in nodes):
                 from checks.plugin.ahead import ask_ahead
 
-                ask_ahead(self.session, self.command.questions)
+                ask_ahead(self.session, self.command.questions, self.command.led_to)
             if self.command.uses_peer and (why := self.session.drop_itself_as_peer()):
                 self.add("peer-is-this-node", self.session.here.label, why)
             unknown = self.put_together()

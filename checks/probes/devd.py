@@ -78,7 +78,7 @@ def configured(node: Node, daemon: Process | None) -> DevdConfiguration:
         raise DevdConfMissing(file) from None
     directories = tuple(configuration.directories)
     for rank, directory in enumerate(directories, 1):
-        for path in _files(node, directory):
+        for path in files(node, directory):
             configuration.read(node.read(path), path, rank)
     if tuple(configuration.directories) != directories:
         raise NotUnderstood("the files of devd, one of which names one more directory", configuration.directories[-1])
@@ -111,7 +111,7 @@ def main_file(called: str) -> str:
     return file
 
 
-def _files(node: Node, directory: str) -> tuple[str, ...]:
+def files(node: Node, directory: str) -> tuple[str, ...]:
     """The files of a directory that devd reads, in whatever order; none where it cannot be opened
     (config::parse_files_in_dir()). Raises ProbeError."""
     completed = node.run("ls", directory)

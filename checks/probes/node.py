@@ -50,6 +50,7 @@ TOOLS = {
     "route": "/sbin/route",
     "sh": "/bin/sh",
     "sysctl": "/sbin/sysctl",
+    "tail": "/usr/bin/tail",
     "uname": "/usr/bin/uname",
     "xzcat": "/usr/bin/xzcat",
     "zcat": "/usr/bin/zcat",

@@ -144,10 +144,20 @@ def titles(node: Node) -> dict[int, str]:
     return by_pid
 
 
+def title_of(pid: int) -> tuple[str, ...]:
+    """What asks for the title of a process."""
+    return "ps", "-ww", "-o", "command", "-p", str(pid)
+
+
+def state_of(pid: int) -> tuple[str, ...]:
+    """What asks for the state of a process."""
+    return "ps", "-o", "stat,%cpu", "-p", str(pid)
+
+
 def title(node: Node, pid: int) -> str:
     """What one process calls itself: the words it was started with, where it has set none of its own. Raises
     ProbeError."""
-    completed = node.run("ps", "-ww", "-o", "command", "-p", str(pid))
+    completed = node.run(*title_of(pid))
     lines = completed.stdout.splitlines()
     if len(lines) != 2 or lines[0] != "COMMAND":
         raise NotUnderstood("ps", lines[-1] if lines else completed.words)
@@ -156,7 +166,7 @@ def title(node: Node, pid: int) -> str:
 
 def state(node: Node, pid: int) -> ProcessState | None:
     """The state of a process, None where it is gone. Raises ProbeError."""
-    completed = node.run("ps", "-o", "stat,%cpu", "-p", str(pid))
+    completed = node.run(*state_of(pid))
     lines = completed.stdout.splitlines()[1:]
     if not lines:
         return None

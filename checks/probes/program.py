@@ -85,6 +85,21 @@ def cannot_start(node: Node, path: str, search: str) -> str:
     return _environment(node, path, interpreter)
 
 
+def of_interpreter(text: str) -> list[tuple[str, ...]]:
+    """What `cannot_start` asks of the interpreter that the first line of a script names."""
+    first = text.partition("\n")[0]
+    named = first[2:].split()[:1] if first.startswith("#!") else []
+    questions: list[tuple[str, ...]] = [("ls", "-lL", path) for path in named]
+    if named and posixpath.basename(named[0]).startswith("python"):
+        questions.append(("cat", _venv(named[0])))
+    return questions
+
+
+def _venv(interpreter: str) -> str:
+    """The file that makes a virtual environment of the directory above that of an interpreter (PEP 405)."""
+    return posixpath.join(posixpath.dirname(posixpath.dirname(interpreter)), "pyvenv.cfg")
+
+
 def _no_exec(node: Node, path: str) -> str:
     """The mount point above `path` where it is mounted noexec. Raises ProbeError."""
     completed = node.run("mount")
@@ -113,11 +128,10 @@ def _looked_for(node: Node, path: str, words: list[str], search: str) -> str:
 def _environment(node: Node, path: str, interpreter: str) -> str:
     """A virtual environment of Python works with the version it was made for (PEP 405, `home` and `version`): a link in
     it may lead to another one meanwhile, which has not its modules. Raises ProbeError."""
-    folder = posixpath.dirname(posixpath.dirname(interpreter))
     if not posixpath.basename(interpreter).startswith("python"):
         return ""
     try:
-        written = node.read(posixpath.join(folder, "pyvenv.cfg"))
+        written = node.read(_venv(interpreter))
     except NotFound:
         return ""
     values = dict(re.findall(r"(?m)^\s*(\w+)\s*=\s*(.*?)\s*$", written))

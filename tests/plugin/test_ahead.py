@@ -90,6 +90,15 @@ def test_a_check_asks_the_other_node_in_one_call_and_on_a_standby_for_the_names_
 
 
 @pytest.mark.slow
+def test_what_the_answers_about_devd_lead_to_is_asked_in_one_call_too(tmp_path: Path) -> None:
+    player = f"{sys.executable} -I -S {PLAYER} {RECORDINGS / 'made-healthy-pair'}"
+    one_by_one = checked("check_devd", f"{player}/nfs001", "", tmp_path / "one")
+    login = Login(tmp_path, "made-healthy-pair", "present")
+    assert checked("check_devd", login.to("nfs001"), "", tmp_path / "several") == one_by_one
+    assert len(login.calls()) == 3, login.calls()  # the last one: which Python the hook's environment was made for
+
+
+@pytest.mark.slow
 def test_a_node_that_cannot_be_reached_is_asked_once(tmp_path: Path) -> None:
     login = Login(tmp_path, "made-healthy-pair", "no login")
     player = f"{sys.executable} -I -S {PLAYER} {RECORDINGS / 'made-healthy-pair'}"
