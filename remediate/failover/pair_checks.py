@@ -8,20 +8,18 @@ A check from outside is not run: it needs options that only its site knows (`che
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from checks.plugin.ahead import filled, known_names
 from checks.plugin.command import CheckCommand, parser
 from checks.plugin.config import CheckConfig
 from checks.plugin.finding import COULD_NOT_LOOK, Finding, Severity, Table
 from checks.plugin.session import Session
-from checks.probes.errors import ProbeError
 from checks.probes.node import Node
 from checks.probes.state_cache import Memory
 from checks.registry import ON_NODE
-from remediate.context import LOOK, Context, Transport
+from remediate.context import LOOK, Context
+from remediate.failover.pair_nodes import PairNodes, ask_ahead, opened
 
 NOT_READ = frozenset(row.reason for row in COULD_NOT_LOOK)
 
@@ -57,54 +55,36 @@ def session_of(
     return session
 
 
-def run_checks(context: Context, names: tuple[str, ...] = ()) -> tuple[CheckFinding, ...]:
+def checks_of_nodes() -> list[CheckCommand]:
+    """All checks of nodes; imports them."""
+    return [each.load() for each in ON_NODE]
+
+
+def run_checks(
+    context: Context, names: tuple[str, ...] = (), nodes: PairNodes | None = None
+) -> tuple[CheckFinding, ...]:
     """Run all checks of nodes at the same time; what they found, the worst first. What cannot be read is found too.
-    Raises ConfigError where the configuration has an override that a check refuses."""
-    nodes, findings = _nodes(context)
-    checks = [each.load() for each in ON_NODE]
-    _ask_ahead(context, nodes, checks, names)
+    `nodes`: where they are open already, and what the checks ask was asked ahead. Raises ConfigError where the
+    configuration has an override that a check refuses."""
+    checks = checks_of_nodes()
+    if nodes is None:
+        nodes = opened(context)
+        ask_ahead(context, nodes.nodes, names, checks)
     calls = []
     for check in checks:
         quiet = check._replace(questions=())  # they were asked ahead, of all checks together
-        for here in nodes[:1] if check.uses_peer else nodes:
-            peer = next((node for node in nodes if node is not here), None)
+        for here in nodes.nodes[:1] if check.uses_peer else nodes.nodes:
+            peer = next((node for node in nodes.nodes if node is not here), None)
             calls.append(partial(_findings_of, context, quiet, (here, peer), names))
+    known = [node.known_name for node in nodes.nodes if node.known_name]
+    findings = [
+        CheckFinding("", Table().finding(each.error.reason, called, str(each.error)).addressed(known))
+        for called, each in (("this node", nodes.here), ("the other node", nodes.peer))
+        if each is not None and each.error is not None
+    ]
     for found in context.timing.together(calls):
         findings += found
     return _worst_first(findings)
-
-
-def _nodes(context: Context) -> tuple[list[Node], list[CheckFinding]]:
-    """The nodes that there is a way to, and why there is none to the others."""
-    nodes, lost = [], []
-    ways: list[tuple[str, Transport | None]] = [("this node", context.here), ("the other node", context.peer)]
-    for called, way in ways:
-        if way is not None:
-            try:
-                node = way.node()
-                node.asks_once = True
-                nodes.append(node)
-            except ProbeError as error:
-                lost.append(CheckFinding("", Table().finding(error.reason, called, str(error))))
-    names = [node.known_name for node in nodes if node.known_name]
-    return nodes, [each._replace(finding=each.finding.addressed(names)) for each in lost]
-
-
-def _ask_ahead(context: Context, nodes: list[Node], checks: list[CheckCommand], names: tuple[str, ...]) -> None:
-    """Ask each node what all checks are going to ask of it: each question once, in one call where that is worth it."""
-    if not nodes:
-        return
-    session = _session(context, checks[0], (nodes[0], nodes[1] if len(nodes) > 1 else None), names)
-    questions = tuple(dict.fromkeys(question for check in checks for question in check.questions))
-    asked = filled(questions, session, known_names(session))
-    context.timing.together([partial(node.ask_ahead, asked) for node in nodes])
-    context.timing.together([partial(_ask, node, question) for node in nodes for question in asked])
-
-
-def _ask(node: Node, question: tuple[str, ...]) -> None:
-    """What is not answered is said by the check that needs it."""
-    with suppress(ProbeError):
-        node.run(*question)
 
 
 def _session(context: Context, check: CheckCommand, nodes: tuple[Node, Node | None], names: tuple[str, ...]) -> Session:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from checks.probes import boot_time, carp_demotion, hast, hast_conf, route, zpool
+from checks.probes import carp_demotion, hast, route, zpool
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.carp_demotion import DemotionRecord
 from checks.probes.errors import NotUnderstood, ProbeError
@@ -23,15 +23,16 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.marker import Marker
 from checks.probes.node import Node
 from checks.probes.node_state import MountState
-from checks.probes.processes import COLUMNS, Process, hastd, hastd_workers, running
+from checks.probes.processes import Process, hastd, hastd_workers, running
 from checks.probes.read_node import NodeReader, UnreadPart, attempted, mounted_as
 from checks.probes.unproven import UnprovenCopy
 from checks.probes.verified import Verification
 from remediate.config import RemediationConfig
-from remediate.context import Context, Transport
+from remediate.context import Context
 from remediate.failover import silence
 from remediate.failover.carp_demotion import recorded
 from remediate.failover.filesystems import takes_no_files_on
+from remediate.failover.pair_nodes import JOURNAL_END, OpenedNode, PairNodes, ask_ahead, opened
 from remediate.failover.remote_state import RemoteStore
 from remediate.failover.resource import ResourcePlace, places
 from remediate.failover.services import running_services
@@ -43,9 +44,8 @@ from remediate.state.store import StateUnreadable, Store
 
 T = TypeVar("T")
 
-TAIL = "/usr/bin/tail"
-LINES, BYTES = 400, 1 << 18
-"""The end of a journal that is looked through for the last entry worth telling."""
+BYTES = 1 << 18
+"""The end of this node's journal that is looked through for the last entry worth telling."""
 TELLING = frozenset({"promoted", "promotion-failed", "refused", "switchover", "split-brain"})
 """Events of the journal that say how the service came to be where it is, or why it is nowhere."""
 WORKER = r"hastd: (?P<name>\S+) \((?P<role>primary|secondary)\)"
@@ -122,52 +122,40 @@ class PairStatus(NamedTuple):
         return list(dict.fromkeys(name for node in self.nodes for name in node.resources))
 
 
-def look(context: Context, only: tuple[str, ...] = ()) -> PairStatus:
-    """Read both nodes; of the resources those named, or all. Raises nothing: what cannot be read is said."""
-    looks = [partial(_node, context, context.here, context.store, only)]
-    if context.peer is not None:
-        looks.append(partial(_node, context, context.peer, RemoteStore(context.peer), only))
-    nodes = context.timing.together(looks)
+def look(context: Context, only: tuple[str, ...] = (), nodes: PairNodes | None = None) -> PairStatus:
+    """Read both nodes, which may be open already; of the resources those named, or all. Raises nothing: what cannot be
+    read is said."""
+    if nodes is None:
+        nodes = opened(context)
+        ask_ahead(context, nodes.nodes, only)
+    looks = [partial(_node, context, each, context.store, only) for each in nodes if each is not None]
+    seen = context.timing.together(looks)
     unread: tuple[str, ...] = ()
-    if context.peer is None:
+    if nodes.peer is None:
         unread = ("the other node: how to reach it is not known (`peer` in the configuration, or --peer)",)
-    elif nodes[1].name == nodes[0].name and nodes[1].trouble:
-        nodes, unread = nodes[:1], (f"the other node: {nodes[1].trouble}",)
-    return PairStatus(tuple(nodes), context.timing.wall(), context.config.failover.services, unread)
+    elif seen[1].name == seen[0].name and seen[1].trouble:
+        seen, unread = seen[:1], (f"the other node: {seen[1].trouble}",)
+    return PairStatus(tuple(seen), context.timing.wall(), context.config.failover.services, unread)
 
 
-def _node(context: Context, way: Transport, store: Store, only: tuple[str, ...]) -> NodeStatus:
-    """A node; `store` holds what is remembered of it."""
+def _node(context: Context, node: OpenedNode, store: Store, only: tuple[str, ...]) -> NodeStatus:
+    """A node; `store` is where this one remembers."""
+    if node.node is None:
+        return NodeStatus(os.path.basename(node.way.via[-1]), trouble=str(node.error))
     try:
-        node = way.node()
+        name = node.node.name
     except ProbeError as error:
-        return NodeStatus(os.path.basename(way.via[-1]), trouble=str(error))
-    try:
-        name = node.name
-    except ProbeError as error:
-        return NodeStatus(node.label, trouble=str(error))
-    node.asks_once = True
-    node.ask_ahead(QUESTIONS)
-    return _Look(context, way, node, store, only).all(name)
-
-
-QUESTIONS = (
-    ("ifconfig", "-a"),
-    ("sysctl", "net.inet.carp"),
-    ("sysctl", "-n", "kern.boottime"),
-    ("cat", boot_time.PATH),
-    ("ps", "-axww", "-o", COLUMNS),
-    ("mount",),
-    ("cat", hast_conf.PATH),
-)
-"""What a look asks of any node, over ssh in one call where it takes that."""
+        return NodeStatus(node.node.label, trouble=str(error))
+    if node.way is not context.here or isinstance(store, RemoteStore):
+        store = RemoteStore(node.way, node.node)
+    return _Look(context, node.node, store, only).all(name)
 
 
 class _Look:
     """One look at a node, in parts that go on at the same time, and the notes of it."""
 
-    def __init__(self, context: Context, way: Transport, node: Node, store: Store, only: tuple[str, ...]) -> None:
-        self.context, self.way, self.node, self.store, self.only = context, way, node, store, only
+    def __init__(self, context: Context, node: Node, store: Store, only: tuple[str, ...]) -> None:
+        self.context, self.node, self.store, self.only = context, node, store, only
         self.reader = NodeReader(node)
         self.unread: list[str] = []
         self.vhids: tuple[Vhid, ...] | None = None
@@ -272,12 +260,12 @@ class _Look:
                 self.last = entry
 
     def _end_of_journal(self) -> list[str]:
-        path = os.path.join(self.store.directory, JOURNAL)
         if isinstance(self.store, RemoteStore):
-            done = self.way.act((TAIL, "-n", str(LINES), path), self.node.deadline.seconds / 2)
+            done = self.node.run(*JOURNAL_END)
             if done.status != 0 and "No such file" not in done.stderr:
                 raise NotUnderstood("tail", done.words)
             return done.stdout.splitlines()
+        path = os.path.join(self.store.directory, JOURNAL)
         try:
             with open(path, "rb") as file:
                 file.seek(max(os.fstat(file.fileno()).st_size - BYTES, 0))

@@ -6,6 +6,7 @@ import os
 import re
 
 from checks.probes.errors import NotFound, ProbeError
+from checks.probes.node import Node
 from remediate.context import Transport
 from remediate.state.store import NAME, STATE_DIRECTORY, StateNotKept, StateUnreadable, Store, Values
 
@@ -13,10 +14,11 @@ from remediate.state.store import NAME, STATE_DIRECTORY, StateNotKept, StateUnre
 class RemoteStore(Store):
     """The state directory of a node that is read through the way to it, and never written."""
 
-    def __init__(self, way: Transport) -> None:
+    def __init__(self, way: Transport, node: Node | None = None) -> None:
+        """`node`: the one that the way leads to, where it is open already."""
         super().__init__(STATE_DIRECTORY)
         self.run = ""  # what is kept there while the disk fails concerns that node alone
-        self._way = way
+        self._way, self._node = way, node
 
     def read(self, name: str) -> Values:
         """As Store does. Raises StateUnreadable."""
@@ -25,7 +27,7 @@ class RemoteStore(Store):
         import json
 
         try:
-            values = json.loads(self._way.node().read(os.path.join(self.directory, name)))
+            values = json.loads((self._node or self._way.node()).read(os.path.join(self.directory, name)))
         except NotFound:
             return {}
         except ProbeError as error:

@@ -36,7 +36,8 @@ from remediate import exits, local, terminal
 from remediate.arguments import Parser, like, seconds
 from remediate.console import Console
 from remediate.context import Context
-from remediate.failover.pair_checks import CheckFinding, run_checks
+from remediate.failover.pair_checks import CheckFinding, checks_of_nodes, run_checks
+from remediate.failover.pair_nodes import ask_ahead, opened
 from remediate.failover.pair_status import NodeStatus, PairStatus, ResourceStatus, look
 from remediate.failover.remote_state import RemoteStore
 from remediate.failover.status_rules import PairVerdict, serves, verdict
@@ -120,13 +121,18 @@ class Looks:
 
     def look(self) -> tuple[PairStatus, PairVerdict]:
         """What is seen now, and what it amounts to. Raises ConfigError, NoSuchResource."""
-        names, timing = tuple(self.options.resource), self.context.timing
-        pair = look(self.context, names)
+        context, names, timing = self.context, tuple(self.options.resource), self.context.timing
+        checks = checks_of_nodes()
+        nodes, is_due = opened(context), self._run_at is None or timing.now() - self._run_at >= CHECKS_EVERY
+        ask_ahead(context, nodes.nodes, names, checks if is_due else ())
+        pair = look(context, names, nodes)
         if missing := _missing(pair, names):
             raise NoSuchResource(f"hast.conf has no resource {missing}")
         headline = verdict(pair).headline
-        if self._run_at is None or timing.now() - self._run_at >= CHECKS_EVERY or headline != self._headline:
-            self._findings = run_checks(self.context, names)
+        if is_due or headline != self._headline:
+            if not is_due:
+                ask_ahead(context, nodes.nodes, names, checks)
+            self._findings = run_checks(context, names, nodes)
             self._run_at, self._headline = timing.now(), headline
         self.progress = progress(self._before, pair) if self._before is not None else NO_PROGRESS
         self._before = pair
