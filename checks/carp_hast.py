@@ -55,8 +55,8 @@ SERVING = (
                   " in rc.conf"), carp=(None,)),
     StateRule(Row("hast-role-unknown", CRITICAL, "hastd runs but gives no role: stuck, or an error",
                   "whether the data is on the node that has the address is unknown",
-                  "on {node}: `hastwatch status`, `timeout 5 hastctl list {resource}`; kill no hastd while its device"
-                  " is mounted"), role=(NOT_KNOWN,)),
+                  "on {node}: `ps axww -o pid,stat,command`: hastd in state T: `kill -CONT PID`; else `hastwatch"
+                  " explain hast-role-unknown`"), role=(NOT_KNOWN,)),
     StateRule(Row("carp-master-hastd-down", CRITICAL, "MASTER, hastd not running",
                   "service address without data: clients hang or get errors",
                   "on {node}: `hastwatch repair hastd`; it starts hastd where that is safe, and says why where it"

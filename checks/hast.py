@@ -36,7 +36,8 @@ TABLE = Table(
         "on {node}: `hastwatch repair hastd`; it starts hastd if nothing of /dev/hast is in use, then converges"),
     Row("hastctl-hangs", CRITICAL, "hastctl gets no answer, a bad one, or is refused while hastd runs",
         "hastd or one of its workers is stuck",
-        "on {node}: `ps axww -o pid,stat,command` shows which hastd is stuck; `kill -9` no worker"),
+        "on {node}: `ps axww -o pid,stat,command`: a hastd in state T: `kill -CONT PID`; else `hastwatch explain"
+        " hastctl-hangs`"),
     Row("hast-error", CRITICAL, "hastd answers with an error number", "hastd does not run this resource",
         "on {node}: compare /etc/hast.conf with that of {peer}; when it is right: `service hastd reload`"),
     Row("hast-role-init", CRITICAL, "role init", "the resource neither serves nor follows",

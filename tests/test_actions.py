@@ -38,7 +38,7 @@ BASE = {
     "gstat": r"-p",
     "hastctl": r"(list|status|dump|create)( \S+)?|role (init|primary|secondary) \S+",
     "ifconfig": r"|-a|\S+ (up|inet6 -ifdisabled|vhid \w+ (advbase|peer|advskew) \S+)|\S+",
-    "kill": r"-9",
+    "kill": r"-9|-CONT PID",
     "ls": r"-\w+( /\S+)?",
     "mkdir": r"-p( \S+)?",
     "mount": r"-uw \S+|-v",

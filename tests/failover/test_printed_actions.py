@@ -1,22 +1,23 @@
 """The action that a check prints, typed as it stands: it helps, or it refuses and says why, and nothing gets worse.
 
-Each fault happens on a healthy pair with hastwatch. Half a minute later the worst finding is looked for, and where its
-action is one command that changes something, that is typed on the node that it names.
+Each fault happens on a healthy pair with hastwatch. Half a minute later the action of the worst finding is followed:
+its commands are typed in their order, on the node that it names. A runbook that it sends to is not read; `tests/nights`
+does that.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from checks.plugin.finding import Finding, Severity
-from remediate.failover.reach import HASTWATCH
 from remediate.rehearsal.observer import CheckReport, Observer
 from simulator.faults.faults import FAULTS
 from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+from tests.nights.administrator import as_typed
+from tests.nights.instructions import Instruction, Kind, instructions
 
 QUICK = ("kill nfs001 devd", "kill nfs002 hastd")
 SLOW = (
@@ -45,22 +46,14 @@ ENDS = {
 }  # fmt: skip
 """What takes a fault back."""
 LOOKS = re.compile(
-    r"hastwatch (status|journal|ledger|doctor|verify|explain|clients|hold$)|.*--dry-run|hastctl (list|dump)|ls |"
-    r"dmesg|ps |grep "
+    r"hastwatch (status|journal|ledger|doctor|verify|explain|clients|hold$)|.*--dry-run|(timeout \d+ )?hastctl list|"
+    r"ls |dmesg|ps |grep |du |geom |ifconfig -a"
 )
 """Commands that only look."""
-STAYS = {"hast-io-errors"}
-"""What remains until an operator has done the rest of what the action names, such as replace a disk."""
-ASKING = ("recover", "switchover")
-"""Subcommands that ask a human, who says yes."""
+STAYS = {"carp-init-standby", "hast-io-errors"}
+"""What remains until an operator has done the rest of what the action names: replace a disk, plug in a cable."""
+LEFT_TO_CHOOSE = re.compile(r"\b[A-Z][A-Z-]+\b")
 PATIENCE, SECONDS = 600.0, 30.0
-
-
-class Typed(NamedTuple):
-    """A command of an action, and where it is typed."""
-
-    node: str
-    line: str
 
 
 def look(pair: InstalledPair) -> tuple[CheckReport, ...]:
@@ -74,14 +67,18 @@ def worst(reports: tuple[CheckReport, ...]) -> Finding | None:
     return max(wrong, key=lambda finding: finding.severity.rank, default=None)
 
 
-def command_of(finding: Finding) -> Typed | None:
-    """The one command of hastwatch in its action that changes something, None where there is none, or a choice. Where
-    a condition stands before it, the command refuses by itself what must not be done."""
-    lines = [line for line in re.findall(r"`([^`]+)`", finding.action) if " " in line and not LOOKS.match(line)]
-    node = re.match(r"on (nfs00[12])\b", finding.action)
-    if len(lines) != 1 or not node or not lines[0].startswith("hastwatch "):
-        return None
-    return Typed(node[1], lines[0])
+def typed_of(finding: Finding) -> list[Instruction]:
+    """The commands of its action. Where a condition stands before one, it refuses by itself what must not be done."""
+    return [each for each in instructions(finding.action) if each.kind is Kind.TYPE]
+
+
+def can_be_typed(each: Instruction, pair: InstalledPair) -> bool:
+    """It is no runbook, and nothing stands in it for what only the administrator knows."""
+    return (
+        each.node in pair.pair.nodes
+        and not each.words.startswith("hastwatch explain ")
+        and not LEFT_TO_CHOOSE.search(each.words)
+    )
 
 
 def broken(state: Path, fault: str) -> InstalledPair:
@@ -100,27 +97,25 @@ def lost_without(fault: str, seconds: float) -> int:
         return pair.lost()
 
 
-def as_typed(line: str) -> str:
-    """The line as it is typed, with the answer to what it asks."""
-    program, _, rest = line.partition(" ")
-    return f"{HASTWATCH} {rest}{' --yes' if rest.split()[0] in ASKING else ''}" if program == "hastwatch" else line
-
-
 @pytest.mark.parametrize("fault", [
     *QUICK, *(pytest.param(fault, marks=pytest.mark.slow) for fault in SLOW)
 ])  # fmt: skip
 def test_a_printed_action_helps_or_refuses_and_nothing_gets_worse(state: Path, fault: str) -> None:
     pair = broken(state, fault)
-    finding = worst(look(pair))
-    typed = command_of(finding) if finding else None
-    if finding is None or typed is None:
+    reports = look(pair)
+    for each in (typed for report in reports for one in report.findings for typed in typed_of(one)):
+        assert each.node or each.words.startswith("hastwatch explain "), each
+    finding = worst(reports)
+    to_type = [each for each in typed_of(finding) if can_be_typed(each, pair)] if finding else []
+    if finding is None or not to_type:
         return
-    done = pair.pair.nodes[typed.node].run(as_typed(typed.line), timeout=PATIENCE)
+    ended = [(each, pair.pair.nodes[each.node].run(as_typed(each.words), timeout=PATIENCE)) for each in to_type]
+    changing = [done for each, done in ended if not LOOKS.match(each.words)]
     pair.passes(SECONDS)
     findings = [each for report in look(pair) for each in report.findings]
     is_left = any((each.reason, each.subject) == (finding.reason, finding.subject) for each in findings)
-    refused = done.status != 0 and bool(done.out + done.err)
-    assert not is_left or refused or finding.reason in STAYS, (finding, done)
+    refused = any(done.status != 0 and done.out + done.err for done in changing)
+    assert not is_left or not changing or refused or finding.reason in STAYS, (finding, ended)
     assert pair.sound, pair.story()
     assert pair.lost() <= lost_without(fault, pair.now), pair.story()
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from checks.plugin.finding import Finding, Severity
+from checks.plugin.finding import OF_THE_PAIR, Finding, Severity
 from checks.plugin.output import next_step
 from remediate.failover.reach import HASTWATCH
 from remediate.rehearsal.observer import CheckReport, Observer
@@ -106,13 +106,19 @@ class Administrator:
                 return True
         return False
 
-    def _follows(self, reason: str, to_do: list[Instruction]) -> None:
-        while to_do:
-            each = self._meant(to_do.pop(0))
-            if (reason, each) in self._done:
+    def _follows(self, reason: str, to_do: list[Instruction], again: bool = False) -> None:
+        """Do them in their order, and what they print to do next, unless that was done or is still to come; `again`:
+        also what was done before, as a runbook may have it."""
+        to_do = [self._meant(each) for each in to_do]
+        for number, each in enumerate(to_do):
+            if not again and (reason, each) in self._done:
                 continue
             self._done.add((reason, each))
-            to_do = [*self._does(each), *to_do]
+            if each.words.startswith("hastwatch explain "):
+                self._follows(reason, self._reads(self._node(each.node), each.words), again=True)
+                continue
+            following = map(self._meant, self._does(each))
+            self._follows(reason, [each for each in following if each not in to_do[number:]])
 
     def _does(self, instruction: Instruction) -> list[Instruction]:
         """Do it; what is to be done next because of it."""
@@ -157,9 +163,9 @@ class Administrator:
         return instruction._replace(words=words)
 
     def _types(self, where: str, words: str) -> list[Instruction]:
+        if where in OF_THE_PAIR.values():
+            return []  # which one that is is not known
         nodes = list(self.pair.pair.nodes.values()) if where == "each node" else [self._node(where)]
-        if words.startswith("hastwatch explain "):
-            return self._reads(nodes[0], words)
         following: list[Instruction] = []
         for node in nodes:
             at = self.pair.pair.clock.now

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from checks.plugin.finding import OF_THE_PAIR, THE_OTHER_NODE
+
 PROGRAMS = frozenset(
     ("dmesg", "du", "geom", "grep", "hastctl", "hastwatch", "ifconfig", "ls", "mount", "ps", "service", "sysctl",
      "timeout", "zpool")
@@ -19,7 +21,7 @@ PROGRAMS = frozenset(
 PATIENCE = 60.0
 """Seconds that `nothing: ...` is given where it names no time."""
 TOKEN = re.compile(
-    r"\b[Oo]n (?P<node>nfs\d+|each node|either node)\b"
+    rf"\b[Oo]n (?P<node>nfs\d+|each node|either node|{'|'.join((THE_OTHER_NODE, *OF_THE_PAIR.values()))})\b"
     r"|(?P<forbidden>\bno )?`(?P<line>[^`]+)`"
     r"|if it lasts (?P<lasts>\d+) s"
     r"|if (?P<boot>nfs\d+) is down, boot it"
@@ -41,7 +43,7 @@ class Kind(enum.Enum):
 
 
 class Instruction(NamedTuple):
-    """`node`: where, empty where any node will do; `words`: what is typed, or how many seconds are waited."""
+    """`node`: where, empty where none is named; `words`: what is typed, or how many seconds are waited."""
 
     kind: Kind
     node: str
@@ -56,7 +58,7 @@ def instructions(action: str, node: str = "") -> Iterator[Instruction]:
         return
     for token in TOKEN.finditer(action):
         if token["node"]:
-            node = "" if token["node"] == "either node" else token["node"]
+            node = token["node"]
         elif token["line"]:
             if token["line"].split()[0] in PROGRAMS and not token["forbidden"] and not _is_fragment(token["line"]):
                 yield Instruction(Kind.TYPE, node, token["line"])
