@@ -49,7 +49,9 @@ def carp(words: list[str], invocation: Invocation = OWN) -> int:
 
 def hast(words: list[str], invocation: Invocation = OWN) -> int:
     """The hook of hastd(8); the exit status."""
-    return run(WorkerHook("hastwatch-hast-event", HAST_USAGE, hast_on), words, invocation)
+    is_noted = words[:1] == [NOTED]
+    act = hast_noted if is_noted else hast_on
+    return run(WorkerHook("hastwatch-hast-event", HAST_USAGE, act), words[is_noted:], invocation)
 
 
 CARP_USAGE = """VHID@IFACE MASTER|BACKUP|INIT
@@ -62,7 +64,9 @@ HAST_USAGE = """role RESOURCE OLD NEW
        hastwatch-hast-event connect|disconnect|syncstart|syncdone|syncintr|split-brain RESOURCE
 
 What hastd(8) runs on its events (hast.conf(5), exec): keeps account of which copy is complete, and steps down in a
-split-brain where this node does not serve."""
+split-brain where this node does not serve. --noted in front of all words: the script that hastd runs has noted the
+event."""
+NOTED = "--noted"
 MORE = f"""
 options: --config FILE, --state-dir DIR, --via PREFIX, --peer PREFIX, as hastwatch converge has them
 
@@ -123,12 +127,30 @@ def carp_on(context: Context, words: list[str]) -> int:
 
 
 def hast_on(context: Context, words: list[str]) -> int:
-    """The same for that of hastd(8)."""
+    """The same for that of hastd(8). What cannot be noted is done at once, as what nobody waits to be told is."""
     from remediate.failover.hook_arguments import refuse_wrong
+    from remediate.state import noted
 
     refuse_wrong(words)
+    at = context.timing.wall()
+    if words[0] != "split-brain":
+        try:
+            noted.note(context.store, words, at)
+            return hast_noted(context, words)
+        except StateError as error:
+            why = f"hastd {' '.join(words)}"
+            context.journal.entry("hook", why=why, result=f"could not be noted: {error}", severity=ERR)
+    return _detached(context, words, lambda own: hast_at_once(own, words, at))
+
+
+def hast_noted(context: Context, words: list[str]) -> int:
+    """The same where the event is noted."""
+    return _detached(context, words, lambda own: hast_work(own, words))
+
+
+def _detached(context: Context, words: list[str], work: Callable[[Context], object]) -> int:
     why = f"hastd {' '.join(words)}"
-    detach(context, why, lambda own: _pushed(own, why, lambda: hast_work(own, words)))
+    detach(context, why, lambda own: _pushed(own, why, lambda: work(own)))
     return 0
 
 
@@ -168,45 +190,34 @@ def note_carp(context: Context, words: list[str]) -> NotedTrigger:
 
 
 def hast_work(context: Context, words: list[str]) -> None:
-    """What follows from an event of hastd, in the worker: at once for a split-brain, which steps down; of all else one
-    worker takes care, or the convergence that runs. Raises Refused, StateError, ProbeError."""
-    from remediate.failover import disk_errors, hastd_events, proofs
-    from remediate.failover.converge import ConvergeRequest, converge, take_up
-    from remediate.failover.peer_notice import PeerNotice
+    """What follows from an event of hastd that is noted, in the worker: one worker takes care of all of them, or the
+    convergence that runs. Raises nothing of its own."""
+    from remediate.failover import disk_errors, proofs
+    from remediate.failover.converge import take_up
 
-    now, telling = context.timing.wall(), PeerNotice()
-    if words[0] != "split-brain":
-        note_hast(context, words, now)
-        take_up(context)
-        disk_errors.try_to(context, f"hastd {' '.join(words)}")
-        return proofs.try_to(context, proofs.to_be_proven(context), f"hastd {' '.join(words)}")
-    trigger = hastd_events.hast_event(context, words, now, telling)
-    if trigger:
-        patiently(context, trigger, lambda: converge(context, ConvergeRequest(trigger)))
-        recover_losing(context)
-    return None
+    take_up(context)
+    disk_errors.try_to(context, f"hastd {' '.join(words)}")
+    proofs.try_to(context, proofs.to_be_proven(context), f"hastd {' '.join(words)}")
 
 
-def note_hast(context: Context, words: list[str], at: float) -> None:
-    """Note an event of hastd; where that fails, do at once what it is for. Raises Refused, StateError, ProbeError."""
+def hast_at_once(context: Context, words: list[str], at: float) -> None:
+    """The same for one that came at `at` and waits for nobody: a split-brain, where this node steps down, and one that
+    could not be noted. Raises InvalidEvent, StateError, ProbeError."""
     from remediate.failover import hastd_events, unproven
     from remediate.failover.converge import ConvergeRequest, converge
     from remediate.failover.peer_notice import PeerNotice
-    from remediate.state import noted
+    from remediate.state.noted import HastdEvent
 
-    try:
-        return noted.note(context.store, words, at)
-    except StateError as error:
-        why = f"hastd {' '.join(words)}"
-        context.journal.entry("hook", why=why, result=f"could not be noted: {error}", severity=ERR)
     telling = PeerNotice()
     if words[0] == "disconnect":
         unproven.lost(context, words[1], at)
-    trigger = hastd_events.hast_event(context, words, at, telling)
+    trigger = hastd_events.hast_event(context, HastdEvent("", words, at), telling)
     telling.send(context)
-    if trigger:
-        patiently(context, trigger, lambda: converge(context, ConvergeRequest(trigger)))
-    return None
+    if not trigger:
+        return
+    patiently(context, trigger, lambda: converge(context, ConvergeRequest(trigger)))
+    if words[0] == "split-brain":
+        recover_losing(context)
 
 
 def recover_losing(context: Context) -> None:

@@ -15,7 +15,7 @@ from checks.probes.hast import Role
 from checks.probes.hast_state import HastRole
 from checks.probes.node_state import MountState
 from remediate.context import Context
-from remediate.failover import dumps, hast_of, hastd_events, replicas, unproven
+from remediate.failover import dumps, hastd_events, replicas, unproven
 from remediate.failover.hastd_events import InvalidEvent
 from remediate.failover.hook_arguments import refuse_wrong
 from remediate.failover.observe import Observation
@@ -132,13 +132,12 @@ def _take_up(context: Context, events: list[HastdEvent], telling: PeerNotice) ->
     triggers: list[str] = []
     synchronised: list[HastdEvent] = []
     for place, each in enumerate(events):
-        is_over = _is_over(each, events[place + 1 :], context.timing.wall()) or _of_a_past_primary(
-            context, each, events
-        )
+        is_over = _is_over(each, events[place + 1 :], context.timing.wall())
         if not is_over:
             if each.words[0] == "disconnect" and not _role_changed(each.words[1], events[place + 1 :]):
                 unproven.lost(context, each.words[1], each.at)
-            triggers.append(_event(context, each, telling))
+            known = each._replace(role=Role.PRIMARY) if _came_to_a_primary(each, events) else each
+            triggers.append(_event(context, known, telling))
         if not is_over and each.words[0] == "syncdone":
             synchronised.append(each)
         else:
@@ -170,24 +169,19 @@ def _is_over(event: HastdEvent, later: list[HastdEvent], now: float) -> bool:
     return kind == "syncdone" and (bool(after) or not -SHUFFLE <= now - event.at <= FRESH)
 
 
-def _of_a_past_primary(context: Context, event: HastdEvent, events: list[HastdEvent]) -> bool:
-    """Whether a connection was that of this node as a primary, which it no longer is: it was taken up after a boot. The
-    other node connected to this one then, and has nothing to tell of this copy. Hooks may begin in the wrong order."""
+def _came_to_a_primary(event: HastdEvent, events: list[HastdEvent]) -> bool:
+    """Whether a connection was that of this node as a primary, by the change of the role that waits too: both may be of
+    before a boot. Hooks may begin in the wrong order."""
     name = event.words[1]
-    if event.words[0] != "connect":
-        return False
     before = [each.words[3] for each in events if each.words[:2] == ["role", name] and each.at <= event.at + SHUFFLE]
-    if before[-1:] != [Role.PRIMARY.value]:
-        return False
-    here = hast_of.resource(context.here, name)
-    return here is not None and here.role is not Role.PRIMARY
+    return event.words[0] == "connect" and before[-1:] == [Role.PRIMARY.value]
 
 
 def _event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:
     """What a convergence is to be called for. What cannot be done with an event is journalled."""
     try:
         refuse_wrong(event.words)
-        return hastd_events.hast_event(context, event.words, event.at, telling)
+        return hastd_events.hast_event(context, event, telling)
     except (InvalidEvent, StateError, ProbeError) as error:
         context.journal.entry("worker", why=_why(event), result=f"nothing is done: {error}", severity=ERR)
         return ""

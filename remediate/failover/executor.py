@@ -15,6 +15,7 @@ from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
+from checks.probes.hast_state import HastRole
 from remediate.context import Context
 from remediate.counted import Started, counted
 from remediate.failover import (
@@ -376,7 +377,8 @@ class Executor:
                 raise Superseded(f"before the role of {place.name} is given up: {void}")
         if self.seen.facts.node.leaving is Leaving.GOES_DOWN and not self.seen.facts.resources[place.name].connected:
             newest.look(self.context, place.name)  # the unmount may have been its first write alone
-        roles.become(self.context, place, role)
+        was_primary = self.seen.facts.resources[place.name].role is HastRole.PRIMARY
+        (roles.give_up if was_primary else roles.become)(self.context, place, role)
 
     def _carp_now(self, place: ResourcePlace) -> CarpState | None:
         """Raises ProbeError."""

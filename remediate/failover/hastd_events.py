@@ -34,20 +34,21 @@ from remediate.failover.peer_notice import PeerNotice, of_peer
 from remediate.failover.record import record
 from remediate.failover.resource import places
 from remediate.failover.this_boot import this_boot
-from remediate.state import ledger, marker
+from remediate.state import ledger, marker, noted
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
 from remediate.state.ledger import CopyState, LedgerEvent
+from remediate.state.noted import HastdEvent
 from remediate.state.store import StateError, StateNotKept
 
 SYNC_LOOKS = 2.0
 """Seconds in which a synchronisation that had nothing to copy is over: only a longer one leaves a copy behind."""
 
 
-def hast_event(context: Context, words: list[str], at: float, telling: PeerNotice) -> str:
-    """An event of hastd (hast.conf(5), `exec`) that came at `at` (seconds since 1970), perhaps some time ago. What a
-    convergence is to be called for, empty where none is needed. Raises InvalidEvent, StateError, ProbeError."""
-    refuse_wrong(words)
-    kind, name, more = words[0], words[1], words[2:]
+def hast_event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:
+    """An event of hastd (hast.conf(5), `exec`), perhaps of some time ago. What a convergence is to be called for, empty
+    where none is needed. Raises InvalidEvent, StateError, ProbeError."""
+    refuse_wrong(event.words)
+    kind, name, more, at = event.words[0], event.words[1], event.words[2:], event.at
     if name not in places(context.here.node(), context.config):
         raise InvalidEvent(f"hast.conf has no resource {name}")
     if kind == "split-brain":
@@ -61,6 +62,11 @@ def hast_event(context: Context, words: list[str], at: float, telling: PeerNotic
     fresh = damaged.at_an_event(context, resource)
     if resource.role is Role.PRIMARY:  # what an event says of the own copy depends on it, and it may be news
         replicas.write_down(context, name, LedgerEvent.ROLE_PRIMARY, context.timing.wall(), context.journal.node_name)
+    trigger = f"hastd {kind} {name}"
+    if kind == "connect" and resource.role is not Role.PRIMARY and noted.came_as(context.store, event, Role.PRIMARY):
+        newest.void(context, name)
+        replicas.write_down(context, name, LedgerEvent.OTHER_CONNECTED, at, context.journal.node_name)
+        return trigger if fresh else ""
     if not _is_old(context, kind, name, at):
         before = own_copy.known(context, name)
         replicas.write_down(context, name, EVENTS[kind], at, context.journal.node_name)
@@ -77,7 +83,6 @@ def hast_event(context: Context, words: list[str], at: float, telling: PeerNotic
         _joined(context, name)
         unproven.connected(context, name)
     _about_the_copies(context, resource, EVENTS[kind], at, telling)
-    trigger = f"hastd {kind} {name}"
     return trigger if fresh else _fit_again(context, trigger) if kind == "connect" else ""
 
 

@@ -7,6 +7,7 @@ role-exits-0-at-once, primary-beside-a-primary): so the role is read again, and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from checks.probes import hast
 from checks.probes.hast import Role
@@ -15,6 +16,8 @@ from remediate.failover import devices, known_bug, peer
 from remediate.failover.errors import NoDevice, StepFailed
 from remediate.failover.facts import Facts, Peer
 from remediate.failover.resource import ResourcePlace
+from remediate.state import noted
+from remediate.state.store import StateNotKept
 
 HASTCTL = "/sbin/hastctl"
 TAKES = 20.0
@@ -36,6 +39,7 @@ def order(place: ResourcePlace, role: Role) -> tuple[str, ...]:
 def become_primary(context: Context, place: ResourcePlace, facts: Facts, late: Callable[[], None]) -> str:
     """Take the role, and wait for the device; what was seen, for the journal. `late` is called once where the device is
     not there after LATE seconds. Raises StepFailed, ProbeError, and what `late` raises."""
+    _note_role(context, place, Role.SECONDARY)
     left = _has_device(context, place)
     if left:
         _refuse_old_writes(context, place)
@@ -107,6 +111,20 @@ def _refuse_lost(context: Context, place: ResourcePlace) -> None:
     role = role_now(context, place)
     if role is not Role.PRIMARY:
         raise StepFailed(f"the role of {place.name} is {role.value} again: its worker ended, see hastd's log")
+
+
+def give_up(context: Context, place: ResourcePlace, role: Role) -> None:
+    """The same for a node that was seen to be primary, and is so still where its device is there."""
+    if context.here.machine is not None and context.here.machine.exists(place.device):
+        _note_role(context, place, Role.PRIMARY)
+    become(context, place, role)
+
+
+def _note_role(context: Context, place: ResourcePlace, role: Role) -> None:
+    """Connections that hastd has told of, and nobody has taken up, came in this role. Raises nothing: where that cannot
+    be noted they are judged by the role of later, and the copy may count as incomplete for it."""
+    with suppress(StateNotKept):
+        noted.of_role(context.store, place.name, role)
 
 
 def become(context: Context, place: ResourcePlace, role: Role) -> None:

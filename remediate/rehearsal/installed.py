@@ -161,17 +161,19 @@ class Installed:
         return self._invoked(node, Life(), NodeConsole(node), node.pair.layout.costs.python_hook, main)
 
     def _hast_event(self, node: Node, argv: list[str]) -> int:
-        """As contrib/freebsd/hastwatch-hast-event: noted where a convergence runs, else a process of Python."""
-        context, words = self.context(node), argv[1:]
-        try:
-            if words[:1] != ["split-brain"] and afterwards.convergence_heeds(context, LOCK):
+        """As contrib/freebsd/hastwatch-hast-event: noted, and then a process of Python where no convergence runs."""
+        words = argv[1:]
+        context = self._started(node, self.context(node), node.pair.layout.costs.process)
+        if words[0] != "split-brain":
+            try:
                 noted.note(context.store, words, context.timing.wall())
-                if afterwards.convergence_heeds(context, LOCK):
-                    self.noted.append((node.clock.now, node.name, " ".join(words)))
-                    return 0
-        except StateError as error:
-            self.pair.note(node.name, f"an event of hastd could not be noted: {error}")
-        self.started.append((node.clock.now, node.name, f"hastd {' '.join(words)}"))
+                words = [worker.NOTED, *words]
+            except StateError as error:
+                self.pair.note(node.name, f"an event of hastd could not be noted: {error}")
+            if words[0] == worker.NOTED and afterwards.convergence_heeds(context, LOCK):
+                self.noted.append((node.clock.now, node.name, " ".join(words[1:])))
+                return 0
+        self.started.append((node.clock.now, node.name, f"hastd {' '.join(argv[1:])}"))
         return self._hook(node, partial(worker.hast, words))
 
     def _hold_script(self, node: Node, argv: list[str]) -> int:

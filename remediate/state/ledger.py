@@ -39,6 +39,7 @@ class LedgerEvent(enum.Enum):
     """What makes something known. The first group are events of this node's own hastd (hast.conf(5), `exec`)."""
 
     CONNECT = "connect"
+    OTHER_CONNECTED = "other-connected"
     DISCONNECT = "disconnect"
     SYNCSTART = "syncstart"
     SYNCDONE = "syncdone"
@@ -166,6 +167,9 @@ class LedgerRule(NamedTuple):
 TABLE = (
     LedgerRule(LedgerEvent.CONNECT, None, connected, "",
         "a synchronisation may run now, which only the primary can tell"),
+    LedgerRule(LedgerEvent.OTHER_CONNECTED, None, keep, "",
+        "the other node connected to this one while that was primary, and this is known late: nothing was missing "
+        "here, and whether a primary is connected now it does not say"),
     LedgerRule(LedgerEvent.DISCONNECT, None, gone, "",
         "on a secondary its primary is gone, and what that writes alone is not known "
         "yet; on a primary it says nothing against the own copy"),
@@ -220,6 +224,9 @@ HEARS = frozenset({LedgerEvent.CONNECT, LedgerEvent.SYNCDONE, LedgerEvent.TOLD_C
                    LedgerEvent.LOOKED_CONNECTED, LedgerEvent.LOSS_ACCEPTED, LedgerEvent.COMPARED,
                    LedgerEvent.COMPARED_BEHIND})  # fmt: skip
 """Events after which a node that was booted knows how its copy stands to the other one, or an operator has decided."""
+JOINS = frozenset({LedgerEvent.CONNECT, LedgerEvent.OTHER_CONNECTED, LedgerEvent.LOOKED_CONNECTED,
+                   LedgerEvent.SYNCDONE})  # fmt: skip
+"""Events with which both copies are together again."""
 
 
 def after(ledger: Ledger, event: LedgerEvent, at: float, by: str, says: str = "") -> Ledger:
@@ -301,7 +308,7 @@ def _parted(ledger: Ledger, event: LedgerEvent, at: float) -> Ledger:
     that was off, or whose hastd was, does not know when the copies parted."""
     if event is LedgerEvent.STARTED:
         return ledger._replace(parted_at=None)
-    if event in (LedgerEvent.CONNECT, LedgerEvent.LOOKED_CONNECTED, LedgerEvent.SYNCDONE):
+    if event in JOINS:
         return ledger._replace(parted_at=None) if ledger.parted_at is None or ledger.parted_at <= at else ledger
     if event is LedgerEvent.DISCONNECT and (ledger.parted_at is None or at < ledger.parted_at):
         again = ledger.connected_at is not None and ledger.connected_at > at

@@ -1,10 +1,14 @@
-"""Events of hastd that came while a convergence ran: an empty file for each, which that convergence takes up.
+"""Events of hastd that wait to be taken up: an empty file for each.
 
     hastd,4711,role,home,secondary,primary
+    hastd,4712,connect,home,primary
 
 The name is the event, and the time of the last change is when it came. A file that is made by its name alone is there
 as a whole or not at all, and /bin/sh makes one without starting a process (`contrib/freebsd/hastwatch-hast-event`).
 It is removed only when all that follows from the event is done, so a process that is killed swallows none.
+
+A connection of a primary and one of a secondary are told by the same words. Which of them it was is added to the name
+(`of_role`) before the role is changed.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import stat
 from contextlib import suppress
 from typing import NamedTuple
 
+from checks.probes.hast import Role
 from remediate.state import directory as directories
 from remediate.state.directory import FILE_MODE
 from remediate.state.errors import StateNotKept
@@ -23,16 +28,21 @@ from remediate.state.store import Store
 HASTD = "hastd"
 """What the holder of a lock heeds that takes up these events at its end (`Lock`)."""
 SEPARATOR = ","
-NAME = r"(?a)hastd,(?P<pid>[0-9]{1,10}),(?P<words>[A-Za-z0-9_.:+-]+(,[A-Za-z0-9_.:+-]+){1,3})"
+WORD = r"[A-Za-z0-9_.:+-]+"
 """No word of hastd's has a separator in it: names of resources are `checks.probes.hast.RESOURCE_NAME`."""
+NAME = rf"(?a)hastd,[0-9]{{1,10}},(?P<words>role(,{WORD}){{3}}|(?!role,){WORD},{WORD})(,(?P<role>primary|secondary))?"
+PIDS = 10_000_000
+"""More than any process number: 99,999 on FreeBSD (sys/sys/proc.h, PID_MAX)."""
 
 
 class HastdEvent(NamedTuple):
-    """An event: the file's name, the words of hastd, and when it came (seconds since 1970)."""
+    """An event: the file's name (empty where none could be made), the words of hastd, and when it came (seconds since
+    1970). `role`: the one that this node had then, None where nobody has noted it."""
 
     name: str
     words: list[str]
     at: float
+    role: Role | None = None
 
 
 def note(store: Store, words: list[str], at: float) -> None:
@@ -43,11 +53,35 @@ def note(store: Store, words: list[str], at: float) -> None:
         raise StateNotKept("it is not an event of hastd", name)
     try:
         store.ready()
-        with suppress(FileExistsError):  # the script that has become this process has noted it
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE))
-            os.utime(path, (at, at))
+        number = os.getpid()
+        while os.path.lexists(path):  # of an earlier process with this number: it came at another time
+            number += PIDS
+            path = os.path.join(store.directory, SEPARATOR.join([HASTD, str(number), *words]))
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE))
+        os.utime(path, (at, at))
     except OSError as error:
         raise StateNotKept(error.strerror or str(error), path) from None
+
+
+def of_role(store: Store, resource: str, role: Role) -> None:
+    """The connections of a resource that wait came while this node had this role, which is about to be changed: for one
+    of the new role hastd calls its program after it took that order (freebsd-facts: hooks-begin-in-their-role). No
+    clock is needed to tell them apart. Raises StateNotKept."""
+    for each in waiting(store):
+        if each.words == ["connect", resource] and each.role is None:
+            path = os.path.join(store.directory, each.name)
+            try:
+                store.ready()
+                with suppress(FileNotFoundError):  # taken up just now
+                    os.rename(path, f"{path}{SEPARATOR}{role.value}")
+            except OSError as error:
+                raise StateNotKept(error.strerror or str(error), path) from None
+
+
+def came_as(store: Store, event: HastdEvent, role: Role) -> bool:
+    """Whether this node had this role when the event came; it may have been noted since the event was read."""
+    noted_since = f"{event.name}{SEPARATOR}{role.value}"
+    return event.role is role or os.path.lexists(os.path.join(store.directory, noted_since))
 
 
 def waiting(store: Store) -> list[HastdEvent]:
@@ -61,10 +95,10 @@ def waiting(store: Store) -> list[HastdEvent]:
                 with suppress(FileNotFoundError):  # taken up by another process just now
                     file = os.lstat(os.path.join(store.directory, name))
                     if stat.S_ISREG(file.st_mode):
-                        events.append(
-                            (file.st_mtime_ns, HastdEvent(name, matched["words"].split(SEPARATOR), file.st_mtime))
-                        )
-    return [noted for _, noted in sorted(events)]
+                        role = Role(matched["role"]) if matched["role"] else None
+                        words = matched["words"].split(SEPARATOR)
+                        events.append((file.st_mtime_ns, HastdEvent(name, words, file.st_mtime, role)))
+    return [event for _, event in sorted(events, key=lambda event: (event[0], event[1].name))]
 
 
 def done(store: Store, noted: HastdEvent) -> None:

@@ -14,6 +14,7 @@ from remediate.failover.hastd_events import InvalidEvent, carp_event, hast_event
 from remediate.failover.peer_notice import PeerNotice
 from remediate.failover.resource import places
 from remediate.state import maintenance
+from remediate.state.noted import HastdEvent
 from simulator.host.log import MESSAGES
 from simulator.layout import PairLayout
 from tests.failover.installed_pair import InstalledPair, installed_pair
@@ -88,7 +89,7 @@ def test_words_that_are_no_event_of_carp_are_refused_and_touch_nothing(
 def test_words_that_are_no_event_of_hastd_are_refused(pair: InstalledPair, state: Path, words: list[str]) -> None:
     before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
     with pytest.raises(InvalidEvent):
-        pair.does(pair.active, lambda context: hast_event(context, words, 0.0, PeerNotice()))
+        pair.does(pair.active, lambda context: hast_event(context, HastdEvent("", words, 0.0), PeerNotice()))
     assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before
 
 

@@ -1,10 +1,12 @@
-"""hastd's hook as it is installed: a few lines of /bin/sh that note an event while a convergence runs."""
+"""hastd's hook as it is installed: a few lines of /bin/sh that note an event before any Python starts, and start none
+while a convergence runs."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from remediate.state.noted import HASTD, done, note, waiting
 from remediate.state.store import Store
 from remediate.timing import Timing
 from tests.state.child import ROOT
+from tests.waiting import awaited
 
 SCRIPT = ROOT / "contrib" / "freebsd" / "hastwatch-hast-event"
 HOOK = """#!/bin/sh
@@ -79,13 +82,24 @@ def test_an_event_is_only_noted_while_a_convergence_runs(hook: Installed, words:
 def test_without_a_convergence_the_hook_runs_with_the_same_words_and_its_status_is_given(hook: Installed) -> None:
     ran = hook.runs("connect", "home")
     assert (ran.returncode, ran.stdout, ran.stderr) == (3, "", "")
-    assert (hook.noted(), hook.called()) == ([], ["connect home"])
+    assert (hook.noted(), hook.called()) == (["connect home"], ["--noted connect home"])
+
+
+def test_an_event_is_noted_when_it_came_however_late_a_python_is_up(hook: Installed) -> None:
+    (hook.directory / "hook").write_text("#!/bin/sh\nread -r line\n")
+    before = time.time()
+    with subprocess.Popen(["/bin/sh", hook.script, "connect", "home"], stdin=subprocess.PIPE) as running:
+        assert awaited(lambda: bool(hook.noted()))
+        noted_by = time.time()
+        assert running.poll() is None
+    (event,) = waiting(hook.store)
+    assert before - 0.1 <= event.at <= noted_by + 0.1  # a file system's clock is as fine as that
 
 
 def test_a_lock_whose_holder_takes_up_nothing_swallows_no_event(hook: Installed) -> None:
     with hook.lock(heeds=""):
         hook.runs("connect", "home")
-    assert (hook.noted(), hook.called()) == ([], ["connect home"])
+    assert (hook.noted(), hook.called()) == (["connect home"], ["--noted connect home"])
 
 
 def test_a_convergence_that_was_killed_swallows_no_event(hook: Installed) -> None:
@@ -96,7 +110,7 @@ def test_a_convergence_that_was_killed_swallows_no_event(hook: Installed) -> Non
     stale = json.dumps({**json.loads(text), "pid": ended.pid})
     (hook.directory / "run" / ".converge.lock").write_text(stale + "\n")
     hook.runs("disconnect", "home")
-    assert (hook.noted(), hook.called()) == ([], ["disconnect home"])
+    assert (hook.noted(), hook.called()) == (["disconnect home"], ["--noted disconnect home"])
 
 
 def test_a_split_brain_is_never_only_noted(hook: Installed) -> None:
