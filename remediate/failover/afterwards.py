@@ -131,13 +131,12 @@ def _take_up(context: Context, events: list[HastdEvent], telling: PeerNotice) ->
     stay until the other node is told: no look at this one shows them again while something is dirty."""
     triggers: list[str] = []
     synchronised: list[HastdEvent] = []
-    for place, each in enumerate(events):
+    for place, each in enumerate(_with_roles(context, events)):
         is_over = _is_over(each, events[place + 1 :], context.timing.wall())
         if not is_over:
             if each.words[0] == "disconnect" and not _role_changed(each.words[1], events[place + 1 :]):
                 unproven.lost(context, each.words[1], each.at)
-            known = each._replace(role=Role.PRIMARY) if _came_to_a_primary(each, events) else each
-            triggers.append(_event(context, known, telling))
+            triggers.append(_event(context, each, telling))
         if not is_over and each.words[0] == "syncdone":
             synchronised.append(each)
         else:
@@ -169,12 +168,45 @@ def _is_over(event: HastdEvent, later: list[HastdEvent], now: float) -> bool:
     return kind == "syncdone" and (bool(after) or not -SHUFFLE <= now - event.at <= FRESH)
 
 
-def _came_to_a_primary(event: HastdEvent, events: list[HastdEvent]) -> bool:
-    """Whether a connection was that of this node as a primary, by the change of the role that waits too: both may be of
-    before a boot. Hooks may begin in the wrong order."""
-    name = event.words[1]
-    before = [each.words[3] for each in events if each.words[:2] == ["role", name] and each.at <= event.at + SHUFFLE]
-    return event.words[0] == "connect" and before[-1:] == [Role.PRIMARY.value]
+def _with_roles(context: Context, events: list[HastdEvent]) -> list[HastdEvent]:
+    """The events, and of connections the role in which they came, where a change of it waits too: both may be of before
+    a boot. hastd forks the hooks in the order of the events, but they may note them in another one (freebsd-facts:
+    hooks-begin-in-their-role); within SHUFFLE the process numbers tell it, where the kernel counts them up."""
+    known = []
+    counts_up: list[bool] = []
+    for event in events:
+        changes = [each for each in events if each.words[:2] == ["role", event.words[1]]]
+        if event.words[0] == "connect" and event.role is None and changes:
+            near = [each for each in changes if abs(each.at - event.at) <= SHUFFLE]
+            if near and not counts_up:
+                counts_up.append(_pids_count_up(context))
+            event = event._replace(role=_role_at(event, changes, near if counts_up == [True] else []))
+        known.append(event)
+    return known
+
+
+def _role_at(event: HastdEvent, changes: list[HastdEvent], numbered: list[HastdEvent]) -> Role | None:
+    """The role between the changes before and after a connection: of those that are `numbered` by the process numbers,
+    of the others by the time."""
+    later = [each for each in numbered if noted.forks_between(event, each) < noted.PID_MAX // 2]
+    if later:
+        return _role(min(later, key=lambda each: noted.forks_between(event, each)).words[2])
+    before = [each for each in changes if each.at <= event.at + SHUFFLE]
+    return _role(before[-1].words[3]) if before else None
+
+
+def _role(word: str) -> Role | None:
+    """None for a word that is none of hastd's."""
+    return next((role for role in (Role.PRIMARY, Role.SECONDARY) if role.value == word), None)
+
+
+def _pids_count_up(context: Context) -> bool:
+    """Whether a process that is forked later has a higher number. Raises nothing: what is not known tells no order."""
+    machine = context.here.machine
+    try:
+        return machine is not None and machine.integer("kern.randompid") == 0
+    except ProbeError:
+        return False
 
 
 def _event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:

@@ -6,6 +6,7 @@ what a Python costs. Only what is a shell script on a real node is told again he
 
 from __future__ import annotations
 
+import random
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,9 @@ ELSEWHERE = {"answer", "contrib", "pair", "reach", "rehearse", "submit", "tickle
 """Subcommands that a node of the pair lacks: of this machine; `own_commands` has two of them."""
 WATCHING = {"journal", "status"}
 """Subcommands that only look, perhaps without an end (`--follow`, `--watch`): they end with their caller."""
+LATE = (0.3, 3.0)
+"""What the shell of a hook of hastd takes to its note, of what a process takes: as nobody waits for it, two events may
+be noted in another order (freebsd-facts: hooks-begin-in-their-role)."""
 
 
 class Installed:
@@ -57,6 +61,7 @@ class Installed:
         self.fates: dict[str, KillPoint] = {}
         """Node: when its next worker is killed; taken up by that worker."""
         self.workers: list[Life] = []
+        self._chance = random.Random(pair.layout.seed)
         self.noted: list[tuple[float, str, str]] = []
         self.started: list[tuple[float, str, str]] = []
         """Events of hastd, when and on which node: those that were only noted, and those that started a Python."""
@@ -162,11 +167,13 @@ class Installed:
 
     def _hast_event(self, node: Node, argv: list[str]) -> int:
         """As contrib/freebsd/hastwatch-hast-event: noted, and then a process of Python where no convergence runs."""
-        words = argv[1:]
-        context = self._started(node, self.context(node), node.pair.layout.costs.process)
+        words, pid = argv[1:], node.processes.next_pid
+        node.processes.skip_pids()
+        late = self._chance.uniform(*LATE)
+        context = self._started(node, self.context(node), late * node.pair.layout.costs.process)
         if words[0] != "split-brain":
             try:
-                noted.note(context.store, words, context.timing.wall())
+                noted.note(context.store, words, context.timing.wall(), pid)
                 words = [worker.NOTED, *words]
             except StateError as error:
                 self.pair.note(node.name, f"an event of hastd could not be noted: {error}")

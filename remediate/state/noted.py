@@ -30,30 +30,37 @@ HASTD = "hastd"
 SEPARATOR = ","
 WORD = r"[A-Za-z0-9_.:+-]+"
 """No word of hastd's has a separator in it: names of resources are `checks.probes.hast.RESOURCE_NAME`."""
-NAME = rf"(?a)hastd,[0-9]{{1,10}},(?P<words>role(,{WORD}){{3}}|(?!role,){WORD},{WORD})(,(?P<role>primary|secondary))?"
+NAME = (
+    r"(?a)hastd,(?P<number>[0-9]{1,10}),"
+    rf"(?P<words>role(,{WORD}){{3}}|(?!role,){WORD},{WORD})(,(?P<role>primary|secondary))?"
+)
 PIDS = 10_000_000
-"""More than any process number: 99,999 on FreeBSD (sys/sys/proc.h, PID_MAX)."""
+"""More than any process number."""
+PID_MAX = 99_999
+"""The highest one of FreeBSD (sys/sys/proc.h)."""
 
 
 class HastdEvent(NamedTuple):
     """An event: the file's name (empty where none could be made), the words of hastd, and when it came (seconds since
-    1970). `role`: the one that this node had then, None where nobody has noted it."""
+    1970). `role`: the one that this node had then, None where nobody has noted it. `pid`: of the process that hastd has
+    forked for it, 0 where that is not known."""
 
     name: str
     words: list[str]
     at: float
     role: Role | None = None
+    pid: int = 0
 
 
-def note(store: Store, words: list[str], at: float) -> None:
-    """Note an event of this process. Raises StateNotKept."""
-    name = SEPARATOR.join([HASTD, str(os.getpid()), *words])
+def note(store: Store, words: list[str], at: float, pid: int | None = None) -> None:
+    """Note an event that came to a process, this one where none is named. Raises StateNotKept."""
+    number = os.getpid() if pid is None else pid
+    name = SEPARATOR.join([HASTD, str(number), *words])
     path = os.path.join(store.directory, name)
     if not re.fullmatch(NAME, name):
         raise StateNotKept("it is not an event of hastd", name)
     try:
         store.ready()
-        number = os.getpid()
         while os.path.lexists(path):  # of an earlier process with this number: it came at another time
             number += PIDS
             path = os.path.join(store.directory, SEPARATOR.join([HASTD, str(number), *words]))
@@ -96,9 +103,16 @@ def waiting(store: Store) -> list[HastdEvent]:
                     file = os.lstat(os.path.join(store.directory, name))
                     if stat.S_ISREG(file.st_mode):
                         role = Role(matched["role"]) if matched["role"] else None
-                        words = matched["words"].split(SEPARATOR)
-                        events.append((file.st_mtime_ns, HastdEvent(name, words, file.st_mtime, role)))
+                        words, pid = matched["words"].split(SEPARATOR), int(matched["number"]) % PIDS
+                        events.append((file.st_mtime_ns, HastdEvent(name, words, file.st_mtime, role, pid)))
     return [event for _, event in sorted(events, key=lambda event: (event[0], event[1].name))]
+
+
+def forks_between(one: HastdEvent, other: HastdEvent) -> int:
+    """How many process numbers after that of one event that of the other one is, where the kernel counts them up from 2
+    to PID_MAX and begins again (sys/kern/kern_fork.c, fork_findpid(), with kern.randompid 0): more than half of them
+    mean that it came before."""
+    return (other.pid - one.pid) % (PID_MAX - 1)
 
 
 def done(store: Store, noted: HastdEvent) -> None:

@@ -36,6 +36,7 @@ enable_checkutf8: 1|server_max_minorversion4: 2|server_min_minorversion4: 0
 
 OTHER_VALUES = {
     "kern.ostype": "FreeBSD",
+    "kern.randompid": "0",
     "hw.bus.devctl_queue": "1000",
     "net.inet.tcp.blackhole": "0",
 }
