@@ -10,8 +10,12 @@ what it means, and what to do. The exit status is that of the worst finding. -x 
 nothing where all is. --watch looks at the pair every time, and runs the checks every 30 s and when the service has
 changed.
 
-It changes nothing on the nodes, and reports what it could not read; root sees most. ^C ends --watch. What clients see
-from outside check_nfs_export tells, which runs on another host.
+It changes nothing on the nodes, and reports what it could not read; root sees most. ^C ends --watch.
+
+check_nfs_export is not among these checks. It has to ask from where clients are: the calls of the node that serves
+never leave that node, so that its answer would be OK with the network of the clients down. On another host:
+
+    check_nfs_export -H ADDRESS --export DIR
 """
 
 from __future__ import annotations
