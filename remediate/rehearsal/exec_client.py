@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NO_PAIR, CANNOT_WRITE = 255, 1
-SOCKET = "pair.sock"
+SOCKET, LONGEST_PATH = "pair.sock", 103
+"""In the pair's directory; and bytes of an address: sun_path has 104 on FreeBSD, 108 on Linux, with the NUL at its
+end."""
 DIRECTORY_VARIABLE = "HASTWATCH_PAIR_DIR"
 """Names the pair's directory where no --dir does. A hook finds it in its environment too."""
 NODE_VARIABLE = "HASTWATCH_PAIR_NODE"
@@ -53,7 +55,7 @@ def answered(place: str, words: list[str], write: "Callable[[bytes, bytes], int]
     no pair answers."""
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.connect(f"{place}/{SOCKET}")
+        at_socket(place, connection.connect)
         connection.sendall("\0".join(words).encode(errors="surrogateescape"))
         connection.shutdown(socket.SHUT_WR)
         return _answer(connection, write or _print)
@@ -61,6 +63,24 @@ def answered(place: str, words: list[str], write: "Callable[[bytes, bytes], int]
         return INTERRUPTED
     finally:
         connection.close()
+
+
+def at_socket(place: str, use: "Callable[[str], None]") -> None:
+    """Call `use`, a bind or a connect, with the address of the socket in a directory: where its path is too long for
+    one, with its name, from there. Raises OSError."""
+    path = f"{place}/{SOCKET}"
+    if len(os.fsencode(path)) <= LONGEST_PATH:
+        use(path)
+        return
+    back = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(place)
+        try:
+            use(SOCKET)
+        finally:
+            os.fchdir(back)
+    finally:
+        os.close(back)
 
 
 def _answer(connection: socket.socket, write: "Callable[[bytes, bytes], int]") -> int:

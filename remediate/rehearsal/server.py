@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from remediate.exits import USAGE
-from remediate.rehearsal.exec_client import ACTIVE, DIRECTORY_VARIABLE, NODE_VARIABLE, SOCKET
+from remediate.rehearsal.exec_client import ACTIVE, DIRECTORY_VARIABLE, NODE_VARIABLE, SOCKET, at_socket
 from remediate.rehearsal.state import active, at_a_glance, snapshot
 from simulator.clock import Completion, Coroutine, Steps, finished
 from simulator.faults.fault_words import FaultError
@@ -38,18 +38,13 @@ LONGEST_SLEEP = 0.2
 HOOK_POLL = 0.02
 """Real seconds between two looks at a hook that runs."""
 
-LONGEST_PATH = 103
-"""Bytes of the path of a socket: sun_path has 104 on FreeBSD, 108 on Linux, with the NUL that ends it."""
-
 
 def prepare(directory: Path) -> Path:
     """Make the directory (0700) and give the path of its socket, removing one that nobody listens on.
 
-    Raises OSError: where a pair answers, where others may write, where the path is too long.
+    Raises OSError: where a pair answers, or others may write.
     """
     path = directory / SOCKET
-    if (length := len(os.fsencode(path))) > LONGEST_PATH:
-        raise OSError(errno.ENAMETOOLONG, f"{length - LONGEST_PATH} bytes too long for a socket in it", str(directory))
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = directory.stat()
     if status.st_uid != os.getuid():
@@ -59,7 +54,7 @@ def prepare(directory: Path) -> Path:
     if path.exists():
         with socket.socket(socket.AF_UNIX) as probe:
             try:
-                probe.connect(str(path))
+                at_socket(str(directory), probe.connect)
             except (ConnectionRefusedError, FileNotFoundError):
                 path.unlink(missing_ok=True)
             else:
@@ -130,7 +125,7 @@ class Server:
         self._listener = socket.socket(socket.AF_UNIX)
         before = os.umask(0o177)
         try:
-            self._listener.bind(str(self.path))
+            at_socket(str(directory), self._listener.bind)
         finally:
             os.umask(before)
         self._listener.listen(64)

@@ -190,15 +190,30 @@ def test_a_second_pair_in_the_same_directory_is_refused(directory: str) -> None:
 
 
 def test_a_directory_in_which_no_pair_can_be_is_one_line_and_73_and_is_not_made(tmp_path: Path) -> None:
-    long = tmp_path / ("x" * 100)
-    assert "bytes too long for a socket in it" in line_of(pair("up", "--dir", str(long)), 73)
-    assert not long.exists()
+    long = str(tmp_path / ("x" * 300))
+    assert line_of(pair("up", "--dir", long), 73) == f"{long}: File name too long"
     assert line_of(pair("up", "--dir", __file__), 73) == f"{__file__}: File exists"
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o777)
     assert line_of(pair("up", "--dir", str(shared)), 73) == f"{shared}: others may write to it; name a new directory"
     assert stat.S_IMODE(shared.stat().st_mode) == 0o777
+
+
+def test_a_directory_may_have_a_path_that_is_too_long_for_a_socket(tmp_path: Path) -> None:
+    place = str(tmp_path / ("x" * 100) / ("y" * 100))
+    assert pair("up", "--dir", place, "--automatic").returncode == 0
+    assert line_of(pair("up", "--dir", place), 73) == f"{place}: a pair answers there already"
+    assert pair("exec", "--dir", place, "nfs001", "hostname").stdout == "nfs001\n"
+    named = subprocess.run(
+        [*COMMAND, "exec", "--dir", "y" * 100, "nfs002", "hostname"], cwd=tmp_path / ("x" * 100),
+        capture_output=True, text=True, timeout=30, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (named.stdout, named.stderr) == ("nfs002\n", "")
+    assert pair("run", "--dir", place, "check_hast").returncode == 0
+    assert pair("down", "--dir", place).returncode == 0
+    assert not Path(place, "pair.sock").exists()
 
 
 def test_a_log_that_cannot_be_made_is_one_line_and_73_and_leaves_no_pair(tmp_path: Path) -> None:
