@@ -83,6 +83,13 @@ class Invocation:
         """The directory into which is written what belongs below a mount point of the node. Raises StepFailed."""
         yield point
 
+    def write_file(self, path: str, text: str) -> str:
+        """Write a file that its caller named; where it is to be looked for, empty where that is plain. Raises
+        OSError."""
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return ""
+
     def tree(self, point: str) -> PagedTree:
         """The files below a directory."""
         from remediate.recovery.trees import DirectoryTree

@@ -17,7 +17,7 @@ from simulator.hastd.hastd import Hastd
 from simulator.hastd.roles import DeviceEvents
 from simulator.hastd.scratch import ScratchHastd
 from simulator.host.devd import Devd
-from simulator.host.files import File, FileTree
+from simulator.host.files import HOME, File, FileTree
 from simulator.host.kernel import Kernel
 from simulator.host.processes import ProcessTable
 from simulator.host.processor import Processor
@@ -147,6 +147,8 @@ class Node:
             self.files.make_directory(resource.mountpoint, self.clock.now)
             self.files.make_directory("/dev")
             self.files.place(resource.local, File(kind="c", mode="rw-r-----", group="operator", device="0x44"))
+        self.files.make_directory(HOME)
+        self.files.place("/tmp", File(kind="d", mode="rwxrwxrwt", links=2))
         self.files.make_directory("/var/log")
         self.files.make_directory("/var/run")
         self._commands: set[Coroutine[int]] = set()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import posixpath
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,7 @@ from remediate.console import Console
 from remediate.invocation import Invocation
 from remediate.local import LocalOptions
 from remediate.rehearsal.mount_tree import MountTree
+from simulator.host.files import absolute
 from simulator.shell.output import Output
 
 if TYPE_CHECKING:
@@ -143,6 +147,15 @@ class NodeInvocation(Invocation):
         """A directory of this machine with the files of the mount. Raises StepFailed."""
         with TemporaryDirectory(prefix="hastwatch-live-") as path, MountTree(self._node, point).laid_out(Path(path)):
             yield path
+
+    def write_file(self, path: str, text: str) -> str:
+        """In the node's file system. Raises OSError."""
+        node, place = self._node, absolute(path)
+        directory = posixpath.dirname(place)
+        if node.filesystems.under(place) is None and not node.files.exists(directory):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", place)
+        node.clock.wait(node.clock.start(node.write_file(place, text)))
+        return f"{place} is on the simulated node: hastwatch pair exec {node.name} cat {shlex.quote(place)} > FILE"
 
     def tree(self, point: str) -> MountTree:
         """What is mounted there."""

@@ -17,7 +17,8 @@ first option --node, else that of `env --node` or $HASTWATCH_PAIR_NODE, else the
 what these commands call. The exit status of `shell`, `run` and `exec` is the command's.
 
 A node has no terminal: what asks for a confirmation needs --yes. A salvage of `hastwatch recover RES --to DIR` on a
-node is kept in DIR of this machine; `hastwatch restore` lists it, and puts no file back on a simulated node.
+node is kept in DIR of this machine, where `hastwatch restore` reads it. Any other file that a command is to write, such
+as that of `hastwatch journal --timeline`, is in the node's file system: `hastwatch pair exec NODE cat FILE`.
 """
 
 from __future__ import annotations

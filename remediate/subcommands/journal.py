@@ -67,7 +67,8 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     if options.failovers:
         return caller.run(PROG, options, partial(failovers_of, options=options), acts=False, invocation=invocation)
     if options.timeline:
-        return caller.run(PROG, options, partial(draw, options=options), acts=False, invocation=invocation)
+        drawn = partial(draw, options=options, invocation=invocation)
+        return caller.run(PROG, options, drawn, acts=False, invocation=invocation)
     if options.incident:
         return caller.run(PROG, options, partial(incident_of, options=options), acts=False, invocation=invocation)
     try:
@@ -125,7 +126,7 @@ def failovers_of(context: Context, options: argparse.Namespace) -> int:
     return 1 if unread else 0
 
 
-def draw(context: Context, options: argparse.Namespace) -> int:
+def draw(context: Context, options: argparse.Namespace, invocation: Invocation = OWN) -> int:
     """Draw a timeline of both nodes; the exit status."""
     from remediate.recovery.incident import MOST, NoIncident, gather, of_peer
     from remediate.timeline import journals, page
@@ -151,10 +152,12 @@ def draw(context: Context, options: argparse.Namespace) -> int:
     if not shown:
         return caller.refuse(context.console, PROG, "no entries to draw", 1)
     missing = (*missing, *reading.unread, *reading.left_out)
+    drawn = page.document(options.timeline, [journals.timeline(title, entries, min(shown), missing)])
     try:
-        page.write(options.timeline, [journals.timeline(title, entries, min(shown), missing)])
+        place = invocation.write_file(options.timeline, drawn)
     except OSError as error:
         return caller.refuse(context.console, PROG, f"{options.timeline}: {error.strerror}", 1)
+    context.console.out.write(f"{place}\n" if place else "")
     for trouble in missing:
         context.console.err.write(f"{PROG}: {plain(trouble)}\n")
     return 1 if missing else 0

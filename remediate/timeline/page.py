@@ -13,6 +13,11 @@ from remediate.timeline.model import Timeline
 
 def write(path: str, timelines: Sequence[Timeline]) -> None:
     """Write them. Raises OSError."""
+    Path(path).write_text(document(path, timelines), encoding="utf-8")
+
+
+def document(path: str, timelines: Sequence[Timeline]) -> str:
+    """What the file at a path is to hold."""
     drawn = svg.document(timelines)
     if path.lower().endswith((".html", ".htm")):
         title = escape(plain(timelines[0].title if timelines else "timeline"))
@@ -21,4 +26,4 @@ def write(path: str, timelines: Sequence[Timeline]) -> None:
             '<meta name="color-scheme" content="light dark">'
             f"<style>svg {{ max-width: 100%; height: auto }}</style></head>\n<body>\n{drawn}</body>\n</html>\n"
         )
-    Path(path).write_text(drawn, encoding="utf-8")
+    return drawn

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import NamedTuple
 
-from simulator.host.files import File
+from simulator.host.files import HOME, File, absolute
 from simulator.host.log import stamp
 from simulator.shell.calls import Call, command
 
@@ -19,7 +19,7 @@ class DirectoryEntry(NamedTuple):
 
 def _directory(call: Call, path: str) -> list[DirectoryEntry] | None:
     """What is in a directory, None when the path isn't one."""
-    node, mounted = call.node, call.node.filesystems.under(posixpath.normpath(path))
+    node, mounted = call.node, call.node.filesystems.under(absolute(path))
     if mounted is None:
         if not node.files.exists(path) or node.files.find(path).kind != "d":
             return None
@@ -35,7 +35,7 @@ def _directory(call: Call, path: str) -> list[DirectoryEntry] | None:
 
 def single(call: Call, path: str) -> File | None:
     """What is at a path that is no directory, or a directory itself; None when nothing is."""
-    mounted = call.node.filesystems.under(posixpath.normpath(path))
+    mounted = call.node.filesystems.under(absolute(path))
     if mounted is None:
         return call.node.files.find(path) if call.node.files.exists(path) else None
     mount, name = mounted
@@ -50,7 +50,7 @@ def single(call: Call, path: str) -> File | None:
 def ls(call: Call) -> int:
     """ls(1) with -l, -o, -A, -a, -1, -d."""
     options = "".join(word[1:] for word in call.argv[1:] if word.startswith("-"))
-    paths = [word for word in call.argv[1:] if not word.startswith("-")] or ["/root"]
+    paths = [word for word in call.argv[1:] if not word.startswith("-")] or [HOME]
     status = 0
     files: list[DirectoryEntry] = []
     directories: list[tuple[str, list[DirectoryEntry]]] = []

@@ -40,6 +40,15 @@ class File:
         return 512 if self.kind == "d" else len(self.text.encode())
 
 
+HOME = "/root"
+"""Where the shell of root is, in which every command line begins (passwd(5))."""
+
+
+def absolute(path: str) -> str:
+    """A path as a command that root types takes it."""
+    return posixpath.normpath(posixpath.join(HOME, path))
+
+
 class Overlay:
     """A directory of this machine in the place of one of a node: what is kept there is read and written for real.
 
@@ -52,7 +61,7 @@ class Overlay:
 
     def real(self, path: str) -> Path | None:
         """Where a path of the node is here, None for one that lies elsewhere."""
-        path = posixpath.normpath(path)
+        path = absolute(path)
         if path != self.prefix and not path.startswith(self.prefix + "/"):
             return None
         return self.directory / path[len(self.prefix) + 1 :]
@@ -112,7 +121,7 @@ class FileTree:
         if laid := self._overlaid(path):
             return laid[0].find(laid[1])
         try:
-            return self.files[posixpath.normpath(path)]
+            return self.files[absolute(path)]
         except KeyError:
             raise FileNotFoundError(2, "No such file or directory", path) from None
 
@@ -120,7 +129,7 @@ class FileTree:
         """Whatever it is."""
         if laid := self._overlaid(path):
             return laid[1].exists()
-        return posixpath.normpath(path) in self.files
+        return absolute(path) in self.files
 
     def read(self, path: str) -> str:
         """Content. Raises FileNotFoundError, IsADirectoryError."""
@@ -134,7 +143,7 @@ class FileTree:
         if laid := self._overlaid(path):
             laid[1].mkdir(parents=True, exist_ok=True)
             return
-        path = posixpath.normpath(path)
+        path = absolute(path)
         if path not in self.files:
             self.make_directory(posixpath.dirname(path), now)
             self.files[path] = File(kind="d", mode="rwxr-xr-x", changed=now, links=2)
@@ -144,7 +153,7 @@ class FileTree:
         if laid := self._overlaid(path):
             laid[0].write(laid[1], text, mode, append=append)
             return
-        path = posixpath.normpath(path)
+        path = absolute(path)
         self.make_directory(posixpath.dirname(path), now)
         if path not in self.files:
             if self.files[posixpath.dirname(path)].immutable:
@@ -160,7 +169,7 @@ class FileTree:
 
     def place(self, path: str, file: File) -> None:
         """Put something special (a device, a socket) in the tree."""
-        path = posixpath.normpath(path)
+        path = absolute(path)
         self.make_directory(posixpath.dirname(path), file.changed)
         self.files[path] = file
 
@@ -169,7 +178,7 @@ class FileTree:
         if laid := self._overlaid(path):
             laid[0].remove(laid[1])
             return
-        self.files.pop(posixpath.normpath(path), None)
+        self.files.pop(absolute(path), None)
 
     def clean_var(self) -> None:
         """rc.d/cleanvar: the plain files and sockets below /var/run go, but for the sockets of syslogd(8)."""
@@ -179,7 +188,7 @@ class FileTree:
 
     def names(self, path: str) -> list[str]:
         """What is directly in a directory, sorted as ls does. Raises FileNotFoundError."""
-        path = posixpath.normpath(path)
+        path = absolute(path)
         if laid := self._overlaid(path):
             return sorted(each.name for each in laid[1].iterdir())
         self.find(path)

@@ -40,6 +40,10 @@ def test_lines_are_understood(node: Node, line: str, out: str, status: int) -> N
     assert (result.out, result.status) == (out, status)
 
 
+def test_a_relative_path_begins_at_the_home_of_root(node: Node) -> None:
+    assert node.run("echo one > here; cat /root/here; cat here; ls").out == "one\none\nhere\n"
+
+
 def test_an_unknown_command_is_answered_as_by_a_shell(node: Node) -> None:
     result = node.run("/usr/bin/frobnicate --all")
     assert (result.status, result.out, result.err) == (127, "", "sh: /usr/bin/frobnicate: not found\n")
