@@ -18,7 +18,7 @@ from simulator.hastd.roles import DeviceEvents
 from simulator.hastd.scratch import ScratchHastd
 from simulator.host.devd import Devd
 from simulator.host.files import HOME, File, FileTree
-from simulator.host.kernel import Kernel
+from simulator.host.kernel import MODULES, Kernel
 from simulator.host.processes import ProcessTable
 from simulator.host.processor import Processor
 from simulator.host.programs import RECORDED, Caller, HookPair, Program
@@ -143,6 +143,8 @@ class Node:
         for key in {each.key for each in pair.layout.resources if each.layer == layers.ENCRYPTED}:
             self.files.place(KEY_FILE, File(key, "r--------"))
         self.files.write("/bin/sh", "", self.clock.now, mode="r-xr-xr-x")
+        for module in MODULES.values():
+            self.files.write(f"/boot/kernel/{module[3]}", "", self.clock.now, mode="r-xr-xr-x")
         for resource in pair.layout.resources:
             self.files.make_directory(resource.mountpoint, self.clock.now)
             self.files.make_directory("/dev")

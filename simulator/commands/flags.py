@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from simulator.clock import Steps
 from simulator.shell.calls import Call, command
 
@@ -39,5 +41,14 @@ def chflags(call: Call) -> Steps[int]:
 
 @command("chmod", "chown")
 def chmod(call: Call) -> int:
-    """chmod(1), chown(8): accepted, without effect."""
-    return 0 if call.node.files.exists(call.argv[-1]) else 1
+    """chmod(1) of a mode in octal digits, chown(8) of OWNER:GROUP, both of one file."""
+    given, path = call.argv[-2:]
+    if not call.node.files.exists(path):
+        call.err(f"{posixpath.basename(call.argv[0])}: {path}: No such file or directory\n")
+        return 1
+    if call.argv[0].endswith("chown"):
+        owner, _, group = given.partition(":")
+        call.node.files.give_to(path, owner, group)
+    else:
+        call.node.files.change_mode(path, int(given, 8))
+    return 0

@@ -127,7 +127,7 @@ def _change(call: Call, vhid: Vhid, settings: dict[str, str]) -> int:
 
 @command("sysctl")
 def sysctl(call: Call) -> Steps[int]:
-    """sysctl(8): NAME, a subtree, NAME=VALUE; -n for the value only."""
+    """sysctl(8): NAME, a subtree, NAME=VALUE; -n for the value only, -i passes over what the kernel does not have."""
     if call.argv[1:] == ["-n", "kern.geom.confxml"]:
         call.out((yield from layers.graph(call.node)))
         return 0
@@ -137,6 +137,8 @@ def sysctl(call: Call) -> Steps[int]:
     for word in words:
         name, assignment, value = word.partition("=")
         names = kernel.select(name)
+        if names is None and any("i" in option for option in options):
+            continue
         if names is None:
             call.err(f"sysctl: unknown oid '{name}'\n")
             status = 1

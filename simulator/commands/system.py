@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getopt
 import posixpath
+import re
 from dataclasses import replace
 
 from simulator.clock import Completion, Coroutine, Steps, finished
@@ -175,15 +177,17 @@ def test(call: Call) -> int:
 
 @command("sysrc")
 def sysrc(call: Call) -> int:
-    """sysrc(8) -n NAME and NAME=VALUE."""
-    bare, status = "-n" in call.argv, 0
-    for word in [word for word in call.argv[1:] if not word.startswith("-")]:
+    """sysrc(8) -n NAME and NAME=VALUE; -f FILE, which is made where it is missing."""
+    given, words = getopt.getopt(call.argv[1:], "nf:")
+    options, status = dict(given), 0
+    bare, path = "-n" in options, options.get("-f", "/etc/rc.conf")
+    for word in words:
         name, assignment, value = word.partition("=")
-        known = rc_variable(call.node, "", name)
+        known = _of_file(call, path, name) if "-f" in options else rc_variable(call.node, "", name)
         if assignment:
-            old = call.node.files.read("/etc/rc.conf")
+            old = call.node.files.read(path) if call.node.files.exists(path) else ""
             lines = [line for line in old.splitlines() if not line.startswith(f"{name}=")]
-            call.node.files.write("/etc/rc.conf", "\n".join([*lines, f'{name}="{value}"']) + "\n", call.node.now)
+            call.node.files.write(path, "\n".join([*lines, f'{name}="{value}"']) + "\n", call.node.now)
             call.out(f"{name}: {known or ''} -> {value}\n")
         elif known is not None:
             call.out(f"{known}\n" if bare else f"{name}: {known}\n")
@@ -191,6 +195,13 @@ def sysrc(call: Call) -> int:
             call.err(f"sysrc: unknown variable '{name}'\n")
             status = 1
     return status
+
+
+def _of_file(call: Call, path: str, name: str) -> str | None:
+    """The variable as one file has it."""
+    text = call.node.files.read(path) if call.node.files.exists(path) else ""
+    values = re.findall(rf'(?m)^{re.escape(name)}="?([^"\n]*)', text)
+    return values[-1] if values else None
 
 
 @command("shutdown", "poweroff", "reboot", "halt")

@@ -196,6 +196,23 @@ def cp(call: Call) -> Steps[int]:
     return 0
 
 
+@command("install")
+def install(call: Call) -> Steps[int]:
+    """install(1) -m MODE of one file, to a file or a directory."""
+    options, (source, target) = getopt.getopt(call.argv[1:], "cm:o:g:")
+    if call.node.is_directory(target):
+        target = posixpath.join(target, posixpath.basename(source))
+    try:
+        text = call.node.read_file(source)
+    except OSError as error:
+        call.err(f"install: {source}: {error.strerror}\n")
+        return 71
+    call.node.files.remove(target)
+    yield from call.node.write_file(target, text)
+    call.node.files.change_mode(target, int(dict(options).get("-m", "755"), 8))
+    return 0
+
+
 @command("rm")
 def rm(call: Call) -> int:
     """rm(1) -f"""
@@ -256,7 +273,7 @@ def rmdir(call: Call) -> int:
 
 @command("sed")
 def sed(call: Call) -> Steps[int]:
-    """sed(1): one s command (-i "" in place, -E), or -n A,Bp."""
+    """sed(1): one s command, or d, each for the lines of an address /RE/ (-i "" in place, -E), or -n A,Bp."""
     words, extended, in_place, quiet = call.argv[1:], False, False, False
     while words and words[0].startswith("-"):
         option = words.pop(0)
@@ -265,22 +282,29 @@ def sed(call: Call) -> Steps[int]:
             words.pop(0)
     script, paths = words[0], words[1:]
     text = "".join(call.node.read_file(path) for path in paths) if paths else call.stdin
-    if quiet and (lines := re.fullmatch(r"(\d+),(\d+)p", script)):
-        call.out("".join(text.splitlines(keepends=True)[int(lines[1]) - 1 : int(lines[2])]))
+    if quiet and (place := re.fullmatch(r"(\d+),(\d+)p", script)):
+        call.out("".join(text.splitlines(keepends=True)[int(place[1]) - 1 : int(place[2])]))
         return 0
-    mark = script[1]
-    _, pattern, replacement, flags = script.split(mark)
-    if not extended:
-        pattern = pattern.replace("\\(", "(").replace("\\)", ")")
-    replacement = replacement.replace("\\n", "\n")
-    text = "".join(
-        re.sub(pattern, replacement, line, count=0 if "g" in flags else 1) for line in text.splitlines(keepends=True)
-    )
+    address, function = "", script
+    if script.startswith("/"):
+        _, address, function = script.split("/", 2)
+    lines = [_edited(line, function, extended) if re.search(address, line) else line for line in text.splitlines(True)]
+    text = "".join(lines)
     if not in_place:
         call.out(text)
     else:
         yield from call.node.write_file(paths[0], text)
     return 0
+
+
+def _edited(line: str, function: str, extended: bool) -> str:
+    """A line after s or d."""
+    if function == "d":
+        return ""
+    _, pattern, replacement, flags = function.split(function[1])
+    if not extended:
+        pattern = pattern.replace("\\(", "(").replace("\\)", ")")
+    return re.sub(pattern, replacement.replace("\\n", "\n"), line, count=0 if "g" in flags else 1)
 
 
 @command("date")

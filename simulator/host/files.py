@@ -20,6 +20,11 @@ MODE_BITS = tuple(1 << place for place in range(8, -1, -1))
 """Of `rwxrwxrwx`, in its order."""
 
 
+def mode_text(bits: int) -> str:
+    """Permissions as ls(1) shows them, without the kind."""
+    return stat.filemode(bits)[1:]
+
+
 @dataclass(slots=True)
 class File:
     """One file, directory (`kind` d), device (c) or socket (s)."""
@@ -172,6 +177,18 @@ class FileTree:
         path = absolute(path)
         self.make_directory(posixpath.dirname(path), file.changed)
         self.files[path] = file
+
+    def change_mode(self, path: str, bits: int) -> None:
+        """chmod(2). Raises FileNotFoundError."""
+        if laid := self._overlaid(path):
+            laid[1].chmod(bits)
+        else:
+            self.find(path).mode = mode_text(bits)
+
+    def give_to(self, path: str, owner: str, group: str) -> None:
+        """chown(2) by names; what this machine keeps is always root's. Raises FileNotFoundError."""
+        file = self.find(path)
+        file.owner, file.group = owner, group or file.group
 
     def remove(self, path: str) -> None:
         """Nothing happens when it isn't there."""

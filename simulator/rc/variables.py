@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 DEFAULTS = {
     "rc_conf_files": "/etc/rc.conf /etc/rc.conf.local",
+    "cron_enable": "YES",
+    "devd_enable": "YES",
+    "hastd_enable": "NO",
     "mountd_enable": "NO",
     "mountd_flags": "-r -S",
     "nfs_server_enable": "NO",
@@ -24,8 +27,11 @@ DEFAULTS = {
     "nfs_server_maxio": "131072",
     "nfsv4_server_enable": "NO",
     "nfsv4_server_only": "NO",
+    "rpc_lockd_enable": "NO",
     "rpc_lockd_flags": "",
+    "rpc_statd_enable": "NO",
     "rpc_statd_flags": "",
+    "rpcbind_enable": "NO",
     "rpcbind_flags": "",
     "rpcbind_program": "/usr/sbin/rpcbind",
     "weak_mountd_authentication": "NO",
@@ -71,7 +77,7 @@ def _files(environment: Environment, script: str) -> Iterator[str]:
                 done.add(path)
                 yield path
     files = environment.node.files
-    text = files.read(f"/etc/rc.d/{script}") if files.exists(f"/etc/rc.d/{script}") else ""
+    text = files.read(f"/etc/rc.d/{script}") if script and files.exists(f"/etc/rc.d/{script}") else ""
     names = [script, *re.findall(r"(?m)^[ \t]*load_rc_config[ \t]+([a-z]\w*)", text)] if script else []
     for directory in [posixpath.join(directory, name) for name in names for directory in DIRECTORIES]:
         if environment.node.is_directory(directory):
