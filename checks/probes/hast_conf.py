@@ -26,6 +26,7 @@ class ConfiguredResource(NamedTuple):
     provname: str
     local: str
     hook: str
+    remote: str = ""
 
     @property
     def device(self) -> str:
@@ -111,4 +112,6 @@ def _applied(resource: ResourceSection, names: Set[str], hook: str) -> Configure
     if wrong:
         raise NotUnderstood(f"hast.conf, whose resource {resource.name} has {wrong[0]} on this node,", resource.line)
     provname = applied.get("name", resource.name)[: hast_grammar.NAME - 1]
-    return ConfiguredResource(resource.name, provname, applied["local"], resource.settings.get("exec", hook))
+    return ConfiguredResource(
+        resource.name, provname, applied["local"], resource.settings.get("exec", hook), applied["remote"]
+    )

@@ -91,6 +91,19 @@ def parse(text: str) -> Ifconfig:
     return Ifconfig(tuple(vhid for interface in interfaces for vhid in interface.finished()), tuple(odd))
 
 
+def own_addresses(text: str) -> tuple[str, ...]:
+    """The addresses in the output of `ifconfig -a` that belong to no vhid, without a scope or a length, those of the
+    loopback interface and of the link left out."""
+    addresses = []
+    for line in text.splitlines():
+        kind, *words = line.split() or [""]
+        if kind in ("inet", "inet6") and words and "vhid" not in words and line[:1].isspace():
+            address = words[0].partition("/")[0]
+            if re.fullmatch(ADDRESS, address) and address != "::1" and not address.startswith("127."):
+                addresses.append(address)
+    return tuple(addresses)
+
+
 def _interface(heading: re.Match[str]) -> _Interface:
     name = heading["name"] if re.fullmatch(NAME, heading["name"]) else UNNAMED
     return _Interface(name, "UP" in (heading["flags"] or "").split(","))
