@@ -8,6 +8,7 @@ takes one argument, the command line that a check runs. Or it is the forced comm
 without a shell, with an environment of its own; everything else is refused and goes to syslog (auth.warning). Several
 lines can be asked in one call, `--batch SECONDS -- COMMAND -- COMMAND`: the answers are one JSON object. `--as-primary`
 says in another one which kernel and which hastd this node has (`checks.probes.as_primary`); anybody may ask that.
+`--setup NONCE` tells how the node is set up, for check_hast_setup, as far as whoever asks may read it (`checks.setup`).
 
 Every line of the table only reads, and none reads a file or a directory that the caller may choose: a resource, a
 process, a log and a file of rules are named by one plain word, a mount point is /hast/NAME or one that this node's
@@ -38,6 +39,7 @@ READS: Rows = (
     ("/bin/hostname", "", "which node this is"),
     ("/usr/bin/uname", "-r", "its release, for known bugs"),
     ("/usr/local/hastwatch/bin/hastwatch-ask", "--as-primary", "which kernel and hastd it has, for a known bug"),
+    ("/usr/local/hastwatch/bin/hastwatch-ask", "--setup <nonce>", "how it is set up, without any password"),
     ("/bin/cat", "/var/db/hastwatch/as_primary.json", "whether one was seen to work"),
     ("/bin/date", "+%Y-%m-%dT%H:%M:%S", "the time in which its logs are written"),
     ("/bin/date", "+%z", "how far that is from UTC"),
@@ -119,6 +121,7 @@ NAMED = LETTERS | frozenset(".:+-")
 """What a resource is named with, checks.probes.hast.RESOURCE_NAME: no slash; first of all a letter, so no option, no
 `..` and no hidden file."""
 ADDRESS = frozenset("0123456789abcdefABCDEF.:")
+HEXADECIMAL = frozenset("0123456789abcdef")
 LOGS = ("messages", "daemon.log")
 """The logs that checks.probes.hast_log reads."""
 HAST, MADE = "/hast/", "/.hastwatch."
@@ -155,7 +158,8 @@ def main() -> int:
     if words in (["-h"], ["--help"]):
         from checks.plugin.help_text import columns, fitted
 
-        return shown(fitted(f"usage: hastwatch-ask LINE | --list | --as-primary\n\n{__doc__}", columns()) + "\n")
+        usage = "usage: hastwatch-ask LINE | --list | --as-primary | --setup NONCE"
+        return shown(fitted(f"{usage}\n\n{__doc__}", columns()) + "\n")
     if words in (["-V"], ["--version"]):
         from checks import VERSION
 
@@ -166,6 +170,10 @@ def main() -> int:
         from checks.probes import as_primary
 
         return shown(as_primary.answer())
+    if words[:1] == ["--setup"] and len(words) == 2 and is_nonce(words[1]):
+        from checks.setup import answer
+
+        return shown(answer.answer(words[1]))
     if words[:1] == ["--batch"]:  # a login shell has split the line
         words = [" ".join([*ENV_C, sys.argv[0], *words])]
     asked = words or [line for line in [os.environ.get("SSH_ORIGINAL_COMMAND")] if line is not None]
@@ -264,6 +272,11 @@ def is_archive(text: str) -> bool:
     return bool(log) and (age == "0" or (len(age) == 15 and age[8] == "T" and digits.isascii() and digits.isdigit()))
 
 
+def is_nonce(text: str) -> bool:
+    """What a check draws at random for an audit (`checks.setup.answer`)."""
+    return len(text) == 32 and HEXADECIMAL.issuperset(text)
+
+
 def is_made(text: str, points: Points) -> bool:
     """A name that mktemp(1) made at a mount point."""
     point, _, rest = text.rpartition(MADE)
@@ -274,6 +287,7 @@ KINDS: Kinds = {
     "address": lambda text, points: 0 < len(text) <= 45 and ADDRESS.issuperset(text),
     "family": lambda text, points: text in ("-inet", "-inet6"),
     "name": lambda text, points: is_name(text),
+    "nonce": lambda text, points: is_nonce(text),
     "log": lambda text, points: text in LOGS,
     "archive": lambda text, points: is_archive(text),
     "pid": lambda text, points: text.isascii() and text.isdigit() and len(text) <= 7,

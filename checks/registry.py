@@ -25,6 +25,9 @@ class CheckEntry(NamedTuple):
     """What it looks at, for the README."""
     on_node: bool = True
     """Whether it runs on a node of the pair; else on the monitoring host, and sees the service as a client does."""
+    audits: bool = False
+    """Whether it looks at what only an administrator changes: for once an hour, and `hastwatch doctor` shows it; what
+    watches the service leaves it out."""
 
     @property
     def module(self) -> str:
@@ -52,6 +55,12 @@ REGISTRY = (
     CheckEntry("check_nfs_export", (
         "the service as a client sees it: portmapper, NULL, MNT, GETATTR, FSSTAT; from anywhere, without a mount"
     ), on_node=False),
+    CheckEntry("check_hast_setup", (
+        "how both nodes are set up: about 60 points, each with its remedy; once an hour, or `hastwatch doctor`"
+    ), audits=True),
 )  # fmt: skip
-"""In the order in which they are shown: those that compare the nodes, then those of one node, then from outside."""
+"""In the order in which they are shown: those that compare the nodes, then those of one node, then from outside; the
+audit last."""
 ON_NODE = tuple(each for each in REGISTRY if each.on_node)
+OF_SERVICE = tuple(each for each in ON_NODE if not each.audits)
+"""Those that watch the service on a node, every minute."""

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from checks.plugin.config import PATH, CheckConfig, ResourceConfig
+from checks.plugin.config import PATH, CheckConfig, ResourceConfig, SetupConfig
 from docs.manual import Block, Heading, Item, Items, Literal, Page, Paragraph, Word
 from remediate.monitoring.submission import IcingaSettings, NagiosSettings, NrdpSettings, SubmitSettings
 from remediate.policy import Failover, Repair, SplitBrain
@@ -16,11 +16,12 @@ from remediate.policy import Failover, Repair, SplitBrain
 SAMPLE = Path(__file__).resolve().parent.parent / "contrib" / "hastwatch.toml.sample"
 KEY = re.compile(r"# (?P<key>[a-z_]+) = (?P<value>.+?)(?:\s+# (?P<text>.+))?$")
 TABLE = re.compile(r"# \[(?P<table>[a-z_]+)(?:\.\w+)?\](?:\s+# (?P<text>.+))?$")
-OF_ANOTHER_TABLE = ("severity", "resource", "hastd_repaired")
+OF_ANOTHER_TABLE = ("severity", "resource", "setup", "hastd_repaired")
 """Fields of CheckConfig that are no keys of the file's top."""
 DEFINITIONS: dict[str, tuple[type, tuple[str, ...]]] = {
     "": (CheckConfig, OF_ANOTHER_TABLE),
     "resource": (ResourceConfig, ()),
+    "setup": (SetupConfig, ()),
     "failover": (Failover, ()),
     "split_brain": (SplitBrain, ()),
     "repair": (Repair, ()),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.hast_setup import CHECK as AUDIT
 from checks.plugin.command import CheckCommand, parser
 from checks.plugin.config import CheckConfig, load
 from checks.plugin.session import Session
@@ -160,7 +161,7 @@ def of_the_pair() -> Asked:
     pair = healthy_pair(layout_of(RemediationConfig(), 1), hooked=True)
     memory = SimulatedMemory()
     for node in pair.nodes.values():
-        for check, words in check_commands():
+        for check, words in [*check_commands(), (AUDIT, [])]:
             keeping = KeepingNode(node, SECONDS, memory)
             keeping.asked = asked
             task = pair.clock.run_task(partial(look, check, words, CheckConfig(), memory, keeping))

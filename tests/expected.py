@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand
-from checks.registry import ON_NODE
+from checks.registry import OF_SERVICE
 
 TESTS = Path(__file__).resolve().parent
 RECORDINGS = TESTS / "recordings"
@@ -57,7 +57,7 @@ class OutOfOrder(Exception):
 def checks() -> dict[str, CheckCommand]:
     """The checks that can be played, by name: those of a node. One from outside speaks to the network itself and has
     servers of its own to be tested with."""
-    return {each.name: each.load() for each in ON_NODE}
+    return {each.name: each.load() for each in OF_SERVICE}
 
 
 def nodes() -> list[Path]:

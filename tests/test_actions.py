@@ -31,11 +31,14 @@ BASE = {
     "cmp": r"\S+ \S+",
     "df": r"-\w+( \S+)?",
     "dmesg": r"",
+    "echo": r"\S+( \S+)? >> /etc/(hast|sysctl)\.conf",
     "du": r"-xh -d 2 \S+",
     "geom": r"disk list",
     "gjournal": r"list",
     "grep": r"(-\w+ )?\w+ /\S+|DAD|carp: demoted",
     "gstat": r"-p",
+    "install": r"-m 755 \S+ \S+",
+    "kldload": r"carp",
     "hastctl": r"(list|status|dump|create)( \S+)?|role (init|primary|secondary) \S+",
     "ifconfig": r"|-a|\S+ (up|inet6 -ifdisabled|vhid \w+ (advbase|peer|advskew) \S+)|\S+",
     "kill": r"-9|-CONT PID",
@@ -48,19 +51,20 @@ BASE = {
     "ps": r"-?ax\w* -o [a-z,%]+",
     "route": r"-n (delete -host|get) \S+",
     "rpcinfo": r"-p( \S+)?",
+    "sed": r"-i  (/exec/d|s/timeout \w+/timeout 10/|/vhid \w+ /s/skew \w+/skew \w+/) /etc/(hast|rc)\.conf",
     "service": r"\w+ (one)?(start|stop|restart|status|reload|quietstart)",
     "showmount": r"-e( \S+)?",
     "shutdown": r"-r now",
     "sudo": r"-n hastwatch-ask",
     "sysctl": r"[a-z0-9_.]+(=\d+)?",
-    "sysrc": r"(-f /boot/loader.conf )?\w+=\S+",
+    "sysrc": r"(-f /(boot/loader\.conf|etc/rc\.conf\.d/\w+) )?\w+=\S+",
     "tail": r"-\d+|(-\d+ )?/\S+",
     "timeout": r"\d+ hastctl list \S+",
     "umount": r"-f( \S+)?",
     "zpool": r"(clear|status)( -P)?( \S+)?",
 }
 """What may follow the name of a command of FreeBSD's base system, as section 1 and 8 of its manual have it."""
-NOT_COMMANDS = re.compile(r"advskew \d+|carpver \d|-\S.*")
+NOT_COMMANDS = re.compile(r"replication fullsync|advskew \d+|carpver \d|-\S.*")
 """Words of a configuration, and options by themselves."""
 
 

@@ -21,7 +21,7 @@ from checks.plugin.command import CheckCommand
 from checks.probes.hung_commands import GivenUpCommands
 from checks.probes.processes import COLUMNS
 from checks.probes.state_cache import Memory
-from checks.registry import ON_NODE
+from checks.registry import OF_SERVICE
 
 TESTS = Path(__file__).resolve().parent
 RECORDINGS = TESTS / "recordings"
@@ -285,7 +285,7 @@ def test_a_demotion_names_what_hastwatch_added_and_why(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [each.module.rpartition(".")[2] for each in ON_NODE])
+@pytest.mark.parametrize("module", [each.module.rpartition(".")[2] for each in OF_SERVICE])
 @pytest.mark.parametrize("node", ["nfs001", "nfs002"])
 def test_the_healthy_pair_is_well(module: str, node: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert set(findings(Case("", module, node, peer=()), tmp_path, capfd).values()) == {"OK"}
@@ -436,5 +436,5 @@ def test_every_row_has_a_case() -> None:
     shown = {case.reason for case in CASES} | ELSEWHERE
     for path in RECORDINGS.glob("*/*.expected"):
         shown |= set(re.findall(r"\[([a-z0-9-]+)\]", path.read_text()))
-    for check in ON_NODE:
+    for check in OF_SERVICE:
         assert {row.reason for row in check.load().table} <= shown, check.name

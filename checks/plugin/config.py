@@ -17,6 +17,9 @@ device = "/dev/hast/home.journal"       # what is mounted, where it is not /dev/
 pool = "tank"                           # the ZFS pool on it, where it is not named like the resource
 geli_key = "/etc/geli/home.key"         # the key file of a geli(8) provider below what is mounted
 
+[setup.accepted]
+setup-export-root = "delivers as root"  # a finding of check_hast_setup, and why it is accepted
+
 [failover]
 hastd_repaired = false                  # hastd of both nodes has the fix for FreeBSD bug 292322
 
@@ -62,6 +65,13 @@ class ResourceConfig(NamedTuple):
     geli_key: str = ""
 
 
+class SetupConfig(NamedTuple):
+    """`[setup]`, for check_hast_setup."""
+
+    accepted: dict[str, str] = {}  # noqa: RUF012 - as below
+    """From the reason of a finding that is accepted to why it is."""
+
+
 class CheckConfig(NamedTuple):
     """What the file says for checks; the defaults where it says nothing."""
 
@@ -72,6 +82,7 @@ class CheckConfig(NamedTuple):
     ask_write: bool = False
     severity: dict[str, str] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
     resource: dict[str, ResourceConfig] = {}  # noqa: RUF012 - as above
+    setup: SetupConfig = SetupConfig()
     hastd_repaired: bool = False
     """`failover.hastd_repaired`."""
 
@@ -184,8 +195,19 @@ def from_tables(values: dict[str, object]) -> CheckConfig:
         ask_write=truth("ask_write", values.get("ask_write", False)),
         severity=severity,
         resource={name: _resource(table(resources, name), name) for name in resources},
+        setup=_setup(table(values, "setup")),
         hastd_repaired=truth("failover.hastd_repaired", table(values, "failover").get("hastd_repaired", False)),
     )
+
+
+def _setup(given: dict[str, object]) -> SetupConfig:
+    """`[setup]`. Which reasons there are is not known here: one that an upgrade has renamed stops no hook. Raises
+    TableError."""
+    settings = made(SetupConfig, given, "setup")
+    for reason, why in settings.accepted.items():
+        if not why.strip():
+            raise TableError(f"`setup.accepted.{reason}` must say why it is accepted")
+    return settings
 
 
 def _resource(given: dict[str, object], name: str) -> ResourceConfig:

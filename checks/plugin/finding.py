@@ -24,8 +24,8 @@ from checks.probes.errors import (
 
 REASON = r"\[([a-z][a-z0-9-]{1,60})\]"
 """How a status line names the reason of a finding, the worst one first: for whoever reads it again."""
-PLACEHOLDER = re.compile(r"\{(node|peer|resource|loser|master)\}")
-"""What an action leaves to be filled in."""
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+"""What an action leaves to be filled in: `{node}` and the like (`Row`), and what a check fills in itself."""
 THE_OTHER_NODE = "the other node"
 """What one is called that has not said its name."""
 OF_THE_PAIR = {"loser": "the node that does not serve", "master": "the node that is MASTER"}
@@ -77,14 +77,14 @@ class Finding(NamedTuple):
             "resource": about.rpartition(" ")[2] or "RESOURCE",
             **{name: self.side or words for name, words in OF_THE_PAIR.items()},
         }
-        return self._replace(action=PLACEHOLDER.sub(lambda match: values[match[1]], self.action))
+        return self._replace(action=PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), self.action))
 
 
 class Row(NamedTuple):
     """One row of a table: a state, in words (`when`), its severity, what it means for the clients, and what to do next:
     one sentence that names what to type in the order in which it is typed, and where (`on {node}: ...`), or `nothing:
     ...`. It may hold `{node}` (what the finding is about), `{peer}` (the other node), `{resource}`, and where the
-    finding is about both nodes `{loser}` or `{master}`."""
+    finding is about both nodes `{loser}` or `{master}`; and words that its check fills in."""
 
     reason: str
     severity: Severity
@@ -96,7 +96,7 @@ class Row(NamedTuple):
     def words(self) -> str:
         """The action as a manual has it, with words in place of names."""
         values = {"node": "NODE", "peer": THE_OTHER_NODE, "resource": "RESOURCE", **OF_THE_PAIR}
-        return PLACEHOLDER.sub(lambda match: values[match[1]], self.action)
+        return PLACEHOLDER.sub(lambda match: values.get(match[1], match[1].upper()), self.action)
 
 
 COULD_NOT_LOOK = (

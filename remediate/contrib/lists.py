@@ -16,6 +16,10 @@ ICINGA = {
         "/* Looked at more often: when a copy has to step down, every write until then is lost. */\n",
         "  check_interval = 30s\n",
     ),
+    "check_hast_setup": (
+        "/* An audit: what it looks at changes when somebody changes it. */\n",
+        "  check_interval = 1h\n",
+    ),
 }
 """What stands before the service of a check, and what more in it."""
 APPLY = """\
@@ -36,9 +40,11 @@ define service {{
     check_command           hastwatch-{name}
     _HASTWATCH_CHECK        {name}
     servicegroups           {group}
-}}
+{more}}}
 
 """
+HOURLY = "    check_interval          60\n"
+"""Minutes, where `interval_length` is the default."""
 SERVICE = """\
 define service {{
     use                     hastwatch-{name}
@@ -88,7 +94,10 @@ def applied() -> str:
 def templates() -> str:
     """Nagios: the template of each check."""
     groups = {True: "hastwatch-on-nodes", False: "hastwatch-from-outside"}
-    return "".join(TEMPLATE.format(name=each.name, group=groups[each.on_node]) for each in REGISTRY)
+    return "".join(
+        TEMPLATE.format(name=each.name, group=groups[each.on_node], more=HOURLY if each.audits else "")
+        for each in REGISTRY
+    )
 
 
 def services() -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
+from checks.setup.groups import GROUPS
 from remediate.events.repair_request import Remedy
 
 
@@ -140,6 +141,9 @@ TABLE = (
     *_nothing("check_carp", "the configuration needs an operator", "carp-vhid-missing", "carp-addresses-differ",
               "carp-advbase-differs", "carp-protocol-differs", "carp-preempt-off", "carp-address-duplicated",
               "carp-peer-wrong", "carp-peer-one-sided", "carp-factors-differ", "carp-vrrp-not-held"),
+
+    *_nothing("check_hast_setup", "the set-up needs an operator: hastwatch doctor",
+              *(row.reason for group in GROUPS for row in group.rows)),
 )  # fmt: skip
 """Every finding that is not OK."""
 

@@ -17,7 +17,7 @@ from checks.plugin.finding import COULD_NOT_LOOK, Finding, Severity, Table
 from checks.plugin.session import Session
 from checks.probes.node import Node
 from checks.probes.state_cache import Memory
-from checks.registry import ON_NODE
+from checks.registry import OF_SERVICE
 from remediate.context import LOOK, Context
 from remediate.failover.pair_nodes import PairNodes, ask_ahead, opened
 
@@ -56,8 +56,8 @@ def session_of(
 
 
 def checks_of_nodes() -> list[CheckCommand]:
-    """All checks of nodes; imports them."""
-    return [each.load() for each in ON_NODE]
+    """All checks that watch the service on a node; imports them."""
+    return [each.load() for each in OF_SERVICE]
 
 
 def run_checks(
@@ -76,15 +76,33 @@ def run_checks(
         for here in nodes.nodes[:1] if check.uses_peer else nodes.nodes:
             peer = next((node for node in nodes.nodes if node is not here), None)
             calls.append(partial(_findings_of, context, quiet, (here, peer), names))
+    findings = _not_opened(nodes)
+    for found in context.timing.together(calls):
+        findings += found
+    return _worst_first(findings)
+
+
+def audit(context: Context) -> tuple[CheckFinding, ...]:
+    """What check_hast_setup finds on both nodes, the worst first. Raises ConfigError where the configuration has an
+    override that it refuses, or accepts what is no finding."""
+    from checks.hast_setup import CHECK
+
+    nodes = opened(context)
+    findings = _not_opened(nodes)
+    if nodes.nodes:
+        here, *peer = nodes.nodes
+        findings += _findings_of(context, CHECK, (here, peer[0] if peer else None), ())
+    return _worst_first(findings)
+
+
+def _not_opened(nodes: PairNodes) -> list[CheckFinding]:
+    """Why there is no way to a node."""
     known = [node.known_name for node in nodes.nodes if node.known_name]
-    findings = [
+    return [
         CheckFinding("", Table().finding(each.error.reason, called, str(each.error)).addressed(known))
         for called, each in (("this node", nodes.here), ("the other node", nodes.peer))
         if each is not None and each.error is not None
     ]
-    for found in context.timing.together(calls):
-        findings += found
-    return _worst_first(findings)
 
 
 def _session(context: Context, check: CheckCommand, nodes: tuple[Node, Node | None], names: tuple[str, ...]) -> Session:

@@ -25,6 +25,7 @@ from checks.probes.state_cache import Memory
 from remediate.config import RemediationConfig
 from remediate.context import LOOK, Context, PeerTransport, Transport
 from remediate.machine import Machine
+from remediate.rehearsal import gate  # noqa: F401  (registers a command)
 from remediate.rehearsal.contents import SimulatedExtents
 from remediate.rehearsal.machine import SimulatedMachine
 from remediate.rehearsal.mount_tree import MountTree

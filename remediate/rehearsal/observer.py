@@ -29,7 +29,7 @@ from checks.probes.node import (
 )
 from checks.probes.process import CompletedCommand
 from checks.probes.state_cache import Memory
-from checks.registry import ON_NODE
+from checks.registry import OF_SERVICE
 from remediate.config import RemediationConfig
 from remediate.failover.pair_checks import session_of
 from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from simulator.node import Node as SimulatedNode
     from simulator.pair import Pair
 
-CHECKS = tuple(each.load() for each in ON_NODE)
+CHECKS = tuple(each.load() for each in OF_SERVICE)
 OF_THE_PAIR = tuple(check for check in CHECKS if check.uses_peer)
 """Checks that compare both nodes; asked on one node, with the other as --peer."""
 OF_A_NODE = tuple(check for check in CHECKS if not check.uses_peer)

@@ -1,7 +1,7 @@
 """The commands of hastwatch that read or write packets and kernels by themselves, on a simulated node.
 
-`hastwatch reach` and `hastwatch tickle` talk to sockets, `hastwatch-ask --as-primary` reads the kernel's memory: what
-they find there is the simulation's. Every other subcommand is `installed.py`'s.
+`hastwatch reach` and `hastwatch tickle` talk to sockets: what they find there is the simulation's. Every other
+subcommand is `installed.py`'s, and `gate.py` answers for hastwatch-ask.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checks.probes import rc_conf
-from checks.probes.as_primary import HastdBuild, to_text
+from checks.probes.as_primary import HastdBuild
 from remediate.failover.reach import DENIED, ROOT4, Reachability
 from remediate.failover.tickle import PRIVILEGED
 from remediate.subcommands.tickle import client
@@ -34,15 +34,6 @@ def facts(node: Node) -> HastdBuild:
     runs = daemon.program == node.installed if daemon.running else None
     ends = not kernel.reads_past_control
     return HastdBuild(f"{kernel.osrelease} LAB", ends, f"hastd of {node.installed.name}", runs)
-
-
-@command("hastwatch-ask")
-def ask(call: Call) -> int:
-    """hastwatch-ask --as-primary"""
-    if call.argv[1:] != ["--as-primary"]:
-        return 126
-    call.out(to_text(facts(call.node)))
-    return 0
 
 
 @command("hastwatch")

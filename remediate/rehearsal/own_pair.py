@@ -15,7 +15,7 @@ from ipaddress import AddressValueError, IPv4Address
 from checks.devd import HOOK
 from checks.plugin.config import ConfigError
 from remediate.config import RemediationConfig
-from remediate.rehearsal import own_commands  # noqa: F401  (registers them)
+from remediate.rehearsal import gate, own_commands  # noqa: F401  (they register commands)
 from simulator.host.documented_hook import documented_hook
 from simulator.host.programs import ImmediateProgram, carp_log
 from simulator.layout import PairLayout, ResourceLayout, VhidLayout

@@ -17,7 +17,10 @@ SUBCOMMANDS = {
     "extents": ("remediate.subcommands.extents", "read this node's copy for the other one, which runs this itself"),
     "repair": ("remediate.subcommands.repair", "a repair that monitoring may request, where it is needed"),
     "clear": ("remediate.subcommands.clear", "go on after failed promotions"),
-    "doctor": ("remediate.subcommands.doctor", "what can be found out about this node by trying it"),
+    "doctor": (
+        "remediate.subcommands.doctor",
+        "audit how both nodes are set up, each finding with its remedy; try hastd",
+    ),
     "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),
     "explain": ("remediate.subcommands.explain", "what a finding means, and what to do about it"),
     "ledger": ("remediate.subcommands.ledger", "what is known of this node's copies"),

@@ -86,8 +86,8 @@ def test_the_master_of_many_pairs_is_accepted_without_a_warning_and_every_node_h
         place.mkdir(parents=True)
         (place / name).write_text(text)
     output = verified(master, "zones.conf.sample")
-    assert "Instantiated 15 Services." in output  # seven on each of two nodes, one on the service address
-    assert "Instantiated 12 Dependencies." in output  # each check of a node on its agent
+    assert "Instantiated 17 Services." in output  # eight on each of two nodes, one on the service address
+    assert "Instantiated 14 Dependencies." in output  # each check of a node on its agent
     assert "Instantiated 2 EventCommands." in output
 
 

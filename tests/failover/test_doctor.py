@@ -126,8 +126,6 @@ def test_the_command_says_what_came_of_it(
     options = argparse.Namespace(try_hast=True, dry_run=False)
     assert pair.does(pair.standby, lambda context: doctor.act(context, options)) == status
     assert said in capsys.readouterr().out
-    known = argparse.Namespace(try_hast=False, dry_run=False)
-    assert pair.does(pair.standby, lambda context: doctor.act(context, known)) == status
 
 
 def test_its_configuration_is_one_of_hastd_with_nothing_of_the_one_in_service() -> None:

@@ -16,11 +16,11 @@ from checks.probes.maintenance import Maintenance
 from checks.probes.node import Deadline, Node
 from checks.probes.state_cache import Memory
 from checks.probes.timestamps import utc
-from checks.registry import ON_NODE
+from checks.registry import OF_SERVICE
 from tests.plugin.sample_check import command, seen
 from tests.test_rows import PLAYER, check_of, node_folder
 
-MODULES = [each.module.rpartition(".")[2] for each in ON_NODE]
+MODULES = [each.module.rpartition(".")[2] for each in OF_SERVICE]
 NOW = 1795337195.75  # 2026-11-22T08:46:35.75Z
 FILE = "cat /var/db/hastwatch/maintenance.json"
 

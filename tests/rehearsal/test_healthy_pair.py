@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from checks.registry import ON_NODE
+from checks.registry import OF_SERVICE
 
 INSTALLED = Path(sys.executable).parent
-CHECKS = [each.name for each in ON_NODE]
+CHECKS = [each.name for each in OF_SERVICE]
 OTHER = {"nfs001": "nfs002", "nfs002": "nfs001"}
 
 pytestmark = [

@@ -1,0 +1,112 @@
+"""What a group of the audit is: the facts that it reads on a node, its rows, and how it judges the facts.
+
+A group is a module of this package with a `GROUP`, and a line in `checks.setup.groups`. Its `read` runs on the node
+itself, where `hastwatch-ask --setup` calls it, with the probes of `checks.probes`; what it returns is a NamedTuple of
+texts, numbers, truths, tuples and dicts of text with a default each, and travels as JSON (`checks.setup.answer`). So no
+command line of a group is a privilege of the monitoring user, and a secret stays where it is: a group that reads one
+returns whether there is one, or its digest. Its `judge` sees facts alone, those of one node, its `judge_pair` those of
+both.
+"""
+
+from __future__ import annotations
+
+import enum
+import shlex
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+from checks.plugin.config import PATH as CONFIGURATION
+from checks.plugin.finding import Row, Severity
+from checks.probes.errors import NotFound, NotUnderstood
+from checks.probes.node import Node
+
+
+class Tier(enum.Enum):
+    """What a remedy may do to the clients, and to who types it."""
+
+    SAFE = "safe"
+    """It can be typed at any time; no client notices."""
+    NETWORK = "network"
+    """It touches CARP, an interface, or the way by which the nodes reach each other: it may cut you off."""
+    MANUAL = "manual"
+    """Somebody has to decide something, or clients have to wait meanwhile."""
+
+
+class SetupRow(NamedTuple):
+    """A row of the table, and the tier of its remedy. The remedy may name what the finding brings: `{variable}`."""
+
+    tier: Tier
+    reason: str
+    severity: Severity
+    when: str
+    means: str
+    action: str = ""
+
+    @property
+    def row(self) -> Row:
+        """As every check has it."""
+        return Row(*self[1:])
+
+
+class SetupProblem(NamedTuple):
+    """A row that the facts call for: what was seen, and what fills in its remedy."""
+
+    reason: str
+    text: str
+    values: dict[str, str]
+    node: str
+    """The node that the remedy is for, where the facts are of two; else empty."""
+
+
+def problem(reason: str, text: str, node: str = "", **values: str) -> SetupProblem:
+    """A problem; the values come from a node and end in a command line that somebody types as root: each is quoted as
+    sh(1) wants it."""
+    return SetupProblem(reason, text, {name: shlex.quote(value) for name, value in values.items()}, node)
+
+
+class AuditedNode:
+    """What a group reads: a node, its own hastwatch.toml, and what the asker chose at random for this audit."""
+
+    def __init__(self, node: Node, nonce: str) -> None:
+        self.node = node
+        self.nonce = nonce
+        """Hexadecimal digits; secrets are told apart by digests with it."""
+        self.tables = cache(self._tables)
+        """The tables of its configuration, none where it has no such file. Raises ProbeError."""
+
+    def _tables(self) -> dict[str, object]:
+        import tomllib
+
+        try:
+            return tomllib.loads(self.node.read(CONFIGURATION))
+        except NotFound:
+            return {}
+        except (ValueError, RecursionError) as error:
+            raise NotUnderstood(CONFIGURATION, str(error)) from None
+
+
+class NodeFacts(NamedTuple):
+    """The facts of a group, and what their node is called."""
+
+    label: str
+    facts: Any
+
+
+Problems = Iterable[SetupProblem]
+
+
+class SetupGroup(NamedTuple):
+    """A group of the audit."""
+
+    name: str
+    """One word, in the answer and in what is said of the group."""
+    about: str
+    """What it looks at, for the page and the help."""
+    rows: tuple[SetupRow, ...]
+    facts: type[Any]
+    """The NamedTuple that `read` returns."""
+    read: Callable[[AuditedNode], Any]
+    """Raises ProbeError, and nothing else where the node is as strange as it may be."""
+    judge: Callable[[Any], Problems] = lambda facts: ()
+    judge_pair: Callable[[NodeFacts, NodeFacts], Problems] = lambda here, there: ()

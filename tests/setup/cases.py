@@ -1,0 +1,76 @@
+"""Each finding of the audit: the setting that is broken for it."""
+
+from __future__ import annotations
+
+from tests.setup.audited import BrokenSetup
+
+HAST_CONF = "/etc/hast.conf"
+RC_CONF = "/etc/rc.conf"
+BOTH = ("nfs001", "nfs002")
+ONE, OTHER = ("nfs001",), ("nfs002",)
+
+OF_HAST_CONF = (
+    BrokenSetup("setup-hast-conf-refused", (f"sed -i '' 's/fullsync/fulsync/' {HAST_CONF}",), OTHER,
+                (f"sed -i '' 's/fulsync/fullsync/' {HAST_CONF}",)),
+    BrokenSetup("setup-hast-conf-differs", (f"sed -i '' 's/lzf/hole/' {HAST_CONF}",), OTHER,
+                (f"sed -i '' 's/hole/lzf/' {HAST_CONF}",)),
+    BrokenSetup("setup-hast-remote", (f"sed -i '' 's/10.1.101.4/10.1.101.5/' {HAST_CONF}",), BOTH,
+                (f"sed -i '' 's/10.1.101.5/10.1.101.4/' {HAST_CONF}",)),
+    BrokenSetup("setup-hast-exec-missing", (f"sed -i '' '/exec/d' {HAST_CONF}",)),
+    BrokenSetup("setup-hast-exec-missing", (f"sed -i '' 's|exec .*|exec /usr/local/sbin/carp-log|' {HAST_CONF}",)),
+    BrokenSetup("setup-hast-exec-broken", ("rm /usr/local/sbin/hastwatch-hast-event",), OTHER),
+    BrokenSetup("setup-hast-exec-broken", ("chmod 644 /usr/local/sbin/hastwatch-hast-event",), ONE),
+    BrokenSetup("setup-hast-timeout", (f"sed -i '' 's/timeout 10/timeout 60/' {HAST_CONF}",)),
+    BrokenSetup("setup-hast-replication", (f"sed -i '' 's/fullsync/async/' {HAST_CONF}",), BOTH,
+                (f"sed -i '' 's/async/fullsync/' {HAST_CONF}",)),
+)  # fmt: skip
+OF_KERNEL = (
+    BrokenSetup("setup-preempt-off", ("sysctl net.inet.carp.preempt=0",)),
+    BrokenSetup("setup-carp-forbidden", ("sysctl net.inet.carp.allow=0",)),
+    BrokenSetup("setup-nfs2-allowed", ("sysctl vfs.nfsd.server_min_nfsvers=2",)),
+    BrokenSetup("setup-sysctl-boot", ("sed -i '' '/preempt/d' /etc/sysctl.conf",), ONE),
+    BrokenSetup("setup-sysctl-boot", ("sed -i '' '/min_nfsvers/d' /etc/sysctl.conf",), OTHER),
+    BrokenSetup("setup-sysctl-boot", ("echo net.inet.carp.allow=0 >> /etc/sysctl.conf",), OTHER),
+    BrokenSetup("setup-sysctl-differs", ("sysctl net.inet.carp.ifdown_demotion_factor=0",), ONE,
+                ("sysctl net.inet.carp.ifdown_demotion_factor=240",)),
+    BrokenSetup("setup-carp-at-boot", ("sed -i '' '/carp_load/d' /boot/loader.conf",), OTHER),
+    BrokenSetup("setup-geom-gate", ("rm /boot/kernel/geom_gate.ko", "kldunload geom_gate"), OTHER,
+                ("cp /boot/kernel/carp.ko /boot/kernel/geom_gate.ko", "kldload geom_gate"), typed=False),
+)  # fmt: skip
+OF_CARP = (
+    BrokenSetup("setup-no-vhid", ("ifconfig vtnet1 10.1.101.5 -alias",), OTHER,
+                ("ifconfig vtnet1 inet vhid 2 advskew 10 pass UltraSecret alias 10.1.101.5/32",), typed=False),
+    BrokenSetup("setup-advskew-at-boot", (f"sed -i '' 's/advskew 10/advskew 100/' {RC_CONF}",), OTHER),
+    BrokenSetup("setup-advskew-differs", (f"sed -i '' 's/advskew 10/advskew 20/' {RC_CONF}",
+                                          "ifconfig vtnet1 vhid 2 advskew 20"), OTHER),
+)  # fmt: skip
+OF_RC = (
+    *(BrokenSetup("setup-service-disabled", (f"sysrc {name}=NO",), ONE) for name in (
+        "hastd_enable", "devd_enable", "rpcbind_enable", "rpc_statd_enable", "rpc_lockd_enable", "cron_enable",
+        "hastwatch_enable", "hastwatch_hold_enable",
+    )),
+    BrokenSetup("setup-nfs-at-boot", ("sysrc mountd_enable=YES",), OTHER),
+    BrokenSetup("setup-nfs-at-boot", ("sysrc nfs_server_enable=YES",), ONE),
+    BrokenSetup("setup-mountd-flags", ("sysrc mountd_flags=-S",)),
+    BrokenSetup("setup-nfsd-without-tcp", ("sysrc nfs_server_flags='-u -h 10.1.101.5'",), BOTH,
+                ("sysrc nfs_server_flags=-t",), typed=False),
+    BrokenSetup("setup-nfsd-udp", ("sysrc nfs_server_flags='-u -t'",), BOTH,
+                ("sysrc nfs_server_flags='-u -t -h 10.1.101.5'",), typed=False),
+    BrokenSetup("setup-nfs-differs", ("sysrc nfs_server_flags='-u -t -n 16 -h 10.1.101.5'",), ONE,
+                ("sysrc nfs_server_flags='-u -t -h 10.1.101.5'",)),
+    BrokenSetup("setup-service-jail", ("sysrc svcj_all_enable=YES",), OTHER, releases="15.1+D57511"),
+)  # fmt: skip
+OF_EXPORTS = (
+    BrokenSetup("setup-exports-missing", ("cp /etc/exports /root/exports", "rm /etc/exports"), OTHER,
+                ("cp /root/exports /etc/exports",), typed=False),
+    BrokenSetup("setup-export-refused", ("echo '/hast/home -nonsense' >> /etc/exports",), BOTH,
+                ("sed -i '' '/nonsense/d' /etc/exports",), typed=False),
+    BrokenSetup("setup-export-outside", ("echo '/usr/home -network 10.1.101.0/24' >> /etc/exports",), BOTH,
+                ("sed -i '' '/usr/d' /etc/exports",), typed=False),
+    BrokenSetup("setup-export-everyone", ("sed -i '' 's/-network 10.1.101.0.24//' /etc/exports",), BOTH,
+                ("sed -i '' 's/home/home -network 10.1.101.0|24/' /etc/exports", "sed -i '' 's,[|],/,' /etc/exports"),
+                typed=False),
+    BrokenSetup("setup-exports-differ", ("sed -i '' 's/-maproot=root/-maproot=nobody/' /etc/exports",), OTHER,
+                ("sed -i '' 's/-maproot=nobody/-maproot=root/' /etc/exports",), typed=False),
+)  # fmt: skip
+CASES = (*OF_HAST_CONF, *OF_KERNEL, *OF_CARP, *OF_RC, *OF_EXPORTS)

@@ -1,0 +1,141 @@
+"""Each finding of the audit: one setting is broken, the finding and only that appears, and its remedy, typed word by
+word, ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checks.hast_setup import ACCEPTED
+from checks.plugin.config import PATH as CONFIGURATION
+from checks.plugin.config import ConfigError
+from checks.setup.groups import GROUPS
+from simulator.release import named
+from tests.failover.installed_pair import state_directory
+from tests.setup.audited import AuditedPair, BrokenSetup, remedy
+from tests.setup.cases import CASES
+
+ROWS = {row.reason: row for group in GROUPS for row in group.rows}
+
+
+class Pairs:
+    """A pair for each release, made when it is first needed, and again where a test has left it broken."""
+
+    def __init__(self, state: Path) -> None:
+        self.state, self.made = state, dict[str, AuditedPair]()
+
+    def sound(self, releases: str) -> AuditedPair:
+        """A pair without any finding."""
+        if releases not in self.made or self.made[releases].wrong():
+            self.made[releases] = AuditedPair(self.state / f"{len(self.made)}-{releases}", releases)
+        return self.made[releases]
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Iterator[Pairs]:
+    with state_directory() as state:
+        yield Pairs(state)
+
+
+def test_a_pair_that_is_set_up_as_documented_has_no_finding(pairs: Pairs) -> None:
+    assert pairs.sound("").wrong() == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.reason}: {case.broken[0]}")
+def test_a_setting_that_is_broken_is_the_finding_and_its_remedy_ends_it(case: BrokenSetup, pairs: Pairs) -> None:
+    pair = pairs.sound(case.releases)
+    for name in case.on:
+        pair.types(name, case.broken)
+    findings = pair.wrong()
+    assert [each.reason for each in findings] in ([case.reason], [case.reason] * len(case.on)), findings
+    for name in case.on:
+        pair.types(name, case.by_hand)
+    for finding in findings:
+        names, lines = remedy(finding)
+        for name in names:
+            pair.types(name, lines if case.typed else ())
+    assert pair.wrong() == []
+
+
+def reasons(pair: AuditedPair) -> list[str]:
+    return [finding.reason for finding in pair.wrong()]
+
+
+def test_what_is_accepted_is_listed_with_the_reason_and_not_counted(pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    listed = [each.text for each in pair.audit() if each.reason == ACCEPTED]
+    assert (
+        listed
+        == ["line 1 of /etc/exports: -maproot=root (setup-export-root), accepted: the documented set-up has it"] * 2
+    )
+    pair.accepted.clear()
+    assert reasons(pair) == ["setup-export-root"] * 2
+
+
+@pytest.mark.parametrize("reason", ["setup-nonsense", "setup-well", "command-failed", "node-unreachable"])
+def test_what_is_no_finding_cannot_be_accepted(reason: str, pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    pair.accepted[reason] = "because"
+    with pytest.raises(ConfigError, match=reason):
+        pair.audit()
+    del pair.accepted[reason]
+
+
+def test_nodes_of_different_releases_are_found(state: Path) -> None:
+    assert reasons(AuditedPair(state, "14.4,14.5")) == ["setup-releases-differ"]
+
+
+def test_a_stock_hastd_of_15_is_no_primary(pairs: Pairs) -> None:
+    pair = pairs.sound("15.1+D57511")
+    pair.types("nfs002", [f"rm {CONFIGURATION}"])
+    assert reasons(pair) == ["setup-hastd-no-primary"]
+
+
+def test_a_release_that_is_not_known_has_to_be_tried(pairs: Pairs) -> None:
+    pair = pairs.sound("15.1+D57511")
+    pair.types("nfs001", [f"rm {CONFIGURATION}"])
+    pair.types("nfs002", [f"rm {CONFIGURATION}"])
+    release = named("15.1")._replace(osrelease="15.9-RELEASE")
+    for node in pair.pair.nodes.values():
+        node.installed = node.kernel.release = release
+        node.kernel.values["kern.osrelease"] = release.osrelease
+    assert reasons(pair) == ["setup-hastd-not-tried"] * 2
+
+
+def test_a_kernel_that_was_installed_and_not_booted_is_found(state: Path) -> None:
+    pair = AuditedPair(state)
+    pair.standby.installed = pair.standby.installed._replace(osrelease="13.2-RELEASE-p12")
+    assert reasons(pair) == ["setup-kernel-old"]
+    pair.types("nfs002", ["shutdown -r now"])
+    pair.passes(120)
+    assert reasons(pair) == []
+
+
+TRIED_HERE = {
+    "setup-export-root", "setup-hastd-no-primary", "setup-releases-differ", "setup-hastd-not-tried",
+    "setup-kernel-old",
+}  # fmt: skip
+"""Of the tests above."""
+
+
+def test_every_row_has_a_case() -> None:
+    assert ROWS.keys() - {case.reason for case in CASES} == TRIED_HERE
+
+
+def test_a_group_that_cannot_be_read_is_unknown_by_its_name_and_hides_no_other(pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    pair.types("nfs002", ["sysrc cron_enable=NO"])
+    pair.standby.hung_commands.add("kldstat")
+    found = {(each.reason, each.subject) for each in pair.wrong()}
+    pair.standby.hung_commands.clear()
+    pair.types("nfs002", ["sysrc cron_enable=YES"])
+    assert found == {("command-hangs", "kernel on nfs002"), ("setup-service-disabled", "nfs002")}
+
+
+def test_a_node_that_does_not_answer_leaves_the_findings_of_the_other_one(state: Path) -> None:
+    pair = AuditedPair(state)
+    pair.types("nfs001", ["sysrc cron_enable=NO"])
+    pair.standby.power_off()
+    assert reasons(pair) == ["setup-service-disabled", "node-unreachable"]
