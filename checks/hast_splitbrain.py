@@ -49,7 +49,8 @@ TABLE = Table(
         "move the service to the newer copy: `hastwatch explain primary-behind` has the commands; unmount nothing"),
     Row("metadata-missing", CRITICAL, "a node's disk cannot be opened or has no HAST metadata",
         "that node has no copy to take over with",
-        "on {node}: `geom disk list`: is it the right disk? A new one is filled by `hastwatch recover {resource}`"),
+        "on {node}: `dmesg`: the right disk? If it serves: `hastwatch switchover`; a new one: `hastwatch recover"
+        " {resource}`"),
     Row("splitbrain-predicted", WARNING,
         "the counters say split-brain, the nodes have not met since, and at least one has stopped: it is not primary",
         "will be a split-brain at the next connection: choose the copy to keep before the link returns",

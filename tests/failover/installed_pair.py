@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -102,9 +103,9 @@ class Watched:
         inflict(self.pair, *words)
 
     def breaks_all(self, faults: Iterable[str]) -> None:
-        """Several faults, each in one line."""
+        """Several faults, each in one line as a shell takes it."""
         for fault in faults:
-            self.breaks(*fault.split())
+            self.breaks(*shlex.split(fault))
 
     @property
     def sound(self) -> bool:

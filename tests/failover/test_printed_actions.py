@@ -14,37 +14,12 @@ import pytest
 
 from checks.plugin.finding import Finding, Severity
 from remediate.rehearsal.observer import CheckReport, Observer
-from simulator.faults.faults import FAULTS
-from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+from tests.failover.every_fault import LINES, SECONDS, broken
+from tests.failover.installed_pair import InstalledPair, state_directory
 from tests.nights.administrator import as_typed
 from tests.nights.instructions import Instruction, Kind, instructions
 
 QUICK = ("kill nfs001 devd", "kill nfs002 hastd")
-SLOW = (
-    "cut", "cut-from nfs001", "cut-from nfs002", "cut-carp", "cut-replication", "cut-management", "isolate nfs001",
-    "isolate nfs002", "carrier-off nfs001", "carrier-off nfs002", "power-off nfs001", "power-off nfs002",
-    "demote nfs001", "demote nfs002", "kill nfs001 hastd", "kill nfs001 worker", "kill nfs001 rpcbind",
-    "kill nfs001 mountd", "kill nfs001 nfsd", "kill nfs002 devd",
-    "hang nfs001 hastd", "hang nfs002 hastd", "hang nfs001 devd", "hang nfs002 devd", "hang nfs001 nfsd",
-    "disk-errors nfs001", "disk-errors nfs002", "disk-fails-writes nfs001", "disk-fails-writes nfs002",
-    "bits-flip nfs002", "power-off nfs002; new-disk nfs002; power-on nfs002", "disk-full nfs001",
-    "forced-unmount nfs001 home",
-    "wrong-hast-conf nfs001", "wrong-hast-conf nfs002", "state-full nfs001", "state-read-only nfs002",
-    "drop-devd-event nfs001", "clock-skew nfs001 300", "clock-step nfs002 300", "no-flags nfs002 /hast/home",
-    "jail-daemon nfs002 nfsd", "hang-command nfs001 hastctl", "hang-command nfs002 hastctl",
-    "hang-command nfs001 mountd", "delete-package nfs002 FreeBSD-hast",
-)  # fmt: skip
-LATER = {
-    "at-command", "boot-flap", "busy", "busy-as", "busy-stubborn", "device-never-appears", "fsck-fails",
-    "fsck-hopeless", "install-release", "mount-fails", "peer-lies", "pool-suspends",  "reuse-pids",
-    "service-fails", "slow-fsck", "user-process", "user-runs-as-root",
-}  # fmt: skip
-"""Faults that are seen only at the next failover or boot, need another pair, or are none by themselves."""
-ENDS = {
-    "carrier-on", "device-appears", "disk-free", "disk-ok", "fsck-works", "heal", "install-package", "mount-works",
-    "peer-tells-the-truth", "release-command", "resume", "right-hast-conf", "service-works", "state-ok", "users-leave",
-}  # fmt: skip
-"""What takes a fault back."""
 LOOKS = re.compile(
     r"hastwatch (status|journal|ledger|doctor|verify|explain|clients|hold$)|.*--dry-run|(timeout \d+ )?hastctl list|"
     r"ls |dmesg|ps |grep |du |geom |ifconfig -a"
@@ -53,7 +28,7 @@ LOOKS = re.compile(
 STAYS = {"carp-init-standby", "hast-io-errors"}
 """What remains until an operator has done the rest of what the action names: replace a disk, plug in a cable."""
 LEFT_TO_CHOOSE = re.compile(r"\b[A-Z][A-Z-]+\b")
-PATIENCE, SECONDS = 600.0, 30.0
+PATIENCE = 600.0
 
 
 def look(pair: InstalledPair) -> tuple[CheckReport, ...]:
@@ -81,14 +56,6 @@ def can_be_typed(each: Instruction, pair: InstalledPair) -> bool:
     )
 
 
-def broken(state: Path, fault: str) -> InstalledPair:
-    """A pair half a minute after a fault."""
-    pair = installed_pair(state)
-    pair.breaks_all(fault.split("; "))
-    pair.passes(SECONDS)
-    return pair
-
-
 def lost_without(fault: str, seconds: float) -> int:
     """How many acknowledged writes clients do not see so long after the fault, where nobody types anything."""
     with state_directory() as directory:
@@ -98,7 +65,7 @@ def lost_without(fault: str, seconds: float) -> int:
 
 
 @pytest.mark.parametrize("fault", [
-    *QUICK, *(pytest.param(fault, marks=pytest.mark.slow) for fault in SLOW)
+    pytest.param(line, marks=[] if line in QUICK else pytest.mark.slow) for line in LINES
 ])  # fmt: skip
 def test_a_printed_action_helps_or_refuses_and_nothing_gets_worse(state: Path, fault: str) -> None:
     pair = broken(state, fault)
@@ -118,8 +85,3 @@ def test_a_printed_action_helps_or_refuses_and_nothing_gets_worse(state: Path, f
     assert not is_left or not changing or refused or finding.reason in STAYS, (finding, ended)
     assert pair.sound, pair.story()
     assert pair.lost() <= lost_without(fault, pair.now), pair.story()
-
-
-def test_every_fault_is_tried_or_said_why_not() -> None:
-    tried = {fault.split()[0] for case in (*QUICK, *SLOW) for fault in case.split("; ")}
-    assert tried | LATER | ENDS == set(FAULTS) and not tried & LATER

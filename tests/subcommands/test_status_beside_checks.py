@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,48 +11,35 @@ from checks.plugin.finding import OK, Severity
 from remediate.rehearsal.observer import Observer
 from remediate.subcommands import status
 from remediate.subcommands.status_page import page
-from simulator.faults.faults import FAULTS
+from simulator.node import Node
 from tests.expected import expected_file, nodes, other_node, read, via
-from tests.failover.installed_pair import InstalledPair, installed_pair, state_directory
+from tests.failover.every_fault import LINES, broken, refusing
+from tests.failover.installed_pair import InstalledPair
 
 pytestmark = pytest.mark.slow
 
-HARMLESS = {
-    "heal", "carrier-on", "power-on", "resume", "release-command", "disk-ok", "disk-free", "right-hast-conf",
-}  # fmt: skip
-"""They end a fault."""
-LINES = (
-    "cut", "cut-from nfs001", "cut-from nfs002", "cut-carp", "cut-replication", "cut-management", "isolate nfs001",
-    "isolate nfs002", "carrier-off nfs001", "carrier-off nfs002", "power-off nfs001", "power-off nfs002",
-    "clock-skew nfs001 3600", "clock-step nfs002 -3600",
-    *[f"{what} {node} {process}" for what in ("kill", "hang") for node in ("nfs001", "nfs002")
-      for process in ("hastd", "worker", "devd", "rpcbind")],
-    *[f"{what} nfs001 {process}" for what in ("kill", "hang") for process in ("mountd", "nfsd", "rpc.lockd")],
-    "hang-command nfs001 hastctl", "hang-command nfs002 hastctl", "hang-command nfs002 ifconfig",
-    "disk-errors nfs001", "disk-errors nfs002", "disk-fails-writes nfs001", "disk-fails-writes nfs002",
-    "bits-flip nfs001", "disk-full nfs001", "wrong-hast-conf nfs001", "wrong-hast-conf nfs002",
-    "drop-devd-event nfs001", "slow-fsck nfs002", "boot-flap nfs002",
-)  # fmt: skip
-"""Faults on the node that has the service, and on the other one."""
 
-
-@pytest.fixture
-def pair() -> Iterator[InstalledPair]:
-    with state_directory() as directory:
-        yield installed_pair(directory)
-
-
-@pytest.mark.parametrize("line", LINES)
-def test_status_is_never_better_than_the_worst_check_after_a_fault(pair: InstalledPair, line: str) -> None:
-    pair.breaks(*line.split())
-    pair.passes(30)
-    seen_from = next(node for node in (pair.active, pair.standby) if node.on)
+def is_never_better(pair: InstalledPair, node: Node) -> None:
+    """`hastwatch status` on a node beside all checks of both."""
     reports = Observer(pair.pair, pair.config).look(pair.pair.clock.wait)
     options = status.parser().parse_args([])
-    seen, judged = pair.does(seen_from, lambda context: status.Looks(context, options).look())
+    seen, judged = pair.does(node, lambda context: status.Looks(context, options).look())
     worst = max((Severity[report.state] for report in reports), key=lambda severity: severity.rank)
     assert judged.severity.rank >= worst.rank, [report.line for report in reports]
     contradicts_nothing(" ".join(page(seen, judged, 200, coloured=False)), judged.severity)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_status_is_never_better_than_the_worst_check_after_a_fault(state: Path, line: str) -> None:
+    pair = broken(state, line)
+    is_never_better(pair, next(node for node in (pair.active, pair.standby) if node.on))
+
+
+@pytest.mark.parametrize("process", ["hastd", "worker"])
+@pytest.mark.parametrize("name", ["nfs001", "nfs002"])
+def test_status_is_never_better_where_hastd_refuses_every_call(state: Path, name: str, process: str) -> None:
+    pair = refusing(state, name, process)
+    is_never_better(pair, pair.active)
 
 
 def contradicts_nothing(text: str, severity: Severity) -> None:
@@ -63,11 +49,6 @@ def contradicts_nothing(text: str, severity: Severity) -> None:
     assert "Nothing is wrong" not in text or "can take over" in text
     assert not ("can take over. " in text and "devd-not-running]" in text and "nfs002: devd is not" in text)
     assert not ("complete for" in text and "loses the split-brain" in text)
-
-
-def test_every_fault_that_breaks_something_is_tried_or_is_of_one_step() -> None:
-    assert {line.split()[0] for line in LINES} <= FAULTS.keys()
-    assert not {line.split()[0] for line in LINES} & HARMLESS
 
 
 PLAYED = [
