@@ -17,6 +17,8 @@ LISTED = re.compile(
     r"(?P<mode>[-a-z][-a-zA-Z]{9})[+@ ] *\d+ +(?P<owner>\S+) +(?P<group>\S+) +(?P<size>\d+)[, ]", re.ASCII
 )
 """A line of `ls -lL`."""
+WRAPPED = re.compile(r"\nfor python in (?P<pythons>/\S+(?: /\S+)*); do\n", re.ASCII)
+"""A line of hastwatch's own wrapper (contrib/packaging/stage.py): the first Python of these that there is runs it."""
 LARGEST = 1 << 18
 """Bytes above which a file is not read to look for its interpreter."""
 MOUNTED = re.compile(r"(?m)^.* on (?P<point>/.*) \((?P<options>[^()]*)\)$")
@@ -71,7 +73,8 @@ def cannot_start(node: Node, path: str, search: str) -> str:
         return f"{point} is mounted noexec"
     if look(node, path).size > LARGEST:
         raise NotUnderstood(f"{path}, which is too large for a script", "")
-    first = node.read(path).partition("\n")[0]
+    text = node.read(path)
+    first = text.partition("\n")[0]
     if not first.startswith("#!"):
         return ""  # a program of its own, or a script that sh(1) runs where execve(2) refuses it
     interpreter, _, argument = first[2:].strip(" \t").partition(" ")
@@ -82,6 +85,10 @@ def cannot_start(node: Node, path: str, search: str) -> str:
         return f"the interpreter of {path} cannot run: {missing}"
     if posixpath.basename(interpreter) == "env":
         return _looked_for(node, path, f"{rest}{tab}{argument}".split(), search)
+    if wrapped := WRAPPED.search(text):
+        pythons = wrapped["pythons"].split()
+        lacks = all(why_not(node, each) for each in pythons)
+        return f"no Python that {path} looks for is there: {', '.join(pythons)}" if lacks else ""
     return _environment(node, path, interpreter)
 
 

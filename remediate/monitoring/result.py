@@ -27,7 +27,7 @@ MOST_PERFDATA = 200
 """Items of performance data."""
 OUTPUT_LIMIT = 1 << 20
 """Bytes of a plugin's output; one that prints more is not understood."""
-PLUGIN_DIRECTORIES = ("/usr/local/libexec/nagios", "/usr/lib/nagios/plugins")
+PLUGIN_DIRECTORIES = ("/usr/local/hastwatch/bin", "/usr/local/libexec/nagios", "/usr/lib/nagios/plugins")
 """Where FreeBSD's and Debian's packages put plugins."""
 ITEM = re.compile(
     r"(?:^|(?<=\s))('(?:[^'=]|''){1,200}'|[^\s'=]{1,200})=(U|-?[0-9.]+(?:[eE][+-]?[0-9]+)?)([^\s;0-9]{0,20})"

@@ -79,8 +79,9 @@ def _check(place: str, node: str, name: str, words: list[str]) -> int:
     return CHECKS[name].load().main(["--via", here, "--peer", peer, "--state-dir", memory, *words])
 
 
-HASTWATCH = (sys.executable, "-P", "-m", "remediate.command")
-"""The console script `hastwatch` of this installation."""
+ROOT = Path(__file__).resolve().parents[2]
+HASTWATCH = ("/usr/bin/env", f"PYTHONPATH={ROOT}", sys.executable, "-P", "-m", "remediate.command")
+"""The command `hastwatch` of this installation, wherever its packages are."""
 
 
 def _is_asked_about(words: list[str]) -> bool:

@@ -23,6 +23,7 @@ from remediate.rehearsal.observer import Observer
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
 from remediate.state.journal import NAME
 from remediate.state.store import STATE_DIRECTORY
+from remediate.subcommands import status as subcommands_status
 from remediate.subcommands import verify
 from remediate.wiring import EVENT, HAST_HOOK, INTERFACE, OURS_TO_START
 from simulator.hastd.hastconf import parse as hastd_parse
@@ -32,6 +33,8 @@ from tests.state.child import ROOT
 CONTRIB = ROOT / "contrib"
 FREEBSD = CONTRIB / "freebsd"
 SCRIPTS = ("hastwatch_hold", "hastwatch")
+PACKAGING = (CONTRIB / "packaging", CONTRIB / "debian", FREEBSD / "port", FREEBSD / "install")
+"""What makes packages and installations, rather than a file to copy."""
 
 RC_SUBR = """
 # What rc.subr(8) does for a script with functions of its own, as far as these need it.
@@ -323,20 +326,26 @@ def test_every_file_is_installed_with_the_examples() -> None:
     given = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
     patterns = [pattern for where, patterns in given.items() if "/examples/" in where for pattern in patterns]
     installed = {path for pattern in patterns for path in ROOT.glob(pattern)}
-    assert {path for path in FREEBSD.parent.rglob("*") if path.is_file()} == installed
+    files = {path for path in CONTRIB.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert {path for path in files if not any(each in path.parents or each == path for each in PACKAGING)} == installed
 
 
 # --- periodic ------------------------------------------------------------------------------------------------
 
 
 def weekly(directory: Path, settings: str, status: int = 0) -> tuple[int, str, list[str]]:
-    """The weekly script with these settings in periodic.conf(5) and a hastwatch that ends with a status: its own
+    """The weekly script (`periodic`)."""
+    return periodic(directory, "weekly/999.hastwatch-verify", settings, status)
+
+
+def periodic(directory: Path, name: str, settings: str, status: int = 0) -> tuple[int, str, list[str]]:
+    """A script of periodic(8) with these settings in periodic.conf(5) and a hastwatch that ends with a status: its own
     status, what it prints, the words that hastwatch was called with."""
     (directory / "periodic.conf").write_text(f"source_periodic_confs() {{ :; }}\n{settings}\n")
     program = directory / "hastwatch"
     program.write_text(f'#!/bin/sh\nfor word; do echo "$word" >>{directory}/called; done\nexit {status}\n')
     program.chmod(0o755)
-    text = (FREEBSD / "periodic" / "weekly" / "999.hastwatch-verify").read_text()
+    text = (FREEBSD / "periodic" / name).read_text()
     text = text.replace("/etc/defaults/periodic.conf", f"{directory}/periodic.conf")
     script = directory / "script"
     script.write_text(text.replace("/usr/local/hastwatch/bin/hastwatch", str(program)))
@@ -378,3 +387,18 @@ def test_what_is_primary_here_is_compared_as_periodic_conf_says(tmp_path: Path, 
 def test_periodic_is_told_what_is_worth_a_mail(tmp_path: Path, status: int, expected: int) -> None:
     """1: information, 2: badly configured, 3: something is wrong (periodic(8))."""
     assert weekly(tmp_path, ENABLED, status)[0] == expected
+
+
+DAILY = "daily/408.status-hastwatch"
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, 0), (1, 3), (2, 3), (3, 3)])
+def test_the_daily_report_mails_what_is_not_well(tmp_path: Path, status: int, expected: int) -> None:
+    done, text, called = periodic(tmp_path, DAILY, 'daily_status_hastwatch_enable="YES"', status)
+    assert (done, called) == (expected, ["status", "-x"])
+    assert "pair of HAST nodes" in text
+    assert subcommands_status.parser().parse_args(called[1:]).only_wrong
+
+
+def test_there_is_no_daily_report_unless_it_is_enabled(tmp_path: Path) -> None:
+    assert periodic(tmp_path, DAILY, "") == (0, "", [])
