@@ -1,0 +1,251 @@
+"""The installer of a release, in a clean root, by the shells of other systems: install, upgrade, back, uninstall."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from checks import VERSION
+from remediate.wiring import HAST_HOOK
+from tests.packaging.clean_root import PYTHON, SHELLS, CleanRoot, Entry, clean_root, why_not
+from tests.state.child import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
+
+INSTALL = "contrib/freebsd/install"
+PLACES = ("/usr/local", "/etc", "/var/db", "/run")
+HOME = "/usr/local/hastwatch"
+CARP_HOOK = "/usr/local/sbin/carp-hast-switch"
+STATE = "/var/db/hastwatch/journal.jsonl"
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dependencies, for a host that reaches no network."""
+    place = tmp_path_factory.mktemp("wheels")
+    asked = subprocess.run(
+        [sys.executable, "contrib/packaging/stage.py", "--dependencies"], cwd=ROOT, capture_output=True, text=True
+    )
+    subprocess.run([PYTHON, "-m", "venv", place / "venv"], check=True)
+    pip = f"{place}/venv/bin/pip"
+    subprocess.run([pip, "download", "-q", "-d", str(place), *asked.stdout.split()], check=True, capture_output=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sources of the next version, in which devd's rule has changed."""
+    place = tmp_path_factory.mktemp("newer") / "hastwatch"
+    given = ("checks", "hooks", "remediate", "simulator", "contrib", "docs")
+    for name in given:
+        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, place / name)
+    version = place / "checks" / "__init__.py"
+    version.write_text(version.read_text().replace(VERSION, "99.0"))
+    rule = place / "contrib" / "freebsd" / "devd-hastwatch.conf"
+    rule.write_text(rule.read_text() + "# of 99.0\n")
+    return place
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    return SHELLS[request.param]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[CleanRoot]:
+    with clean_root(tmp_path) as root:
+        yield root
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Path:
+    """What one installation has made, for the tests of what comes after it."""
+    place = tmp_path_factory.mktemp("archive")
+    with clean_root(place) as root:
+        install(root, wheels)
+        root.must("tar", "-cf", str(place / "installed.tar"), "/usr/local", "/etc/rc.conf", "/etc/cron.d")
+    return place / "installed.tar"
+
+
+@pytest.fixture
+def installed(root: CleanRoot, archive: Path) -> CleanRoot:
+    """A root with this release."""
+    root.must("tar", "-C", "/", "-xf", str(archive))
+    return root
+
+
+def install(root: CleanRoot, wheels: Path, *words: str, sources: Path = ROOT) -> str:
+    """The output of an installation that has to succeed."""
+    return root.must("dash", str(sources / INSTALL), "--wheels", str(wheels), *words)
+
+
+def uninstall(root: CleanRoot, *words: str) -> subprocess.CompletedProcess[str]:
+    return root.run("dash", str(ROOT / INSTALL), "--uninstall", *words)
+
+
+def changed(before: dict[str, Entry], after: dict[str, Entry]) -> set[str]:
+    """The paths that are not what they were."""
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+
+def test_what_is_installed_answers_is_there_once_and_goes_without_a_trace(
+    root: CleanRoot, shell: tuple[str, ...], wheels: Path
+) -> None:
+    before = root.files(*PLACES)
+    installer = (*shell, str(ROOT / INSTALL))
+    first = root.must(*installer, "--wheels", str(wheels))
+    assert "service devd restart" in first
+    for program in ("hastwatch", "carp-hast-switch"):
+        assert root.must(f"/usr/local/sbin/{program}", "--version") == f"{program} {VERSION}\n"
+    assert root.run(f"{HOME}/bin/check_carp").returncode == 3
+    assert root.must("hastwatch", "explain", "devd-hook-missing").count("\n") > 10, "no runbook"
+    assert 'hastwatch_hold_enable="YES"' in root.shell("cat /etc/rc.conf")
+
+    once = root.files(*PLACES)
+    assert "installed already" in root.must(*installer, "--wheels", str(wheels))
+    assert not changed(once, root.files(*PLACES))
+
+    root.write(STATE, "{}\n")
+    root.must(*installer, "--uninstall")
+    assert changed(before, root.files(*PLACES)) == {
+        "/var/db/hastwatch",
+        STATE,
+        "/usr/local/etc/hastwatch.toml",
+        *(f"/usr/local/etc/rc.conf.d{name}" for name in ("", "/mountd", "/nfsd")),
+        "/run/service",
+    }
+    assert root.shell("cat /run/service") == "devd restart\n"
+    root.must(*installer, "--uninstall", "--purge")
+    assert changed(before, root.files(*PLACES)) == {"/run/service"}
+
+
+def test_a_dry_run_does_nothing(root: CleanRoot, shell: tuple[str, ...]) -> None:
+    before = root.files(*PLACES)
+    said = root.must(*shell, str(ROOT / INSTALL), "--dry-run")
+    assert "would: copy" in said and "/etc/cron.d/hastwatch, mode 644" in said
+    assert not changed(before, root.files(*PLACES))
+
+
+def test_an_upgrade_takes_over_what_nobody_has_changed_and_can_be_taken_back(
+    installed: CleanRoot, wheels: Path, newer: Path
+) -> None:
+    installed.write("/usr/local/etc/hastwatch.toml", 'peer = "ssh nfs002"\n')
+    installed.write("/etc/cron.d/hastwatch", "# mine\n")
+    installed.write(STATE, "{}\n")
+    said = install(installed, wheels, sources=newer)
+    assert installed.must(CARP_HOOK, "--version") == "carp-hast-switch 99.0\n"
+    assert "# of 99.0" in installed.shell("cat /usr/local/etc/devd/hastwatch.conf")
+    assert installed.shell("cat /etc/cron.d/hastwatch") == "# mine\n"
+    assert "it is not as hastwatch has it: /etc/cron.d/hastwatch" in said
+    assert installed.shell("cat /usr/local/etc/hastwatch.toml") == 'peer = "ssh nfs002"\n'
+    assert len(list(installed.path("/usr/local").glob("hastwatch-*"))) == 2
+
+    installed.must("dash", str(newer / INSTALL), "--back")
+    assert installed.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert "# of 99.0" not in installed.shell("cat /usr/local/etc/devd/hastwatch.conf")
+    assert installed.shell(f"cat {STATE}") == "{}\n"
+
+    done = uninstall(installed)
+    assert done.returncode == 0 and "kept, it is not as hastwatch has it: /etc/cron.d/hastwatch" in done.stdout
+    assert installed.shell("ls /usr/local; cat /etc/cron.d/hastwatch") == "bin\netc\nsbin\n# mine\n"
+
+
+def test_a_version_that_does_not_start_changes_nothing(installed: CleanRoot, wheels: Path, newer: Path) -> None:
+    before = installed.files(*PLACES)
+    hook = newer / "hooks" / "carp_hast_switch.py"
+    text = hook.read_text()
+    hook.write_text(f"import nothing_of_the_kind\n{text}")
+    try:
+        done = installed.run("dash", str(newer / INSTALL), "--wheels", str(wheels))
+    finally:
+        hook.write_text(text)
+    assert done.returncode == 1 and "nothing was changed" in done.stdout and "nothing_of_the_kind" in done.stdout
+    assert not changed(before, installed.files(*PLACES))
+
+
+def test_without_its_dependencies_nothing_is_changed(root: CleanRoot, tmp_path: Path) -> None:
+    before = root.files(*PLACES)
+    done = root.run("dash", str(ROOT / INSTALL), "--wheels", str(tmp_path))
+    assert done.returncode == 1 and "pip cannot install the dependencies" in done.stdout
+    assert not changed(before, root.files(*PLACES))
+
+
+def test_the_virtual_environment_of_before_is_followed(root: CleanRoot, wheels: Path) -> None:
+    root.shell(f"{PYTHON} -m venv --without-pip {HOME}; echo '#!/bin/sh' >{HOME}/bin/carp-hast-switch")
+    root.shell(f"chmod 755 {HOME}/bin/*; ln -s ../hastwatch/bin/carp-hast-switch {CARP_HOOK}")
+    examples = f"{HOME}/share/examples/hastwatch"
+    root.write(f"{examples}/devd-hastwatch.conf", "# of the version before\n")
+    root.write("/usr/local/etc/devd/hastwatch.conf", "# of the version before\n")
+    install(root, wheels)
+    assert root.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert "carp-hast-switch $subsystem" in root.shell("cat /usr/local/etc/devd/hastwatch.conf")
+    assert root.path(f"{HOME}.old/pyvenv.cfg").exists()
+    uninstall(root)
+    assert not list(root.path("/usr/local").glob("hastwatch*"))
+
+
+def test_the_checks_alone_bring_nothing_of_the_failover(root: CleanRoot, wheels: Path) -> None:
+    before = root.files("/etc", "/usr/local/etc")
+    install(root, wheels, "--checks")
+    etc = "/usr/local/etc"
+    wanted = {f"{etc}/hastwatch.toml", f"{etc}/man.d", f"{etc}/man.d/hastwatch.conf"}
+    assert changed(before, root.files("/etc", etc)) == wanted
+    assert not root.path(CARP_HOOK).is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "reason"),
+    [
+        ("/etc/hast.conf", f"timeout 10\nexec {HAST_HOOK}\n", "/etc/hast.conf has"),
+        ("/var/db/hastwatch/hold.json", "{}", "hold.json"),
+        ("/usr/local/etc/devd/hastwatch.conf", "# mine\n", "remove the rule"),
+    ],
+)
+def test_what_the_node_still_needs_is_not_uninstalled(installed: CleanRoot, path: str, text: str, reason: str) -> None:
+    installed.write(path, text)
+    before = installed.files(*PLACES)
+    done = uninstall(installed)
+    assert done.returncode == 1 and reason in done.stdout
+    assert not changed(before, installed.files(*PLACES))
+
+
+def test_another_python_runs_the_hook_where_its_own_is_gone(root: CleanRoot, wheels: Path) -> None:
+    root.shell(f"mv /usr/local/bin/{PYTHON.name} /usr/local/bin/python3.14; ln -sf python3.14 /usr/local/bin/python3")
+    install(root, wheels, "--python", "/usr/local/bin/python3.14")
+    root.shell("mv /usr/local/bin/python3.14 /usr/local/bin/python3.12")
+    before = root.files("/usr/local")
+    assert root.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert root.run(f"{HOME}/bin/check_carp").returncode == 3
+    assert not changed(before, root.files("/usr/local")), "bytecode is left"
+    root.shell("rm /usr/local/bin/python3.12")
+    done = root.run(f"{HOME}/bin/check_carp")
+    assert (done.returncode, done.stdout[:9]) == (3, "UNKNOWN -")
+    assert root.run(CARP_HOOK, "2@em0", "MASTER").returncode == 127
+
+
+def test_a_python_without_the_dependencies_is_unknown_and_no_warning(installed: CleanRoot) -> None:
+    installed.shell(f"rm -r {HOME}/lib/nagiosplugin")
+    done = installed.run(f"{HOME}/bin/check_carp")
+    assert done.returncode == 3 and "nagiosplugin" in done.stdout and done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--purge"], "--purge belongs to --uninstall"),
+        (["--back", "--uninstall"], "exclude each other"),
+        (["--root", "here"], "needs an absolute path"),
+        (["--wheels"], "needs a value"),
+        (["now"], "unknown argument now"),
+    ],
+)
+def test_wrong_usage_is_one_line(words: list[str], message: str) -> None:
+    done = subprocess.run(["dash", ROOT / INSTALL, *words], capture_output=True, text=True)
+    assert done.returncode == 64 and message in done.stderr and done.stderr.count("\n") == 1
