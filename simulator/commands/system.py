@@ -122,8 +122,13 @@ def as_somebody(call: Call) -> Steps[int]:
 
 @command("sh")
 def sh(call: Call) -> Steps[int]:
-    """sh(1) -c LINE, or a script that is answered as a whole (`shell.SCRIPTS`)."""
+    """sh(1) -c LINE, or a script answered as a whole (`shell.SCRIPTS`); a file that is not there (bin/sh/input.c
+    setinputfile())."""
     if "-c" not in call.argv:
+        files = [word for word in call.argv[1:2] if not word.startswith("-")]
+        if files and not call.node.files.exists(files[0]):
+            call.err(f"sh: cannot open {files[0]}: No such file or directory\n")
+            return 127
         return 0
     if call.argv[2] in SCRIPTS:
         return SCRIPTS[call.argv[2]](call)
@@ -177,17 +182,17 @@ def test(call: Call) -> int:
 
 @command("sysrc")
 def sysrc(call: Call) -> int:
-    """sysrc(8) -n NAME and NAME=VALUE; -f FILE, which is made where it is missing."""
-    given, words = getopt.getopt(call.argv[1:], "nf:")
+    """sysrc(8) NAME, -n NAME, -x NAME and NAME=VALUE; -f FILE, which is made where it is missing."""
+    given, words = getopt.getopt(call.argv[1:], "nxf:")
     options, status = dict(given), 0
     bare, path = "-n" in options, options.get("-f", "/etc/rc.conf")
     for word in words:
         name, assignment, value = word.partition("=")
         known = _of_file(call, path, name) if "-f" in options else rc_variable(call.node, "", name)
-        if assignment:
-            old = call.node.files.read(path) if call.node.files.exists(path) else ""
-            lines = [line for line in old.splitlines() if not line.startswith(f"{name}=")]
-            call.node.files.write(path, "\n".join([*lines, f'{name}="{value}"']) + "\n", call.node.now)
+        if "-x" in options and known is not None:
+            _write_variable(call, path, name, "")
+        elif assignment and "-x" not in options:
+            _write_variable(call, path, name, f'{name}="{value}"\n')
             call.out(f"{name}: {known or ''} -> {value}\n")
         elif known is not None:
             call.out(f"{known}\n" if bare else f"{name}: {known}\n")
@@ -202,6 +207,13 @@ def _of_file(call: Call, path: str, name: str) -> str | None:
     text = call.node.files.read(path) if call.node.files.exists(path) else ""
     values = re.findall(rf'(?m)^{re.escape(name)}="?([^"\n]*)', text)
     return values[-1] if values else None
+
+
+def _write_variable(call: Call, path: str, name: str, line: str) -> None:
+    """Have a file set a variable by this line at its end, or not at all."""
+    old = call.node.files.read(path) if call.node.files.exists(path) else ""
+    rest = "".join(each for each in old.splitlines(keepends=True) if not each.startswith(f"{name}="))
+    call.node.files.write(path, rest + line, call.node.now)
 
 
 @command("shutdown", "poweroff", "reboot", "halt")

@@ -92,7 +92,7 @@ def _rc_shutdown(node: Node) -> Steps[None]:
 def _local_script(node: Node, path: str, verb: str) -> Completion[int]:
     """Run a script with one word, where it is installed; finished with its exit status."""
     program = node.programs.get(path)
-    if program is None:
+    if program is None or not node.files.exists(path):
         return finished(0)
     if service_jails.refuses(node, path):
         return finished(1)

@@ -85,3 +85,12 @@ def test_a_file_that_a_check_makes_to_try_a_write_is_made_synced_and_removed(nod
     for line in (f"fsync {path}", f"rm {path}"):
         assert node.run(line) == (0, "", "")
     assert path.rpartition("/")[2] not in node.run("ls -A /hast/home").out
+
+
+def test_sysrc_sets_shows_and_deletes_a_variable(node: Node) -> None:
+    assert node.run("sysrc gone=YES").out == "gone:  -> YES\n"
+    assert node.run("sysrc gone").out == "gone: YES\n"
+    deleted = node.run("sysrc -x gone")
+    assert (deleted.status, deleted.out) == (0, "")
+    assert node.run("sysrc gone").status == 1 and "gone" not in node.run("cat /etc/rc.conf").out
+    assert node.run("sysrc -x gone").err == "sysrc: unknown variable 'gone'\n"

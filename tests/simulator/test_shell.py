@@ -32,6 +32,7 @@ def node() -> Node:
         ("ls /etc/*.conf", "/etc/devd.conf\n/etc/hast.conf\n/etc/rc.conf\n/etc/sysctl.conf\n", 0),
         ("sudo -n hostname", "nfs001\n", 0),
         ("sh -c 'exit 3'", "", 3),
+        ("sh none", "", 127),
         ("timeout 2 sleep 9; echo $?", "124\n", 0),
     ],
 )
