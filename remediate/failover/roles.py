@@ -49,8 +49,6 @@ def become_primary(context: Context, place: ResourcePlace, facts: Facts, late: C
     looks = [lambda: _refuse_lost(context, place)] if left or context.here.machine is None else []
     if facts.said[place.name].peer_asked:
         looks.append(lambda: _yield_to_a_primary_peer(context, place))
-    elif waited > LATE:
-        looks.append(lambda: _refuse_beside_a_primary(context, place))
     context.timing.together(looks)
     return f"{place.device} after {waited:.2f} s"
 
@@ -161,11 +159,3 @@ def _yield_to_a_primary_peer(context: Context, place: ResourcePlace) -> None:
     asked = peer.ask(context, place)
     if asked is not None and asked.peer is Peer.HOLDS and place.mine != min(place.nodes, default=""):
         raise StepFailed(f"{asked.says} at the same time, and this node gives way")
-
-
-def _refuse_beside_a_primary(context: Context, place: ResourcePlace) -> None:
-    """The other node could not be asked when the role was taken, and may answer by now: the worker has waited for it
-    (freebsd-facts: device-waits-for-a-dead-peer), and nothing is written here yet. Raises StepFailed."""
-    asked = peer.ask(context, place)
-    if asked is not None and asked.peer is Peer.HOLDS:
-        raise StepFailed(f"{asked.says}, which was not known when the role was taken")
