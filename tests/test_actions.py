@@ -26,6 +26,7 @@ ROWS = {
 LONGEST = 120
 """Characters of a sentence that somebody reads at night."""
 BASE = {
+    "chflags": r"(no)?schg \S+",
     "chmod": r"[0-7]{3}",
     "chown": r"root:wheel",
     "cmp": r"\S+ \S+",
@@ -37,7 +38,7 @@ BASE = {
     "gjournal": r"list",
     "grep": r"(-\w+ )?\w+ /\S+|DAD|carp: demoted",
     "gstat": r"-p",
-    "install": r"-m 755 \S+ \S+",
+    "install": r"-m [0-7]{3} \S+ \S+",
     "kldload": r"carp",
     "hastctl": r"(list|status|dump|create)( \S+)?|role (init|primary|secondary) \S+",
     "ifconfig": r"|-a|\S+ (up|inet6 -ifdisabled|vhid \w+ (advbase|peer|advskew) \S+)|\S+",
@@ -56,7 +57,7 @@ BASE = {
     "showmount": r"-e( \S+)?",
     "shutdown": r"-r now",
     "sudo": r"-n hastwatch-ask",
-    "sysctl": r"[a-z0-9_.]+(=\d+)?",
+    "sysctl": r"[a-z0-9_.]+(=\w+)?",
     "sysrc": r"(-f /(boot/loader\.conf|etc/rc\.conf\.d/\w+) )?\w+=\S+",
     "tail": r"-\d+|(-\d+ )?/\S+",
     "timeout": r"\d+ hastctl list \S+",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from checks.setup import carp, exports, hast_conf, kernel, rc, release
+from checks.setup import carp, devd, exports, hast_conf, kernel, points, rc, release, scripts, ways, window
 
-GROUPS = tuple(module.GROUP for module in (hast_conf, release, kernel, carp, rc, exports))
+GROUPS = tuple(
+    module.GROUP for module in (hast_conf, release, kernel, carp, devd, rc, exports, scripts, points, ways, window)
+)

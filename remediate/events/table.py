@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
+from checks.plugin.finding import CRITICAL, WARNING
 from checks.setup.groups import GROUPS
 from remediate.events.repair_request import Remedy
 
@@ -143,7 +144,7 @@ TABLE = (
               "carp-peer-wrong", "carp-peer-one-sided", "carp-factors-differ", "carp-vrrp-not-held"),
 
     *_nothing("check_hast_setup", "the set-up needs an operator: hastwatch doctor",
-              *(row.reason for group in GROUPS for row in group.rows)),
+              *(row.reason for group in GROUPS for row in group.rows if row.severity in (WARNING, CRITICAL))),
 )  # fmt: skip
 """Every finding that is not OK."""
 

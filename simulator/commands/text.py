@@ -66,7 +66,7 @@ def tail(call: Call) -> int:
 
 @command("grep", "egrep", "fgrep")
 def grep(call: Call) -> int:
-    """grep(1) with -E, -i, -v, -c, -h, -q, -n."""
+    """grep(1) with -E, -i, -v, -c, -h, -q, -n, -s, -r."""
     words, options = call.argv[1:], ""
     while words and words[0].startswith("-") and words[0] != "-e":
         options += words.pop(0)[1:]
@@ -75,16 +75,18 @@ def grep(call: Call) -> int:
     pattern, paths = words[0], words[1:]
     if "E" not in options and not call.argv[0].endswith("egrep"):
         pattern = re.sub(r"(?<!\\)([+?|(){}])", r"\\\1", pattern)
-    expression = re.compile(pattern, re.I if "i" in options else 0)
+    expression = re.compile(pattern.replace("[[:space:]]", r"\s"), re.I if "i" in options else 0)
     matches, status = 0, 1
+    if "r" in options:
+        paths = [below for path in paths for below in call.node.files.below(path)]
     for path in paths or [""]:
         try:
             text = call.node.read_file(path) if path else call.stdin
         except OSError as error:
-            call.err(f"grep: {path}: {error.strerror}\n")
+            call.err("" if "s" in options else f"grep: {path}: {error.strerror}\n")
             status = 2
             continue
-        prefix = f"{path}:" if len(paths) > 1 and "h" not in options else ""
+        prefix = f"{path}:" if ("r" in options or len(paths) > 1) and "h" not in options else ""
         for number, line in enumerate(text.splitlines(), 1):
             if bool(expression.search(line)) is not ("v" in options):
                 matches += 1
@@ -302,8 +304,8 @@ def _edited(line: str, function: str, extended: bool) -> str:
     if function == "d":
         return ""
     _, pattern, replacement, flags = function.split(function[1])
-    if not extended:
-        pattern = pattern.replace("\\(", "(").replace("\\)", ")")
+    if not extended:  # re_format(7): in basic expressions these are special behind a backslash alone
+        pattern = re.sub(r"\\?[()|+?{}]", lambda each: each[0][1:] or f"\\{each[0]}", pattern)
     return re.sub(pattern, replacement.replace("\\n", "\n"), line, count=0 if "g" in flags else 1)
 
 

@@ -213,6 +213,14 @@ class FileTree:
         below = (name[len(prefix) :] for name in self.files if name.startswith(prefix) and name != "/")
         return sorted(name for name in below if "/" not in name)
 
+    def below(self, path: str) -> list[str]:
+        """The plain files at and below a path, as a walk finds them; the path itself where there is nothing."""
+        if not self.exists(path):
+            return [path]
+        if self.find(path).kind != "d":
+            return [path]
+        return [each for name in self.names(path) for each in self.below(posixpath.join(path, name))]
+
     def glob(self, pattern: str) -> list[str]:
         """The paths that match, sorted; the pattern itself when none does, as sh leaves it."""
         directory = posixpath.dirname(pattern)

@@ -23,11 +23,20 @@ from tests.test_actions import NOT_COMMANDS
 SECONDS = 30.0
 EXAMPLES = "/usr/local/hastwatch/share/examples/hastwatch"
 CONTRIB = Path(__file__).resolve().parents[2] / "contrib" / "freebsd"
-BY_HAND = """
+BY_HAND = f"""
 sysrc cron_enable=YES
 sysrc nfs_server_flags="-u -t -h 10.1.101.5"
+install -m 644 {EXAMPLES}/cron-hastwatch /etc/cron.d/hastwatch
 """
 """What docs/failover.md has typed besides what the pair has: the recorded nodes run no cron(8)."""
+TOML = """
+peer = "ssh -o BatchMode=yes -o ConnectTimeout=3 {peer}"
+
+[failover]
+management = "{management}"
+witness = "10.0.2.2"
+hastd_repaired = {repaired}
+"""
 ACCEPTED = {"setup-export-root": "the documented set-up has it"}
 """What is true of the documented set-up."""
 
@@ -55,16 +64,22 @@ class AuditedPair(InstalledPair):
         layout = layout_of(config, 1)
         first, second = layout.nodes
         layout = replace(layout, nodes=(first, replace(second, advskew=first.advskew)), hast_exec=HAST_HOOK)
+        layout = replace(layout, filedelay=3, dirdelay=2, metadelay=1)
         layout = layout.running(releases) if releases else layout
         super().__init__(healthy_pair(layout, hooked=False), state, config)
         for node in self.pair.nodes.values():
-            for path in CONTRIB.iterdir():
+            for path in CONTRIB.rglob("*"):
                 if path.is_file():
-                    node.files.write(f"{EXAMPLES}/{path.name}", path.read_text(), mode="rw-r--r--")
+                    node.files.write(f"{EXAMPLES}/{path.relative_to(CONTRIB)}", path.read_text())
             self.types(node.name, BY_HAND.strip().splitlines())
-            if "+" in releases:
-                node.files.write(CONFIGURATION, "[failover]\nhastd_repaired = true\n")
+            self.configure(node.name, TOML, "+" in releases)
         self.accepted = dict(ACCEPTED)
+
+    def configure(self, name: str, text: str, repaired: bool = False) -> None:
+        """hastwatch.toml of a node."""
+        node = self.pair.nodes[name]
+        values = {"peer": node.peer.name, "management": node.peer.layout.management, "repaired": str(repaired).lower()}
+        node.files.write(CONFIGURATION, text.format(**values))
 
     def types(self, name: str, lines: Iterable[str]) -> None:
         """Command lines on a node, which have to succeed."""

@@ -73,4 +73,65 @@ OF_EXPORTS = (
     BrokenSetup("setup-exports-differ", ("sed -i '' 's/-maproot=root/-maproot=nobody/' /etc/exports",), OTHER,
                 ("sed -i '' 's/-maproot=nobody/-maproot=root/' /etc/exports",), typed=False),
 )  # fmt: skip
-CASES = (*OF_HAST_CONF, *OF_KERNEL, *OF_CARP, *OF_RC, *OF_EXPORTS)
+POINT, SETTINGS = "/hast/home", "/usr/local/etc/hastwatch.toml"
+OF_POINTS = (
+    BrokenSetup("setup-point-missing", (f"rmdir {POINT}",), OTHER),
+    BrokenSetup("setup-point-writable", (f"chflags noschg {POINT}",), OTHER),
+    BrokenSetup("setup-point-not-empty", (f"chflags noschg {POINT}", f"touch {POINT}/mail", f"chflags schg {POINT}"),
+                OTHER, (f"chflags noschg {POINT}", f"rm {POINT}/mail", f"chflags schg {POINT}"), typed=False),
+)  # fmt: skip
+OF_SCRIPTS = (
+    *(BrokenSetup("setup-hastctl-create", (f"echo '{line}' >> {path}",), ONE, (f"sed -i '' '/hastctl/d' {path}",))
+      for path, line in (
+          ("/etc/rc.local", "hastctl create home"), ("/var/cron/tabs/root", "@reboot hastctl create home"),
+          ("/etc/crontab", "@reboot root /sbin/hastctl -d create -k 64 home"),
+          ("/usr/local/sbin/start-hast", " hastctl create home"),
+      )),
+    BrokenSetup("setup-rc-script", ("rm /usr/local/etc/rc.d/hastwatch",), OTHER),
+    BrokenSetup("setup-rc-script", ("chmod 644 /usr/local/etc/rc.d/hastwatch_hold",), ONE),
+    BrokenSetup("setup-cron-job", ("rm /etc/cron.d/hastwatch",), OTHER),
+    BrokenSetup("setup-cron-job", ("sed -i '' 's/^[*]/#*/' /etc/cron.d/hastwatch",), OTHER),
+)  # fmt: skip
+OF_WAYS = (
+    BrokenSetup("setup-no-peer", (f"sed -i '' 's/^peer/#peer/' {SETTINGS}",), ONE,
+                (f"sed -i '' 's/#peer/peer/' {SETTINGS}",), typed=False),
+    BrokenSetup("setup-no-management", (f"sed -i '' 's/^management/#management/' {SETTINGS}",), OTHER,
+                (f"sed -i '' 's/#management/management/' {SETTINGS}",)),
+    BrokenSetup("setup-no-witness", (f"sed -i '' 's/^witness/#witness/' {SETTINGS}",), OTHER,
+                (f"sed -i '' 's/#witness/witness/' {SETTINGS}",)),
+)  # fmt: skip
+OF_WINDOW = (
+    *(BrokenSetup("setup-data-window", (f"sysctl {name}=30",), ONE) for name in (
+        "kern.filedelay", "kern.dirdelay", "kern.metadelay",
+    )),
+    BrokenSetup("setup-data-window-boot", ("sed -i '' '/filedelay/d' /etc/sysctl.conf",), OTHER),
+)  # fmt: skip
+RULE, HOOK = "/etc/devd/carp.conf", "/usr/local/sbin/carp-hast-switch"
+RULES = (f"cp {RULE} /root/carp.conf",)
+BACK = (f"cp /root/carp.conf {RULE}",)
+OF_DEVD = (
+    BrokenSetup("devd-configuration-refused", (*RULES, f"echo 'notify 30 (' >> {RULE}"), OTHER, BACK),
+    BrokenSetup("devd-hook-missing", (*RULES, f"sed -i '' 's/carp-hast-switch/another/' {RULE}"), OTHER, BACK),
+    BrokenSetup("devd-hook-unmatched", (*RULES, f"sed -i '' 's/MASTER|BACKUP/MASTER/' {RULE}"), OTHER, BACK),
+    BrokenSetup("devd-hook-arguments", (*RULES, f"sed -i '' 's/[$]subsystem [$]type/x/' {RULE}"), OTHER, BACK),
+    BrokenSetup("devd-hook-not-executable", (f"chmod 644 {HOOK}",), OTHER, (f"chmod 755 {HOOK}",), typed=False),
+    BrokenSetup("devd-hook-cannot-start", (f"cp {HOOK} /root/hook", f"echo '#!/usr/local/bin/python3.9' > {HOOK}"),
+                OTHER, (f"cp /root/hook {HOOK}",), typed=False),
+    BrokenSetup("devd-hook-shadowed", (f"sed 's/carp-hast-switch/another/' {RULE} > /etc/devd/0.conf",), OTHER,
+                ("rm /etc/devd/0.conf",)),
+    BrokenSetup("devd-hook-unclear", (*RULES, f"sed -i '' 's,action \"/,action \"test -e /x || /,' {RULE}"), OTHER,
+                BACK),
+    BrokenSetup("devd-hook-writable", (f"chmod 777 {HOOK}",), ONE, (f"chmod 755 {HOOK}",), typed=False),
+)  # fmt: skip
+CASES = (
+    *OF_POINTS,
+    *OF_SCRIPTS,
+    *OF_WAYS,
+    *OF_WINDOW,
+    *OF_DEVD,
+    *OF_HAST_CONF,
+    *OF_KERNEL,
+    *OF_CARP,
+    *OF_RC,
+    *OF_EXPORTS,
+)

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from checks.hast_setup import ACCEPTED
-from checks.plugin.config import PATH as CONFIGURATION
 from checks.plugin.config import ConfigError
+from checks.plugin.finding import Severity
 from checks.setup.groups import GROUPS
 from simulator.release import named
 from tests.failover.installed_pair import state_directory
-from tests.setup.audited import AuditedPair, BrokenSetup, remedy
+from tests.setup.audited import TOML, AuditedPair, BrokenSetup, remedy
 from tests.setup.cases import CASES
 
-ROWS = {row.reason: row for group in GROUPS for row in group.rows}
+ROWS = {row.reason: row for group in GROUPS for row in group.rows if row.severity is not Severity.OK}
 
 
 class Pairs:
@@ -59,6 +59,15 @@ def test_a_setting_that_is_broken_is_the_finding_and_its_remedy_ends_it(case: Br
     assert pair.wrong() == []
 
 
+def test_what_is_true_of_every_pair_is_a_remark(pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    pair.types("nfs002", ["sysrc nfsv4_server_enable=YES"])
+    remarks = [(each.reason, each.subject) for each in pair.audit() if each.severity is Severity.OK]
+    pair.types("nfs002", ["sysrc nfsv4_server_enable=NO"])
+    assert ("setup-nfs4-grace", "nfs002") in remarks and ("setup-nfs4-grace", "nfs001") not in remarks
+    assert {("setup-no-fencing", "nfs001"), ("setup-no-fencing", "nfs002")} <= set(remarks)
+
+
 def reasons(pair: AuditedPair) -> list[str]:
     return [finding.reason for finding in pair.wrong()]
 
@@ -89,14 +98,14 @@ def test_nodes_of_different_releases_are_found(state: Path) -> None:
 
 def test_a_stock_hastd_of_15_is_no_primary(pairs: Pairs) -> None:
     pair = pairs.sound("15.1+D57511")
-    pair.types("nfs002", [f"rm {CONFIGURATION}"])
+    pair.configure("nfs002", TOML)
     assert reasons(pair) == ["setup-hastd-no-primary"]
 
 
 def test_a_release_that_is_not_known_has_to_be_tried(pairs: Pairs) -> None:
     pair = pairs.sound("15.1+D57511")
-    pair.types("nfs001", [f"rm {CONFIGURATION}"])
-    pair.types("nfs002", [f"rm {CONFIGURATION}"])
+    for name in pair.pair.nodes:
+        pair.configure(name, TOML)
     release = named("15.1")._replace(osrelease="15.9-RELEASE")
     for node in pair.pair.nodes.values():
         node.installed = node.kernel.release = release
