@@ -62,13 +62,13 @@ def checks() -> dict[str, CheckCommand]:
 
 def nodes() -> list[Path]:
     """The node folders of all states."""
-    return sorted(
-        node
-        for state in RECORDINGS.iterdir()
-        if state.is_dir() and state.name != "files"
-        for node in state.iterdir()
-        if node.is_dir() and node.name != "files"
-    )
+    states = [state for state in RECORDINGS.iterdir() if state.is_dir() and state.name != "files"]
+    return sorted(node for state in states for node in nodes_of(state))
+
+
+def nodes_of(state: Path) -> list[Path]:
+    """The node folders of a state."""
+    return sorted(node for node in state.iterdir() if node.is_dir() and node.name != "files")
 
 
 def expected_file(node: Path) -> Path:
@@ -78,7 +78,7 @@ def expected_file(node: Path) -> Path:
 
 def other_node(node: Path) -> Path | None:
     """The folder of the other node of the same state."""
-    return next((other for other in nodes() if other.parent == node.parent and other != node), None)
+    return next((other for other in nodes_of(node.parent) if other != node), None)
 
 
 def read(path: Path) -> list[Block]:
@@ -100,9 +100,14 @@ def written(blocks: Iterable[Block]) -> str:
     return "\n".join(f"$ {block.command}\n{block.output}\nexit {block.status}\n" for block in blocks)
 
 
+def way_words(node: Path) -> tuple[str, ...]:
+    """The prefix that makes a check ask a node's folder."""
+    return PYTHON, "-I", "-S", str(PLAYER), str(node)
+
+
 def via(node: Path) -> str:
-    """The option value that makes a check ask a node's folder."""
-    return shlex.join([PYTHON, "-I", "-S", str(PLAYER), str(node)])
+    """The same as the value of an option."""
+    return shlex.join(way_words(node))
 
 
 def script(name: str) -> Path:
@@ -110,29 +115,39 @@ def script(name: str) -> Path:
     return Path(PYTHON).parent / name
 
 
+def play_options(node: Path, words: list[str], directory: Path) -> list[str]:
+    """The options of a check that looks at a node's folder, with those of a command line in it, and keeps what it
+    remembers in an empty directory. Raises OutOfOrder."""
+    config = node.parent / "hastwatch.toml"
+    if not config.exists():
+        config = directory / "none.toml"
+        config.touch()
+    if "--peer" in words:
+        other = other_node(node)
+        if not other:
+            raise OutOfOrder(f"{node.parent.name}: --peer, but only one node")
+        words = [f"--peer={via(other)}" if word == "--peer" else word for word in words]
+    return [*words, "--via", via(node), "--state-dir", str(directory), "--config", str(config)]
+
+
 def run(node: Path, command: str) -> Block:
     """Run a command line as if on `node`, without anything remembered from earlier runs. Raises OutOfOrder."""
-    words = shlex.split(command)
+    name, *words = shlex.split(command)
     with tempfile.TemporaryDirectory(prefix="hastwatch-") as directory:
-        config = node.parent / "hastwatch.toml"
-        if not config.exists():
-            config = Path(directory) / "none.toml"
-            config.touch()
-        options = ["--via", via(node), "--state-dir", directory, "--config", str(config)]
-        if "--peer" in words:
-            other = other_node(node)
-            if not other:
-                raise OutOfOrder(f"{node.parent.name}: --peer, but only one node")
-            words[words.index("--peer")] = f"--peer={via(other)}"
         completed = subprocess.run(
-            [script(words[0]), *words[1:], *options],
+            [script(name), *play_options(node, words, Path(directory))],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=PATIENCE,
             check=False,
         )
-    output = (completed.stdout + completed.stderr).decode("utf-8", "backslashreplace")
-    return Block(command, same_everywhere(output).removesuffix("\n"), completed.returncode)
+    return block_of(command, completed.stdout + completed.stderr, completed.returncode)
+
+
+def block_of(command: str, output: bytes, status: int) -> Block:
+    """The block of a command line that has printed this and ended so."""
+    text = same_everywhere(output.decode("utf-8", "backslashreplace"))
+    return Block(command, text.removesuffix("\n"), status)
 
 
 def same_everywhere(output: str) -> str:

@@ -39,6 +39,9 @@ PROCESSES = "pid,ppid,jid,ruid,uid,lstart,comm"
 WORKER_JAIL, WORKER_USER = 89, 845
 LOGS = ["/var/log/messages", "/var/log/daemon.log"]
 
+TRANSCRIPTS: "dict[str, list[tuple[list[str], list[bytes], list[bytes]]]]" = {}
+"""What `transcripts` has read."""
+
 Answer = tuple[list[bytes], list[bytes], int]
 """Lines of standard output, lines of standard error, exit status."""
 
@@ -79,19 +82,35 @@ def places(folder: str) -> list[str]:
     return [*directories, os.path.join(folder, "..", "..", "files", node, "arranged")]
 
 
+def transcripts(place: str) -> "list[tuple[list[str], list[bytes], list[bytes]]]":
+    """The transcripts of a folder: the words of the command, its lines, those of its standard error. Read once."""
+    if place not in TRANSCRIPTS:
+        TRANSCRIPTS[place] = [
+            transcript
+            for name in (sorted(os.listdir(place)) if os.path.isdir(place) else ())
+            if name.endswith(".txt")
+            for transcript in transcript_in(os.path.join(place, name))
+        ]
+    return TRANSCRIPTS[place]
+
+
+def transcript_in(path: str) -> "list[tuple[list[str], list[bytes], list[bytes]]]":
+    """The transcript in a file; none where it is something else."""
+    lines = lines_of(path)
+    if len(lines) < 2 or not lines[0].startswith(b"$ ") or not lines[-1].startswith(b"exit "):
+        return []
+    words = os.fsdecode(lines[0][2:]).split()
+    command = words if words == ["*"] or not words else [os.path.basename(words[0]), *words[1:]]
+    return [(command, lines, lines_of(f"{path[:-4]}.stderr"))]
+
+
 def recorded(folder: str, words: list[str]) -> "Answer | None":
     """The transcript of exactly this command."""
     for place in places(folder):
-        for name in sorted(os.listdir(place)) if os.path.isdir(place) else ():
-            if not name.endswith(".txt"):
+        for command, lines, errors in transcripts(place):
+            if command not in (["*"], words) or not command:
                 continue
-            lines = lines_of(os.path.join(place, name))
-            if len(lines) < 2 or not lines[0].startswith(b"$ ") or not lines[-1].startswith(b"exit "):
-                continue
-            command = os.fsdecode(lines[0][2:]).split()
-            if command != ["*"] and (not command or [os.path.basename(command[0]), *command[1:]] != words):
-                continue
-            output, errors = lines[1:-1], lines_of(os.path.join(place, name[:-4] + ".stderr"))
+            output = lines[1:-1]
             for line in errors:
                 if line in output:
                     output.remove(line)
@@ -199,14 +218,8 @@ def read(path: str) -> bytes:
         return file.read()
 
 
-def say(descriptor: int, text: bytes) -> None:
-    """Write all of `text`."""
-    while text:
-        text = text[os.write(descriptor, text) :]
-
-
-def main(folder: str, line: str) -> int:
-    """Print the answer to a command line; its exit status."""
+def answered(folder: str, line: str) -> "tuple[bytes, bytes, int]":
+    """What a command line prints on standard output and on standard error, and its exit status."""
     words = split(line)
     if words[:1] == ["service"] and words[2:] == ["onestatus"]:
         words[2] = "status"
@@ -218,15 +231,26 @@ def main(folder: str, line: str) -> int:
     if not answer:
         content = file_content(folder, words)
         if content is not None:
-            say(1, content)
-            return 0
+            return content, b"", 0
         if words[:1] == ["cat"] and words[-1].startswith(("/var/db/hastwatch/", "/var/run/hastwatch/")):
             answer = [], [os.fsencode(f"cat: {words[-1]}: No such file or directory")], 1
         else:
             answer = [], [os.fsencode(f"sh: {words[0] if words else line}: not found")], 127
     output, errors, status = answer
-    say(1, b"".join(text + b"\n" for text in output))
-    say(2, b"".join(text + b"\n" for text in errors))
+    return b"".join(text + b"\n" for text in output), b"".join(text + b"\n" for text in errors), status
+
+
+def say(descriptor: int, text: bytes) -> None:
+    """Write all of `text`."""
+    while text:
+        text = text[os.write(descriptor, text) :]
+
+
+def main(folder: str, line: str) -> int:
+    """Print the answer to a command line; its exit status."""
+    output, errors, status = answered(folder, line)
+    say(1, output)
+    say(2, errors)
     if status == HANGS:
         import time
 

@@ -15,6 +15,7 @@ from simulator.node import Node
 from tests.expected import expected_file, nodes, other_node, read, via
 from tests.failover.every_fault import LINES, broken, refusing
 from tests.failover.installed_pair import InstalledPair
+from tests.played_node import PlayedInvocation
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +75,7 @@ def test_status_is_never_better_than_the_worst_check_of_a_recording(
         config.write_text(config.read_text() + own.read_text())
     other = other_node(node)
     words = ["--via", via(node), "--state-dir", str(tmp_path / "state"), "--config", str(config), "--json"]
-    ended = status.main([*words, *(["--peer", via(other)] if other else [])])
+    ended = status.main([*words, *(["--peer", via(other)] if other else [])], PlayedInvocation())
     values = json.loads(capsys.readouterr().out)
     plain = [block for block in read(expected_file(node)) if set(block.command.split()[1:]) <= {"--peer"}]
     alone = [block for block in plain if "--peer" not in block.command or other]
