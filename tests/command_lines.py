@@ -9,24 +9,21 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from checks.hast_setup import CHECK as AUDIT
 from checks.plugin.command import CheckCommand, parser
 from checks.plugin.config import CheckConfig, load
 from checks.plugin.session import Session
-from checks.probes.errors import Hangs
 from checks.probes.hast_log import DECOMPRESS
 from checks.probes.hung_commands import GivenUpCommands
-from checks.probes.node import ENV_C, TOOLS, Deadline, Node, quoted
+from checks.probes.node import ENV_C, TOOLS, Node, quoted
 from checks.probes.process import CompletedCommand
 from checks.probes.processes import COLUMNS
 from checks.probes.state_cache import Memory
 from remediate.config import RemediationConfig
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.rehearsal.own_pair import healthy_pair, layout_of
-from tests import player
 from tests.expected import RECORDINGS, checks, nodes, other_node
+from tests.played_node import PlayedNode, PlayedTime
 
 WAYS: dict[str, list[list[str]]] = {
     "check_hast": [[], ["--role", "primary", "--replication", "memsync"], ["-r", "home"]],
@@ -65,44 +62,27 @@ Asked = dict[str, str]
 """A command line as the way to a node gets it, and which check asked it of what."""
 
 
-class PlayedNode(Node):
-    """A node that answers from a recording, within this process, and keeps what it was asked."""
+class AskedNode(PlayedNode):
+    """A node that answers from a recording and keeps what it was asked."""
 
     def __init__(self, folder: Path, memory: Memory, asked: Asked) -> None:
-        super().__init__(("/", folder.name), Deadline(SECONDS), GivenUpCommands(memory))
-        self.folder, self.asked = str(folder), asked
+        super().__init__(folder, PlayedTime(), SECONDS, GivenUpCommands(memory))
+        self.asked = asked
 
-    def execute(self, command: tuple[str, ...], until: float, shown: str) -> CompletedCommand:
-        """As a player behind a prefix answers. Raises Hangs."""
-        line = quoted((*ENV_C, *command))
-        self.asked.setdefault(line, self.folder)
-        return self.answer(line)
-
-    def answer(self, line: str) -> CompletedCommand:
-        """What the player writes to its two outputs, and its exit status. Raises Hangs where it would wait."""
-        texts: dict[int, bytes] = {1: b"", 2: b""}
-
-        def say(descriptor: int, text: bytes) -> None:
-            texts[descriptor] += text
-
-        def hang(seconds: float) -> None:
-            raise Hangs(f"`{line}` timed out and was killed")
-
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(player, "say", say)
-            patched.setattr(time, "sleep", hang)
-            status = player.main(self.folder, line)
-        out, err = (texts[number].decode("utf-8", "backslashreplace") for number in (1, 2))
-        return CompletedCommand((line,), status, out, err, 0.0)
+    def answer(self, line: str) -> tuple[bytes, bytes, int]:
+        """As it was recorded."""
+        self.asked.setdefault(line, str(self.folder))
+        return super().answer(line)
 
 
-class UnrecordedNode(PlayedNode):
+class UnrecordedNode(AskedNode):
     """A node as none was recorded; for the rest it answers as one that was."""
 
-    def answer(self, line: str) -> CompletedCommand:
-        """Raises Hangs."""
-        known = UNRECORDED.get(line.removeprefix(f"{quoted(ENV_C)} "))
-        return CompletedCommand((line,), *known, "", 0.0) if known else super().answer(line)
+    def answer(self, line: str) -> tuple[bytes, bytes, int]:
+        """What is unrecorded comes first."""
+        answer = super().answer(line)
+        status, text = UNRECORDED.get(line.removeprefix(f"{quoted(ENV_C)} "), (0, None))
+        return answer if text is None else (text.encode(), b"", status)
 
 
 class KeepingNode(NodeOfThePair):
@@ -140,7 +120,7 @@ def of_recordings(directory: Path) -> Asked:
         for number, (check, words) in enumerate(check_commands()):
             memory = Memory(str(directory / f"{folder.parent.name}-{folder.name}-{number}"))
             other = other_node(folder) if check.uses_peer else None
-            around = [PlayedNode(each, memory, asked) for each in (folder, other) if each]
+            around = [AskedNode(each, memory, asked) for each in (folder, other) if each]
             config = folder.parent / "hastwatch.toml"
             look(check, words, load(str(config)) if config.exists() else CheckConfig(), memory, *around)
     return asked

@@ -44,16 +44,20 @@ class PlayedNode(Node):
 
     def __init__(self, folder: Path, time: PlayedTime, seconds: float, given_up: GivenUpCommands) -> None:
         super().__init__(way_words(folder), Deadline(seconds, time.now), given_up)
-        self._folder, self._time = folder, time
+        self.folder, self._time = folder, time
 
     def execute(self, command: tuple[str, ...], until: float, shown: str) -> CompletedCommand:
         """The recorded answer. Raises Hangs where the command hung."""
         self.started.append(shown)
-        output, errors, status = answered(str(self._folder), quoted((*ENV_C, *command)))
+        output, errors, status = self.answer(quoted((*ENV_C, *command)))
         if status == HANGS:
             hung, self._time.seconds = until - self._time.seconds, until
             raise Hangs(f"`{shown}` timed out after {hung:.1f} s and was killed")
         return CompletedCommand(command, status, _text(output), _text(errors), 0.0)
+
+    def answer(self, line: str) -> tuple[bytes, bytes, int]:
+        """Standard output, error output and exit status that were recorded of a command line; HANGS where it hung."""
+        return answered(str(self.folder), line)
 
 
 def look(check: CheckCommand, node: Path, words: list[str], clock: float) -> int:
