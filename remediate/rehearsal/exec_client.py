@@ -1,16 +1,16 @@
 """`hastwatch pair exec NODE LINE`: ask a running pair to run a command line. Imports as little as possible.
 
-This is run for every probe command, as the prefix of `--via`; so nothing but os, sys and socket is imported. Standard
-output and error arrive as they are written, the exit status is that of the command. 255: no pair answers, or wrong
-usage, as with ssh.
+This is run for every probe command, as the prefix of `--via`; so nothing but os, sys and _socket is imported: the
+module socket on top of that costs as much as Python's own start. Standard output and error arrive as they are written,
+the exit status is that of the command. 255: no pair answers, or wrong usage, as with ssh.
 
 The protocol (see `server.py`): the request is words separated by NUL, ended by closing the sending side; answers are
 frames of one letter (o: output, e: error, x: exit status), four bytes of length, and the bytes.
 """
 
 import os
-import socket
 import sys
+from _socket import AF_UNIX, SHUT_WR, socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ def no_pair(place: str, error: OSError) -> int:
 def answered(place: str, words: list[str], write: "Callable[[bytes, bytes], int] | None" = None) -> int:
     """The same. `write` takes the letter of a frame of output and its bytes, and gives 0 to go on. Raises OSError where
     no pair answers."""
-    connection = socket.socket(socket.AF_UNIX)
+    connection = socket(AF_UNIX)
     try:
         at_socket(place, connection.connect)
         connection.sendall("\0".join(words).encode(errors="surrogateescape"))
-        connection.shutdown(socket.SHUT_WR)
+        connection.shutdown(SHUT_WR)
         return _answer(connection, write or _print)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -83,7 +83,7 @@ def at_socket(place: str, use: "Callable[[str], None]") -> None:
         os.close(back)
 
 
-def _answer(connection: socket.socket, write: "Callable[[bytes, bytes], int]") -> int:
+def _answer(connection: socket, write: "Callable[[bytes, bytes], int]") -> int:
     buffer = b""
     while True:
         while len(buffer) < 5 or len(buffer) < 5 + int.from_bytes(buffer[1:5], "big"):

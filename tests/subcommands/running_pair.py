@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from remediate.rehearsal import exec_client
 from tests.state.child import ROOT
 from tests.waiting import LIMIT
 
 COMMAND = [sys.executable, "-m", "remediate.command"]
+EXEC = [
+    *(sys.executable, "-I", "-S", "-c"),
+    f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    "from remediate.rehearsal.exec_client import main; sys.exit(main(sys.argv[1:]))",
+]
+"""`hastwatch pair exec`, without what Python does for installed packages, which takes longer than the command."""
 OTHER = {"nfs001": "nfs002", "nfs002": "nfs001"}
 
 
@@ -27,13 +35,23 @@ class RunningPair:
         return _run([*COMMAND, "pair", words[0], "--dir", str(self.directory), *words[1:]])
 
     def on(self, node: str, line: str) -> str:
-        """What a command line on a node prints."""
-        return self.command("exec", node, line).stdout
+        """What a command line on a node prints on standard output."""
+        printed: dict[bytes, bytes] = {b"o": b"", b"e": b""}
+
+        def keep(kind: bytes, text: bytes) -> int:
+            printed[kind] += text
+            return 0
+
+        exec_client.answered(str(self.directory), ["exec", node, line], keep)
+        return printed[b"o"].decode()
+
+    def way(self, node: str) -> str:
+        """The prefix that reaches a node."""
+        return shlex.join([*EXEC, "--dir", str(self.directory), node])
 
     def options(self, node: str) -> list[str]:
         """Those with which a subcommand is about a node of this pair."""
-        way = f"{sys.executable} {ROOT / 'remediate' / 'command.py'} pair exec --dir {self.directory}"
-        ways = ["--via", f"{way} {node}", "--peer", f"{way} {OTHER[node]}"]
+        ways = ["--via", self.way(node), "--peer", self.way(OTHER[node])]
         return [*ways, "--state-dir", str(self.state(node))]
 
     def hastwatch(self, node: str, *words: str) -> subprocess.CompletedProcess[str]:
