@@ -1,7 +1,8 @@
 """The planner over every state a resource and its node can be seen in: what it must never do, and that it ends.
 
-`python -m tests.failover.test_plan` goes through all of them and prints how many there are, which takes half an hour of
-processor time; `--every 23` through each 23rd.
+The slow tests take each state of a resource, on one node after the other. `python -m tests.failover.test_plan` goes
+through every state on every node and prints how many there are, which takes half an hour of processor time;
+`--every 23` through each 23rd, as CI does.
 """
 
 from __future__ import annotations
@@ -194,12 +195,10 @@ def wrong(node: NodeState, state: ResourceState, policy: Failover) -> Iterator[s
 @pytest.mark.parametrize("policy", POLICIES, ids=("defaults", "promote_stale", "boot_alone"))
 @pytest.mark.parametrize("carp", CARP, ids=str)
 def test_no_plan_does_what_it_must_not(carp: CarpState | None, policy: Failover) -> None:
-    # every state of a resource on three nodes that differ in turn, every node with every hundredth resource
     mine = [state for state in RESOURCES if state.carp is carp]
     for index, state in enumerate(mine):
-        nodes = NODES if index % 100 == 0 else [NODES[(index * 7 + offset * 43) % len(NODES)] for offset in range(3)]
-        for node in nodes:
-            assert not list(wrong(node, state, policy)), (node, state)
+        node = NODES[index * 7 % len(NODES)]
+        assert not list(wrong(node, state, policy)), (node, state)
 
 
 states = st.builds(ResourceState, **{name: st.sampled_from(sorted({getattr(each, name) for each in RESOURCES}, key=str))
