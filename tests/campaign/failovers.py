@@ -34,6 +34,7 @@ from typing import Any
 from remediate.config import RemediationConfig
 from remediate.policy import Repair
 from simulator.node import Node
+from tests.campaign.aimed import AT_A_STEP
 from tests.campaign.bit_flips import BITS_FLIP, compared
 from tests.campaign.campaign_pair import GIVEN_UP, CampaignPair, Missing
 from tests.campaign.disturbances import HASTD_DIES, ILL, INSIDE, ORDINARY
@@ -47,6 +48,7 @@ from tests.campaign.shrink import shrunk
 KINDS = (*ORDINARY, *CAUSES)
 DISTURBANCES = (*INSIDE, *OUTSIDE)
 RARE = (BITS_FLIP,)
+AIMED = (AT_A_STEP,)
 BY_NAME = {kind.name: kind for kind in KINDS}
 ILLNESSES = (ILL, ILL, ILL, HASTD_DIES)
 COUNT, SEED, PROCESSES = 10_000, 1, 2
@@ -74,7 +76,7 @@ PLANNED = [kind for kind in ORDINARY if kind.planned and kind.name != "orderly s
 def rounds(seed: int, count: int = IN_A_ROW) -> tuple[Round, ...]:
     """Failovers of one pair, as they are drawn."""
     chances = (random.Random(f"{seed}/{number}") for number in range(count))
-    return tuple(drawn(chance, KINDS, DISTURBANCES, ILLNESSES, RARE) for chance in chances)
+    return tuple(drawn(chance, KINDS, DISTURBANCES, ILLNESSES, RARE, AIMED) for chance in chances)
 
 
 def series(seed: int, count: int = IN_A_ROW) -> Played:

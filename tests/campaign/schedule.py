@@ -79,6 +79,8 @@ class Round(NamedTuple):
 
 RARELY = 0.02
 """How often one of the rare disturbances is drawn."""
+AIMED = 0.25
+"""How often one of those that strike in the middle of a step is."""
 
 
 def drawn(
@@ -87,10 +89,11 @@ def drawn(
     disturbances: Sequence[Disturbance],
     ill: Sequence[Disturbance],
     rare: Sequence[Disturbance],
+    aimed: Sequence[Disturbance],
 ) -> Round:
     """A round by chance: three of eight undisturbed, the others by up to three things; and in most of them monitoring
     asks for repairs, rightly (after one of `ill`) or not, also while everything is put right. What is `rare` is drawn
-    last, so that a round without it is the same as ever."""
+    after all that, and what is `aimed` last, so that a round without them is the same as ever."""
     kind = chance.choices(kinds, [kind.weight for kind in kinds])[0]
     number = chance.choice((0, 0, 0, 1, 1, 1, 2, 3))
     events = [
@@ -113,6 +116,9 @@ def drawn(
     if chance.random() < RARELY:
         at, node, seed = chance.uniform(-3, 12), chance.randrange(2), chance.getrandbits(32)
         events.append(Event(chance.choice(rare), at, node, 0.0, seed))
+    if chance.random() < AIMED:
+        at, node, seconds = chance.uniform(-3, 6), chance.randrange(2), chance.choice((5.0, 20.0, 50.0))
+        events.append(Event(chance.choice(aimed), at, node, seconds, chance.getrandbits(32)))
     return Round(
         kind,
         tuple(sorted(events, key=lambda event: event.at)),
