@@ -333,7 +333,9 @@ class Executor:
         unheard = "" if compared or not self._awaits_the_other else boot_alone.unheard(self.context, place.name)
         if unheard:
             raise Superseded(f"before {place.name} becomes primary: {unheard}")
-        return roles.become_primary(self.context, place, self.seen.facts, partial(self._take_alone, place))
+        let_go = self.seen.facts.said[place.name].peer_asked if looked is None else answers
+        late = partial(self._take_alone, place)
+        return roles.become_primary(self.context, place, self.seen.facts, let_go, late)
 
     def _take_alone(self, place: ResourcePlace) -> None:
         """The device is late: the other node may have died since it let go, and the worker waits for a connection that

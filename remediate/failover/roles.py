@@ -36,9 +36,10 @@ def order(place: ResourcePlace, role: Role) -> tuple[str, ...]:
     return HASTCTL, "role", role.value, place.name
 
 
-def become_primary(context: Context, place: ResourcePlace, facts: Facts, late: Callable[[], None]) -> str:
-    """Take the role, and wait for the device; what was seen, for the journal. `late` is called once where the device is
-    not there after LATE seconds. Raises StepFailed, ProbeError, and what `late` raises."""
+def become_primary(context: Context, place: ResourcePlace, facts: Facts, let_go: bool, late: Callable[[], None]) -> str:
+    """Take the role, and wait for the device; what was seen, for the journal. `let_go`: the other node has just said
+    itself that it is no primary. `late` is called once where the device is not there after LATE seconds. Raises
+    StepFailed, ProbeError, and what `late` raises."""
     _note_role(context, place, Role.SECONDARY)
     left = _has_device(context, place)
     if left:
@@ -47,8 +48,10 @@ def become_primary(context: Context, place: ResourcePlace, facts: Facts, late: C
     waited = _device_appears(context, place, late)
     # a device that was not there is the worker's: it opens its disk before it makes one (primary.c, hastd_primary())
     looks = [lambda: _refuse_lost(context, place)] if left or context.here.machine is None else []
-    if facts.said[place.name].peer_asked:
+    if let_go:
         looks.append(lambda: _yield_to_a_primary_peer(context, place))
+    elif waited > LATE or facts.said[place.name].peer_asked:
+        looks.append(lambda: _refuse_beside_a_primary(context, place))
     context.timing.together(looks)
     return f"{place.device} after {waited:.2f} s"
 
@@ -159,3 +162,11 @@ def _yield_to_a_primary_peer(context: Context, place: ResourcePlace) -> None:
     asked = peer.ask(context, place)
     if asked is not None and asked.peer is Peer.HOLDS and place.mine != min(place.nodes, default=""):
         raise StepFailed(f"{asked.says} at the same time, and this node gives way")
+
+
+def _refuse_beside_a_primary(context: Context, place: ResourcePlace) -> None:
+    """The other node could not be asked when the role was taken, and may answer by now: the worker has waited for it
+    (freebsd-facts: device-waits-for-a-dead-peer), and nothing is written here yet. Raises StepFailed."""
+    asked = peer.ask(context, place)
+    if asked is not None and asked.peer is Peer.HOLDS:
+        raise StepFailed(f"{asked.says}, which was not known when the role was taken")

@@ -69,6 +69,39 @@ def test_a_copy_is_compared_again_when_the_primary_that_was_waited_for_has_writt
     assert not pair.entries(pair.standby, "promoted") and pair.sound, pair.story()
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_node_that_could_not_be_asked_is_asked_again_when_the_device_was_late(state: Path, answered: bool) -> None:
+    """The worker waits 10 s for the other node, which is well and serves, and its answers can be read again. Where both
+    had been told that the other one lets go, this node would be the one that goes on, by its name."""
+    pair = installed_pair(state)
+    pair.moves()
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+    pair.active, pair.standby = pair.standby, pair.active
+    pair.passes(40)
+    pair.breaks("peer-lies", "nfs002", "oneself")
+    if not answered:
+        pair.breaks("peer-lies", "nfs001", "endless")
+    pair.breaks("cut")
+    assert pair.until(lambda: "become-primary" in plans(pair), 20), pair.story()
+    pair.breaks("peer-lies", "nfs001", "endless")
+    assert pair.until(lambda: pair.role(pair.standby) == "primary", 90), pair.story()
+    for node in ("nfs001", "nfs002"):
+        pair.breaks("peer-tells-the-truth", node)
+    pair.passes(30)
+    (failed,) = pair.entries(pair.standby, "promotion-failed")
+    assert "nfs002 says that it is primary, which was not known" in failed.sentence(), pair.story()
+    assert not pair.entries(pair.standby, "promoted") and pair.sound and pair.holds(pair.active), pair.story()
+    pair.breaks("heal")
+    pair.passes(60)
+    assert pair.serves(pair.active) and pair.lost() == 0, pair.story()
+
+
+def plans(pair: InstalledPair) -> str:
+    """The last plan of the standby."""
+    entries = pair.entries(pair.standby, "plan")
+    return entries[-1].result if entries else ""
+
+
 def test_a_copy_is_served_when_nobody_has_booted_meanwhile(state: Path) -> None:
     """Nothing more is asked then: `peer` says that the other node is gone. Where that is the policy (`boot_alone`)."""
     pair = the_other_wrote_last(state, policy(boot_alone="serve"))
