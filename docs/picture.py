@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from remediate.config import RemediationConfig
 from remediate.rehearsal import rehearse
+from remediate.rehearsal.comparison import LEGEND
 from remediate.rehearsal.faults import FAULTS
 from remediate.rehearsal.own_pair import layout_of
 from remediate.terminal import Paint
@@ -57,7 +58,7 @@ def picture(lines: list[str], timelines: list[Timeline]) -> str:
     y = float(svg.MARGIN)
     for line in lines:
         y += LINE
-        classes = "table faint" if line.startswith(("$", "by hand:", "lost:")) else "table ink"
+        classes = "table faint" if line.startswith(("$", *(line.partition(" ")[0] for line in LEGEND))) else "table ink"
         for column, words in _columns(line):
             x = svg.MARGIN + LETTER * column
             drawn.append(f'<text class="{classes}" x="{x:.1f}" y="{y:.1f}">{escape(words)}</text>')

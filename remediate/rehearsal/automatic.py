@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from remediate.rehearsal import cron
 from remediate.rehearsal import procedures as steps
 from remediate.rehearsal.procedures import COUNTED, DEMOTED, DEVD_DEAD, PEER_OFF
 from remediate.rehearsal.scenario import Scenario, Stage
 from simulator.account.writes import LossCause
 
+AVERAGE = cron.EVERY / 2
+"""Seconds from a fault to cron's next look."""
 ALONE = {"carp-demoted": "hastwatch holds back a node that was promoted alone, until it has heard the other one"}
 
 
@@ -95,6 +98,21 @@ def missed_event_repaired(stage: Stage) -> None:
     stage.ends(DEMOTED)
 
 
+def missed_event_recommended(stage: Stage) -> None:
+    """The same with both, as docs/failover.md recommends: the look once a minute promotes, and monitoring has devd
+    repaired. How long clients wait depends on when cron looks next: half a minute later here, as on the average."""
+    old, new = stage.active, stage.standby
+    stage.looks("before")
+    stage.waits(round(stage.until_cron(new, AVERAGE), 1), f"until cron looks on {new.name} in {AVERAGE:g} s")
+    stage.breaks("kill", new.name, "devd")
+    steps.hold_back(stage, old)
+    stage.waits(5, f"on {old.name} the service is given up in order; {new.name} has heard nothing")
+    stage.looks("the alarm", "failover-in-progress", "devd-not-running")
+    stage.waits(120, "cron's look promotes within a minute (periodic_promotion), and monitoring has devd repaired")
+    steps.synchronised(stage, new)
+    stage.ends(DEMOTED)
+
+
 def split_brain_recovered(stage: Stage) -> None:
     """Both nodes have served and written while they were apart; one command keeps what only the losing copy has, makes
     it anew and waits until everything is copied. What clients miss is in the salvage."""
@@ -149,6 +167,9 @@ AUTOMATIC = (
              policy=lambda policy: policy._replace(periodic_promotion=True)),
     Scenario("missed-event-repaired", "devd is dead when the address moves; monitoring finds it and has it repaired",
              missed_event_repaired, automatic=True, monitored=True),
+    Scenario("missed-event-recommended", "the same, and the look once a minute may promote, as recommended",
+             missed_event_recommended, automatic=True, monitored=True,
+             policy=lambda policy: policy._replace(periodic_promotion=True)),
     Scenario("disk-fails-writes-automatic", "the active node's disk fails writes; the service moves to an intact copy",
              disk_fails_writes_automatic, automatic=True),
     Scenario("split-brain-recovered", "a split-brain, recovered with what only one copy has by one command",

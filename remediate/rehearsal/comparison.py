@@ -16,6 +16,7 @@ GAP = "  "
 HEADS = ("fault", "no service", "writes lost", "no service", "writes lost", "")
 LEGEND = (
     "by hand: devd runs the documented hook; the operator is there at any hour and makes no mistake",
+    "missed event: devd is dead; with hastwatch cron's look promotes (`periodic_promotion = true`), 30 s later here",
     "lost: acknowledged to a client and gone; kept: saved by `hastwatch recover` before it was overwritten",
 )
 

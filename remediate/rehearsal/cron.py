@@ -20,7 +20,14 @@ FIRST, APART = 17.0, 29.0
 def start_cron(installed: Installed) -> None:
     """From now on both nodes call hastwatch every minute, while they are up."""
     for number, node in enumerate(installed.pair.nodes.values()):
-        node.clock.start(_cron(installed, node, FIRST + APART * number))
+        first = FIRST + APART * number
+        installed.first_look[node.name] = node.clock.now + first
+        node.clock.start(_cron(installed, node, first))
+
+
+def next_look(installed: Installed, node: Node) -> float:
+    """Seconds until cron(8) calls hastwatch on a node."""
+    return (installed.first_look[node.name] - node.clock.now) % EVERY
 
 
 def _cron(installed: Installed, node: Node, first: float) -> Steps[None]:

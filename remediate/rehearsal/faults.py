@@ -36,7 +36,7 @@ FAULTS = (
     _fault("power cut", "power-loss-by-hook", "power-loss-automatic"),
     _fault("reboot", "reboot-by-hook", "reboot"),
     _fault("split-brain", "split-brain-by-hook", "split-brain-recovered"),
-    _fault("missed event", "devd-dies", "missed-event-repaired"),
+    _fault("missed event", "devd-dies", "missed-event-recommended"),
 )
 """In the order of the table."""
 

@@ -60,6 +60,8 @@ class Installed:
         self.configs = {node.name: self._own(node, config) for node in pair.nodes.values()}
         self.fates: dict[str, KillPoint] = {}
         """Node: when its next worker is killed; taken up by that worker."""
+        self.first_look: dict[str, float] = {}
+        """Node: when cron(8) first called hastwatch there; in simulated seconds (`cron.py`)."""
         self.workers: list[Life] = []
         self._chance = random.Random(pair.layout.seed)
         self.noted: list[tuple[float, str, str]] = []

@@ -9,9 +9,9 @@ every step, how long the clients had no service, which acknowledged writes are m
 The checks are the real ones, except check_nfs_export, which uses the network directly: a simulated NFS client that
 writes a new file every second takes its place. By hand means that devd runs the documented hook, or nothing acts by
 itself; the operator types without pauses, except those that the story mentions. Otherwise hastwatch is installed on
-both nodes and no operator repairs anything: its journals show what it does and why. In missed-event-repaired a
-simulated monitoring engine runs the checks and calls the event handler. Times are simulated seconds; --speed only sets
-how fast they pass.
+both nodes and no operator repairs anything: its journals show what it does and why. In missed-event-repaired and
+missed-event-recommended a simulated monitoring engine runs the checks and calls the event handler. Times are simulated
+seconds; --speed only sets how fast they pass.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from remediate.policy import Failover
+from remediate.rehearsal.cron import EVERY, next_look
 from remediate.rehearsal.deeds import Deeds
 from remediate.rehearsal.observer import CheckReport, Observer
 from remediate.rehearsal.service import Account, Clients
@@ -121,6 +122,7 @@ class Stage:
         self.entries: list[Entry] = []
         self.began = pair.clock.now
         self._pace, self._tell, self._heard = pace, tell, len(pair.notes)
+        self._installed = installed
         self._salvages = installed.salvages if installed is not None else None
         self._deeds = Deeds(installed.state, pair.nodes) if installed is not None else None
         if self._deeds is not None:
@@ -137,6 +139,11 @@ class Stage:
     def resources(self) -> tuple[ResourceLayout, ...]:
         """All resources of the pair."""
         return self.pair.layout.resources
+
+    def until_cron(self, node: Node, left: float) -> float:
+        """Seconds until cron(8) calls hastwatch on a node in `left` seconds."""
+        assert self._installed is not None, "cron calls nothing where hastwatch is not installed"
+        return (next_look(self._installed, node) - left) % EVERY
 
     # --- what is done -------------------------------------------------------------------------------------------
 
