@@ -34,6 +34,7 @@ ln -s {name} /usr/local/bin/python3
 : >/etc/rc.conf
 mount --bind {tools}/service /usr/sbin/service
 cp {tools}/sysrc /usr/local/bin/sysrc
+cd /
 echo ready
 exec sleep 3600
 """
@@ -83,7 +84,7 @@ class CleanRoot:
     def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """A program in it, as root; its output and errors together."""
         return subprocess.run(
-            ["nsenter", "--mount", f"--target={self.process}", "--wd=/", *words],
+            ["nsenter", f"--target={self.process}", "--mount", "--root", "--wd", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env={"PATH": "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin", **environment},
             timeout=LIMIT, check=False,
@@ -124,6 +125,11 @@ class CleanRoot:
                     content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
                 inside = path.removeprefix(f"/proc/{self.process}/root")
                 yield inside, Entry(stat.filemode(status.st_mode), content)
+
+
+def changed(before: dict[str, Entry], after: dict[str, Entry]) -> set[str]:
+    """The paths that are not what they were."""
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from checks import VERSION
 from remediate.wiring import HAST_HOOK
-from tests.packaging.clean_root import PYTHON, SHELLS, CleanRoot, Entry, clean_root, why_not
+from tests.packaging.clean_root import PYTHON, SHELLS, CleanRoot, changed, clean_root, why_not
 from tests.state.child import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not())]
@@ -88,11 +88,6 @@ def install(root: CleanRoot, wheels: Path, *words: str, sources: Path = ROOT) ->
 
 def uninstall(root: CleanRoot, *words: str) -> subprocess.CompletedProcess[str]:
     return root.run("dash", str(ROOT / INSTALL), "--uninstall", *words)
-
-
-def changed(before: dict[str, Entry], after: dict[str, Entry]) -> set[str]:
-    """The paths that are not what they were."""
-    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
 def test_what_is_installed_answers_is_there_once_and_goes_without_a_trace(
