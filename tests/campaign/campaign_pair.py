@@ -178,20 +178,21 @@ class CampaignPair:
     def _cause(self, place: Places) -> LossCause:
         """As the account has it, but for two cases. A delayed write that was underway when its device went is in no
         account; no disk fails here. And where the nodes had come together a moment before it was ordered to give up the
-        role, the proof that it saves a split-brain was of the moment before."""
+        role, or did before hastd had done so, the proof that it saves a split-brain was of the moment before."""
         known = self.pair.ledger.discarded.get(place.write.number)
         if place.cause is LossCause.DISK and known is None:
             return LossCause.UFS_DELAY
         if place.cause is LossCause.STEPS and known:
             ordered = self.pair.ledger.ordered.get((known.node, known.at), known.at)
-            return LossCause.ONE_HISTORY if self._had_just_met(ordered) else LossCause.STEPS
+            return LossCause.ONE_HISTORY if self._had_just_met(ordered, known.at) else LossCause.STEPS
         return place.cause or LossCause.REPLICATION
 
-    def _had_just_met(self, at: float) -> bool:
-        """Whether something had come back after the last look at the other node, or hastd had connected after the last
-        look at that, while both nodes were on."""
+    def _had_just_met(self, ordered: float, at: float) -> bool:
+        """Whether something had come back between the last look at the other node, before the order, and `at`, or hastd
+        had connected after the last look at that, while both nodes were on."""
         connected = [note.at for note in self.pair.notes if note.text.startswith("hast connect")]
-        met = any(0 <= at - back < HEARD for back in self.came_back) or any(0 <= at - one < LOOKED for one in connected)
+        back = any(ordered - HEARD < each <= at for each in self.came_back)
+        met = back or any(ordered - LOOKED < each <= at for each in connected)
         return met and all(node.on for node in self.pair.nodes.values())
 
     # --- what is so ----------------------------------------------------------------------------------------------

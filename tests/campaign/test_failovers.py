@@ -107,6 +107,24 @@ def test_a_cable_that_was_back_too_late_to_be_known_is_measured_by_the_order_for
     campaign.close()
 
 
+def test_a_cable_that_is_back_before_hastd_has_given_up_the_role_comes_too_late_as_well() -> None:
+    campaign = CampaignPair(1, None)
+    active = campaign.active
+    for node in campaign.pair.nodes.values():
+        node.programs.clear()
+    inflict(campaign.pair, "carrier-off", active.name)
+    campaign.clock.advance(3)
+
+    def is_back() -> None:
+        inflict(campaign.pair, "carrier-on", active.name)
+        campaign.came_back.append(campaign.clock.now)
+
+    campaign.clock.after(0.1, is_back)
+    active.run("hastctl role secondary home")
+    assert {each.cause for each in campaign.missing()} - {LossCause.REPLICATION} == {LossCause.ONE_HISTORY}
+    campaign.close()
+
+
 def test_two_nodes_that_serve_are_caught_at_the_moment_when_the_second_begins(tmp_path: Path) -> None:
     campaign = CampaignPair(1, tmp_path)
     standby = campaign.pair.peer(campaign.active)
