@@ -19,6 +19,8 @@ LANE, BAR, LINE, SIZE = 17, 12, 16, 12
 """Height of a lane, of its bar, and of a line of text; size of the letters."""
 MARK_WIDTH = 22
 """Pixels within which marks share a label, `4-6`."""
+UNNAMED, LEGEND_WIDTH = (BarKind.OFF, BarKind.UNKNOWN), 90
+"""Kinds of bars that no lane is named after, and pixels for each in the legend."""
 LONGEST = 130
 """Characters of a line."""
 STEPS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
@@ -72,7 +74,7 @@ def drawing(timeline: Timeline, top: float) -> tuple[list[str], float]:
     """The shapes of a timeline that begins so many pixels from the top, and how many it needs."""
     scale = Scale(timeline)
     drawn = [_line("title ink", MARGIN, top + 14, timeline.title)]
-    lanes_top = y = top + 24 + (SIZE if timeline.marks else 0)
+    lanes_top = y = top + 24 + (SIZE + 3 if timeline.marks else 0)
     for group in timeline.groups:
         lines, height = _group(group, y, scale)
         drawn += lines
@@ -80,6 +82,9 @@ def drawing(timeline: Timeline, top: float) -> tuple[list[str], float]:
     drawn += _axis(scale, timeline.epoch, y)
     drawn += _marks(timeline.marks, lanes_top, y, scale)
     y += LINE + 6
+    if legend := _legend(timeline.groups, y):
+        drawn += legend
+        y += LINE
     said = [(f"{number}", mark) for number, mark in enumerate(timeline.marks, 1)]
     for number, mark in said:
         y += LINE
@@ -130,8 +135,21 @@ def _lane(owner: str, lane: Lane, y: float, scale: Scale) -> Iterator[str]:
     yield _box(LEFT, y, scale.x(scale.end) - LEFT, 'class="lane"')
     for bar in lane.bars:
         x = scale.x(bar.begin)
-        fill = 'fill="url(#unknown)"' if bar.kind is BarKind.UNKNOWN else f'class="{bar.kind.name}"'
-        yield _box(x, y, max(scale.x(bar.end) - x, 1.0), fill, _said(owner, bar))
+        yield _box(x, y, max(scale.x(bar.end) - x, 1.0), _fill(bar.kind), _said(owner, bar))
+
+
+def _legend(groups: Sequence[LaneGroup], top: float) -> list[str]:
+    """What the bars mean that are not of the kind that their lane is named after."""
+    shown = {bar.kind for group in groups for lane in group.lanes for bar in lane.bars}
+    drawn: list[str] = []
+    for number, kind in enumerate(kind for kind in UNNAMED if kind in shown):
+        x = LEFT + number * LEGEND_WIDTH
+        drawn += [_box(x, top + 3, LINE, _fill(kind)), _line("faint", x + LINE + 6, top + SIZE + 2, kind.value)]
+    return drawn
+
+
+def _fill(kind: BarKind) -> str:
+    return 'fill="url(#unknown)"' if kind is BarKind.UNKNOWN else f'class="{kind.name}"'
 
 
 def _said(owner: str, bar: Bar) -> str:
@@ -158,7 +176,7 @@ def _marks(marks: Sequence[EventMark], top: float, bottom: float, scale: Scale) 
         else:
             labels.append((x, number, number))
     for x, first, last in labels:
-        yield _line("faint", x, top - 5, f"{first}" if first == last else f"{first}-{last}", "middle")
+        yield _line("faint", x, top - 8, f"{first}" if first == last else f"{first}-{last}", "middle")
 
 
 def _box(x: float, y: float, width: float, fill: str, title: str = "") -> str:

@@ -116,3 +116,32 @@ def test_a_lane_has_a_bar_for_each_state_that_lasted() -> None:
     ):
         writer.is_now(kind, at)
     assert writer.lane("MASTER", 5.0).bars == (Bar(1.0, 5.0, BarKind.MASTER),)
+
+
+def luminance(colour: str) -> float:
+    """Of a colour `#rrggbb` (WCAG 2.1, relative luminance)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Between two colours, 1 to 21 (WCAG 2.1, contrast ratio)."""
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("palette", [svg.LIGHT, svg.DARK], ids=["light", "dark"])
+def test_text_and_bars_stand_out_from_what_is_behind_them(palette: dict[str, str]) -> None:
+    assert all(contrast(palette[text], palette["paper"]) >= 4.5 for text in ("ink", "faint"))
+    loud = [kind for kind in BarKind if kind is not BarKind.OFF]
+    assert all(
+        contrast(palette[kind.name], palette["lane"]) >= (2.5 if kind is BarKind.UNKNOWN else 3) for kind in loud
+    )
+    assert contrast(palette["OFF"], palette["lane"]) >= 1.6
+
+
+def test_only_bars_that_no_lane_is_named_after_are_explained() -> None:
+    assert {"off", "not known"}.isdisjoint(texts(svg.document([BAR])))
+    lane = Lane("primary", (Bar(0.0, 50.0, BarKind.OFF), Bar(50.0, 60.0, BarKind.UNKNOWN)))
+    assert {"off", "not known"} <= set(texts(svg.document([BAR._replace(groups=(LaneGroup("nfs001", (lane,)),))])))
