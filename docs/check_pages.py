@@ -11,7 +11,7 @@ from typing import NamedTuple
 from checks.plugin.command import CheckCommand, parser
 from checks.registry import REGISTRY, CheckEntry
 from docs.manual import Item
-from docs.pages import options
+from docs.options import options
 from tests.expected import RECORDINGS, Block, read
 
 NOTES = Path(__file__).resolve().parent / "notes"

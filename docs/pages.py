@@ -13,8 +13,9 @@ from checks import ask
 from checks.plugin.command import CheckCommand, parser
 from checks.plugin.finding import Row
 from checks.registry import REGISTRY
-from docs import toml_page
+from docs import hook_pages, toml_page
 from docs.manual import Block, Heading, Item, Items, Literal, Page, Paragraph, Usage, Word, prose
+from docs.options import options
 from remediate.events import handler
 from remediate.rehearsal.rehearse import listing as scenarios
 from remediate.subcommands.registry import SUBCOMMANDS
@@ -46,6 +47,7 @@ EXIT_OF_CHECKS = Paragraph("0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN and wrong usa
 def all_pages() -> list[Page]:
     """Every page, by section and name."""
     pages = [*(of_check(each.load()) for each in REGISTRY), toml_page.page(), hastwatch(), event_handler(), ask_page()]
+    pages += [hook_pages.carp(), hook_pages.hast()]
     pages += [of_subcommand(name) for name in SUBCOMMANDS]
     return sorted(pages, key=lambda page: (page.section, page.name))
 
@@ -96,6 +98,7 @@ def hastwatch() -> Page:
     )  # fmt: skip
     see = (*SYSTEM, CONFIGURATION, *((each.name, PLUGIN) for each in REGISTRY))
     see += tuple((f"hastwatch-{name}", COMMAND) for name in SUBCOMMANDS)
+    see += (("carp-hast-switch", COMMAND), ("hastwatch-hast-event", COMMAND))
     usage = Usage((Word("Nm", "hastwatch"), Word("Ar", "command"), Word("Ar", "[options]")))
     about = "failover, repairs and recovery for FreeBSD's highly available NFS pair"
     return Page("hastwatch", COMMAND, about, (usage,), blocks, see)
@@ -198,27 +201,6 @@ def commands_of(made: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPar
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
     return {"": made}
-
-
-def options(made: argparse.ArgumentParser) -> Items:
-    """The options as a list."""
-    entries = []
-    for action in made._actions:
-        if not isinstance(action, argparse._SubParsersAction):
-            help_text = str(action.help) % {**vars(action), "prog": made.prog}
-            entries.append(Item(tuple(term(action)), help_text))
-    return Items(tuple(entries))
-
-
-def term(action: argparse.Action) -> Iterator[Word]:
-    """An option as `-r RES , --resource RES`."""
-    value = str(action.metavar or "|".join(map(str, action.choices or []))) if action.nargs != 0 else ""
-    for number, flag in enumerate(action.option_strings):
-        yield from (Word("", ","),) if number else ()
-        yield Word("Fl", flag)
-        yield from (Word("Ar", value),) if value else ()
-    if not action.option_strings:
-        yield Word("Ar", value)
 
 
 def arguments(made: argparse.ArgumentParser) -> Iterator[Word]:

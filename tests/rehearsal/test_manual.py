@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from checks.registry import REGISTRY
+from remediate.failover.hook_arguments import EVENTS
 from remediate.rehearsal.pair_command import SUBCOMMANDS as OF_THE_PAIR
 from remediate.rehearsal.scenarios import SCENARIOS
 from remediate.subcommands.registry import SUBCOMMANDS
@@ -19,12 +21,11 @@ from simulator.faults.faults import FAULTS
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "docs" / "man"
 PAGES = sorted(MANUAL.iterdir())
+CHECKS = [each.name for each in REGISTRY]
+COMMANDS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 LIST = [
-    *(f"{each.name}.1" for each in REGISTRY),
-    "hastwatch-ask.8",
-    "hastwatch-event-handler.8",
+    *(f"{name}.{1 if name in CHECKS else 8}" for name in COMMANDS),
     *(f"hastwatch-{name}.8" for name in SUBCOMMANDS),
-    "hastwatch.8",
     "hastwatch.toml.5",
 ]
 
@@ -58,9 +59,15 @@ def test_a_page_has_its_name_on_one_line_examples_and_the_exit_status(page: Path
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_refers_only_to_pages_that_exist_here_or_on_freebsd(page: Path) -> None:
-    freebsd = {"carp.4", "hast.conf.5", "devd.8", "hastctl.8", "hastd.8", "doas.conf.5", "sudoers.5", "sshd.8"}
+    freebsd = {"carp.4", "hast.conf.5", "devd.8", "devd.conf.5", "hastctl.8", "hastd.8"}
+    freebsd |= {"doas.conf.5", "sudoers.5", "sshd.8"}
     named = {f"{name}.{number}" for name, number in re.findall(r"^\.Xr (\S+) (\d)", page.read_text(), re.MULTILINE)}
     assert named and named <= {*LIST, *freebsd}
+
+
+def test_the_page_of_hastds_hook_has_every_event() -> None:
+    page = (MANUAL / "hastwatch-hast-event.8").read_text()
+    assert set(re.findall(r"^\.It Cm (\S+) RESOURCE", page, re.MULTILINE)) == {"role", "split-brain", *EVENTS}
 
 
 def test_the_pages_of_the_simulated_pair_name_every_command_scenario_and_fault() -> None:
