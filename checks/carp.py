@@ -18,6 +18,16 @@ from checks.probes import boot_time, carp, carp_demotion
 from checks.probes.carp import CarpState, NotReady, Vhid
 
 TABLE = Table(
+    Row("carp-two-masters", CRITICAL, "a vhid is MASTER on both nodes",
+        "both answer for the address: they do not hear each other, or their passwords differ",
+        "if both are primary: `hastwatch explain splitbrain-growing`; if one is, it stays: repair the link between"
+        " them"),
+    Row("carp-no-master", CRITICAL, "a vhid is MASTER on neither node", "nobody answers for the address",
+        "wait 10 s; then on both nodes `ifconfig -a` and `sysctl net.inet.carp`: an interface down, or `allow` 0?"),
+    Row("carp-address-duplicated", CRITICAL, "an IPv6 address of a vhid is marked `duplicated`",
+        "another machine has the address: what clients send to it is dropped",
+        "find the other machine: `dmesg` (DAD) on {node}, `ndp -n ADDRESS` elsewhere; take the address away"
+        " there"),
     Row("carp-not-loaded", CRITICAL, "the kernel has no CARP", "this node can neither hold nor take the address",
         "on {node}: `sysrc -f /boot/loader.conf carp_load=YES`, see that rc.conf has the vhid, then `shutdown -r"
         " now`"),
@@ -28,26 +38,16 @@ TABLE = Table(
         "on {node}: `hastwatch converge`, only then `sysctl net.inet.carp.allow=1`; and see /etc/sysctl.conf"),
     Row("carp-init", CRITICAL, "a vhid in state INIT", "this node cannot take the address",
         "on {node}: `ifconfig -a`; down: `hastwatch converge`, then `ifconfig IFACE up`; no carrier: cable, switch"),
-    Row("carp-address-duplicated", CRITICAL, "an IPv6 address of a vhid is marked `duplicated`",
-        "the kernel drops what clients send to it, also after a failover: another machine has the address",
-        "find the other machine: `dmesg` (DAD) on {node}, `ndp -n ADDRESS` elsewhere; take the address away"
-        " there"),
     Row("carp-vhids-disagree", CRITICAL, "the vhids of a node are not in one state, resources not mapped to them",
-        "without a mapping of resources to vhids nothing can be promoted here",
+        "nothing is promoted here",
         "on {node}: `ifconfig -a`; if meant so, set `vhid` of each resource in hastwatch.toml of both nodes"),
     Row("carp-unexpected", CRITICAL, "not the state of --expect", "the address is not where it must be",
         "`hastwatch status`; if the service is to move: `hastwatch switchover` on the node that serves"),
-    Row("carp-two-masters", CRITICAL, "a vhid is MASTER on both nodes",
-        "both answer for the address: they do not hear each other, or their passwords differ",
-        "if both are primary: `hastwatch explain splitbrain-growing`; if one is, it stays: repair the link between"
-        " them"),
-    Row("carp-no-master", CRITICAL, "a vhid is MASTER on neither node", "nobody answers for the address",
-        "wait 10 s; then on both nodes `ifconfig -a` and `sysctl net.inet.carp`: an interface down, or `allow` 0?"),
     Row("carp-vhid-missing", CRITICAL, "a vhid exists on one node only", "the other node cannot take its address",
         "on {node}: add the vhid as {peer} has it, at first with `advskew 200`; then `hastwatch converge`; and"
         " rc.conf"),
     Row("carp-addresses-differ", CRITICAL, "a vhid has other addresses or prefixes on the other node",
-        "the nodes do not understand each other's advertisements, or clients lose an address at a failover",
+        "the nodes do not hear each other, or a failover loses an address",
         "`ifconfig -a` on both nodes; on the standby first, add the right address before you remove the wrong one"),
     Row("carp-advbase-differs", WARNING, "a vhid has another advbase on the other node",
         "the slower node waits longer, or never becomes master",
@@ -56,25 +56,24 @@ TABLE = Table(
     Row("carp-protocol-differs", CRITICAL, "CARP on one node, VRRP on the other", "the nodes do not hear each other",
         "`hastwatch status` on both nodes: which one serves? Then `hastwatch explain carp-protocol-differs`"),
     Row("carp-peer-wrong", CRITICAL, "a vhid does not send to an address of the other node (`peer`, `peer6`)",
-        "the other node does not hear it: at the next failover, or now, both are MASTER",
+        "not heard: at a failover, or now, both are MASTER",
         "on the node that sends: `ifconfig IFACE vhid N peer ADDRESS` (peer6), the other node's own address; and"
         " rc.conf"),
     Row("carp-peer-one-sided", WARNING, "a vhid is unicast on one node and multicast on the other",
-        "in a network that does not pass multicast one node does not hear the other one, and both become MASTER",
+        "where multicast does not pass, both become MASTER",
         "make both the same: `ifconfig IFACE vhid N peer ADDRESS` on the one, or `mcast` on the other; and rc.conf"),
     Row("carp-factors-differ", WARNING, "net.inet.carp.ifdown_demotion_factor or senderr_demotion_factor of the nodes"
         " differ", "the same fault moves the address away from one node and not from the other",
                    "with no interface down: `sysctl` the factor to 240 on the node that differs, and in"
                    " /etc/sysctl.conf"),
     Row("carp-vrrp-not-held", WARNING, "VRRP in place of CARP",
-        "VRRP ignores net.inet.carp.demotion: a node that cannot serve is not held back, and keeps the address",
+        "VRRP ignores demotion: a node that cannot serve keeps the address",
         "plan a window to use CARP (`carpver 2`) on both nodes: `hastwatch explain carp-vrrp-not-held`"),
     Row("carp-demoted", WARNING, "net.inet.carp.demotion above 0, but for carp-held-standby",
         "the node holds back, or lost an interface",
         "on {node}: `hastwatch hold` names hastwatch's reasons, `dmesg` (carp: demoted) the kernel's"),
     Row("carp-address-tentative", WARNING, "an IPv6 address of a vhid is marked `tentative`",
-        "what clients send to it is dropped until the search for a duplicate ends: forever where the interface has"
-        " IFDISABLED",
+        "what clients send to it is dropped until the search for a duplicate ends",
         "on {node}: look again in 10 s with `ifconfig -a`; with IFDISABLED: `ifconfig IFACE inet6 -ifdisabled`"),
     Row("carp-address-detached", WARNING, "an IPv6 address of a vhid is marked `detached`",
         "no answer is sent from it: its router is not reachable",

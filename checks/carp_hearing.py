@@ -24,7 +24,7 @@ def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[tuple[s
         wrong = [
             (
                 "carp-peer-wrong",
-                f"{label} sends to {family} {peer}, which is not an address of {to} on {heard.interface}",
+                f"{label} sends to {family} {peer}, not {to}'s on {heard.interface}",
             )
             for label, vhid, to, heard in sides
             if (peer := getattr(vhid, family)) not in GROUPS and heard.own and not heard.has_own(peer)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from functools import cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 
+from checks.devd_resource import DevdHealth, DevdOfNode, HookFile
 from checks.plugin.command import CheckCommand, add_thresholds
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
 from checks.plugin.judging import Judgement, OverallJudge, Threshold, always, judges
 from checks.plugin.nagios import Context, Metric
-from checks.plugin.resource import Part, ProbedResource
+from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import name_list, plain
-from checks.probes import carp, devd, devd_conf, log_time, processes, program
-from checks.probes.devd_conf import DevdConfiguration
+from checks.probes import carp, devd, processes, program
 from checks.probes.node import Node
-from checks.probes.processes import Process, ProcessState
 
 if TYPE_CHECKING:
     from checks.probes.devd_wiring import DevdWiring
@@ -35,7 +34,7 @@ TABLE = Table(
     Row("devd-hook-missing", CRITICAL, "no rule calls the hook", "a change of CARP has no effect: no failover",
         "on {node}: put devd-hastwatch.conf into /usr/local/etc/devd, `service devd restart`, `hastwatch self-test`"),
     Row("devd-hook-unmatched", CRITICAL, "the rule does not match every CARP event of this node",
-        "a change of CARP that it misses has no effect: no failover",
+        "what it misses has no effect: no failover",
         "on {node}: use the patterns of devd-hastwatch.conf, `service devd restart`, `hastwatch self-test`"),
     Row("devd-hook-shadowed", CRITICAL, "another rule of the same or a higher priority matches too",
         "devd runs one rule per event, and it may be the other one",
@@ -44,7 +43,7 @@ TABLE = Table(
         "the hook refuses the arguments and does nothing: no failover",
         "on {node}: use the action of devd-hastwatch.conf, `service devd restart`, `hastwatch self-test`"),
     Row("devd-configuration-refused", CRITICAL, "devd does not start with the files it has",
-        "after the next restart or boot there is no devd: no failover",
+        "no devd after the next restart or boot: no failover",
         "on {node}: correct the file that the finding names before devd is restarted; then `hastwatch self-test`"),
     Row("devd-hook-cannot-start", CRITICAL, "the interpreter of the hook is missing, or it is mounted noexec",
         "a change of CARP has no effect: no failover",
@@ -99,105 +98,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_thresholds(parser, "per cent of a processor that devd uses", "default: 50", sizes=False)
 
 
-class DevdProcesses(NamedTuple):
-    """All processes, devd among them, and how it fares."""
-
-    running: tuple[Process, ...]
-    devd: Process | None
-    state: ProcessState | None
-
-
-class DevdHealth(NamedTuple):
-    """How devd fares: itself, the process that its pid file names, and what it waits for, so many seconds."""
-
-    devd: Process | None
-    written: int | None = None
-    state: ProcessState | None = None
-    action: Process | None = None
-    waited: float = 0.0
-
-
-class HookFile(NamedTuple):
-    """What keeps the hook from being run, or makes it somebody else's; empty where nothing does."""
-
-    path: str
-    missing: str = ""
-    writer: str = ""
-    trouble: str = ""
-
-
-class DevdOfNode(ProbedResource):
-    """devd of this node, its socket and its rules, each read for itself."""
-
-    def __init__(self, session: Session) -> None:
-        self.node, self.options = session.here, session.options
-        self.daemon = cache(self._daemon)
-
-    @property
-    def subject(self) -> str:
-        return self.node.label
-
-    def read(self) -> Iterator[Metric]:
-        """All parts; none of them keeps another one from being read."""
-        for part in (self._process(), self._socket(), self._rules()):
-            yield from self.guarded(part)
-        if self.is_read:
-            yield self.metric("well", self.options.hook)
-
-    def _daemon(self) -> DevdProcesses:
-        running = processes.processes(self.node)
-        daemon = devd.find(running)
-        return DevdProcesses(running, daemon, processes.state(self.node, daemon.pid) if daemon else None)
-
-    def _process(self) -> Iterator[Metric]:
-        running, daemon, state = self.daemon()
-        if not daemon:
-            yield self.metric("process", DevdHealth(None))
-            return
-        fares = DevdHealth(daemon, devd.pid_in_file(self.node), state)
-        if state is None or state.halted:
-            yield self.metric("process", fares)
-            return
-        yield self.metric("process", self._waiting(fares, devd.action(running, daemon)))
-        yield Metric("devd_cpu", state.cpu, "%", 0, context="cpu")
-
-    def _waiting(self, fares: DevdHealth, action: Process | None) -> DevdHealth:
-        """With what it waits for. The clock of the node is asked only where there is an action."""
-        begun = action and action.begun
-        if begun is None or (now := log_time.now(self.node)) is None:
-            return fares
-        return fares._replace(action=action, waited=(now - begun).total_seconds())
-
-    def _socket(self) -> Iterator[Metric]:
-        yield self.metric("socket", devd.has_socket(self.node))
-
-    def _rules(self) -> Iterator[Metric]:
-        path = self.options.hook
-        try:
-            configuration = self._configuration()
-        except (devd_conf.DevdConfError, devd_conf.DevdConfMissing) as error:
-            yield self.metric("refused", f"devd does not start with {error}")
-            return
-        from checks.probes.devd_wiring import wiring
-
-        vhids = carp.vhids(self.node)
-        wired = wiring(configuration, path, [vhid.name for vhid in vhids if vhid.number])
-        yield self.metric("rules", wired)
-        if not wired.file:
-            return
-        yield self.metric("vhids", vhids)
-        yield self.metric("hook", HookFile(path, missing=(missing := program.why_not(self.node, path))))
-        if not missing:
-            yield self.metric("hook", HookFile(path, writer=program.look(self.node, path).writer))
-            yield self.metric("hook", HookFile(path, trouble=program.cannot_start(self.node, path, wired.path)))
-
-    def _configuration(self) -> DevdConfiguration:
-        if self.options.rules:
-            return devd.read_files(self.node, self.options.rules)
-        _, daemon, state = self.daemon()
-        return devd.configured(self.node, daemon if state and not state.dead else None)
-
-
 def judge_process(fares: DevdHealth) -> Judgement:
     """Whether devd lives and comes to its events."""
     daemon, state = fares.devd, fares.state
@@ -229,15 +129,15 @@ def judge_vhids(vhids: tuple[carp.Vhid, ...]) -> Judgement:
 def judge_rules(path: str, wired: DevdWiring) -> Judgement:
     """Whether every event of CARP reaches the hook at `path`."""
     if not wired.file:
-        yield "devd-hook-missing", f"no rule calls {path} (rules for CARP call: {_each_once(wired.others)})"
+        yield "devd-hook-missing", f"no rule calls {path}; rules for CARP call: {_each_once(wired.others)}"
     if wired.missed:
-        yield "devd-hook-unmatched", f"the rule in {wired.file} misses {name_list(list(wired.missed))}"
+        yield "devd-hook-unmatched", f"the rule misses {name_list(list(wired.missed))}; it stands in {wired.file}"
     if wired.before:
         yield "devd-hook-shadowed", f"runs instead: {_each_once(wired.before)}"
     if wired.wrong:
         says = (
-            f"the rule in {wired.file} calls it with {_each_once(wired.wrong)}, not with VHID@IFACE STATE (devd quotes"
-            " $subsystem and $type itself: without braces, outside of quotes)"
+            f"the rule in {wired.file} does not call it with VHID@IFACE STATE; it calls it with"
+            f" {_each_once(wired.wrong)}; devd quotes $subsystem and $type itself: without braces, outside of quotes"
         )
         yield "devd-hook-arguments", says
     if wired.unclear:

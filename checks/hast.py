@@ -44,24 +44,23 @@ TABLE = Table(
         "on {node}: `hastwatch converge --dry-run` says what is to be done, or what forbids it"),
     Row("hast-no-worker", CRITICAL, "role primary without a worker", "the device is gone or about to go",
         "on {node}, if it stays for 10 s: `hastwatch converge --dry-run`, then `hastwatch converge`"),
+    Row("hast-role-wrong", CRITICAL, "not the role of --role", "the data is not where the address is",
+        "on {node}: `hastwatch converge --dry-run` says what is to be done, or what forbids it"),
     Row("hast-degraded", CRITICAL, "primary, degraded", "no second copy is kept: the next failure loses data",
         "on {node}: `hastwatch status` shows if {peer}, its hastd or the link is down: bring it back; no reboot of"
         " {node}"),
-    Row("hast-role-wrong", CRITICAL, "not the role of --role", "the data is not where the address is",
-        "on {node}: `hastwatch converge --dry-run` says what is to be done, or what forbids it"),
     Row("hast-io-errors", CRITICAL, "local I/O errors that grew, or are seen for the first time, in the last hour",
         "a disk is failing, and the mirror hides it",
         "on {node}: `dmesg` and `hastwatch status`; if {node} serves, `hastwatch switchover`, then a new disk"),
     Row("hast-copy-damaged", CRITICAL, "a write, delete or flush failed on this node's copy, not recreated since",
-        "HAST calls it complete and it holds old data: while the other node serves, recreate it here (hastctl role "
-        "init, hastctl create, hastwatch converge)",
+        "HAST calls this copy complete, but it holds old data",
         "on {node}, if it serves: `hastwatch switchover`; then recreate its copy as `hastwatch explain"
         " hast-copy-damaged` says"),
     verified.ROWS[0],
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy",
         "on {node}: `hastctl list {resource}` twice; dirty must fall, else look at the link and the disk of {peer}"),
     Row("hast-peer-rejected", CRITICAL, "not connected, and a route of this node rejects the other one's address",
-        "no second copy is kept until that route is gone: hastwatch converge, or route delete",
+        "no second copy is kept until that route is gone",
         "on {node}: `hastwatch converge`; a route not from hastwatch: `route -n delete -host ADDRESS`"),
     CANNOT,
     Row("hast-synchronising", WARNING, "primary, complete, dirty outside -w, or still falling since it was",
@@ -71,8 +70,7 @@ TABLE = Table(
         "on {node}: `hastwatch status` shows if {peer}, its hastd or the link is down: bring it back; do not promote"
         " {node}"),
     Row("hast-copy-unproven", WARNING, "primary; a connection was lost with writes underway, the copies not compared "
-        "since", "HAST calls the other copy complete, and it may lack what clients were told is safe: no failover goes "
-        "to it before hastwatch, which compares them automatically, or hastwatch verify has found them equal",
+        "since", "the other copy may lack acknowledged writes: no failover to it until it is compared",
         "nothing: hastwatch compares the copies; if it stays for minutes: `hastwatch status` on {node}"),
     NOT_TRIED,
     Row("hast-io-errors-past", WARNING, "local I/O errors, none new for an hour", "the disk has failed before",
@@ -197,7 +195,7 @@ def judge_connection(connection: HastConnection) -> Judgement:
     elif resource.role is Role.PRIMARY and (resource.status is Status.ABSENT or resource.workerpid is None):
         yield "hast-no-worker", "primary without a worker"
     elif resource.role is Role.PRIMARY and resource.status is Status.DEGRADED:
-        hint = f" ({connection.bug})" if connection.bug else ""
+        hint = f"; {connection.bug}" if connection.bug else ""
         yield "hast-degraded", f"primary, degraded, {say_size(resource.dirty)} dirty{hint}"
     elif resource.role is Role.PRIMARY:
         reason = "hast-synchronising" if catching_up else "hast-in-sync"

@@ -27,16 +27,16 @@ from checks.probes.losing_copy import CopySide, LosingCopy, losing_copy
 
 TABLE = Table(
     Row("splitbrain", CRITICAL, "the counters of both dumps say split-brain, and the nodes have met",
-        "both copies hold writes the other lacks: do not promote, recover the losing one",
+        "each copy holds writes the other lacks: do not promote",
         "on {loser}: `hastwatch recover {resource} --dry-run` shows which copy loses, and the next command"),
     Row("splitbrain-seen", CRITICAL, "hastd reports one now; the dumps could not be compared",
-        "both copies probably hold writes the other lacks: do not promote, compare both dumps",
+        "each copy probably holds writes the other lacks: do not promote",
         "on {loser}: `hastwatch recover {resource} --dry-run` compares both disks"),
     Row("splitbrain-marker-unread", CRITICAL, "a marker of a split-brain is there and cannot be understood; the dumps "
-        "could not be compared", "it counts as a split-brain: promotions stay blocked; compare both dumps",
+        "could not be compared", "it counts as a split-brain: promotions stay blocked",
         "on {loser}: `hastwatch recover {resource} --dry-run` compares both disks"),
     Row("resuid-mismatch", CRITICAL, "the resource IDs of the two dumps differ",
-        "hastd refuses the connection: one disk belongs to another pair or was recreated",
+        "the nodes do not connect: one disk is of another pair or was recreated",
         "on {loser}: `hastwatch recover {resource} --dry-run` shows the next command; run no `hastctl create`"),
     Row("splitbrain-growing", CRITICAL, "the counters say split-brain, and no node is known to have stopped: both are "
         "primary, or of one it is not known", "every minute adds writes that only one copy has: stop one side now",
@@ -45,7 +45,7 @@ TABLE = Table(
         "every write makes the copies diverge",
         "if both are MASTER: `hastwatch explain two-primaries`; else on the one that is not: `hastwatch converge`"),
     Row("primary-behind", CRITICAL, "the node that is primary lacks writes the other has",
-        "clients are served an older copy, and their writes to it make a split-brain",
+        "clients are served an older copy, and their writes make a split-brain",
         "move the service to the newer copy: `hastwatch explain primary-behind` has the commands; unmount nothing"),
     Row("metadata-missing", CRITICAL, "a node's disk cannot be opened or has no HAST metadata",
         "that node has no copy to take over with",
@@ -53,7 +53,7 @@ TABLE = Table(
         " {resource}`"),
     Row("splitbrain-predicted", WARNING,
         "the counters say split-brain, the nodes have not met since, and at least one has stopped: it is not primary",
-        "will be a split-brain at the next connection: choose the copy to keep before the link returns",
+        "a split-brain when they connect: choose the copy to keep",
         "on {loser}: `hastwatch recover {resource} --dry-run` shows the next command, also before the link is back"),
     Row("copy-behind", WARNING, "one copy lacks writes that the other has",
         "it cannot take over without loss until it is synchronised",
@@ -68,7 +68,7 @@ TABLE = Table(
         "a split-brain may exist, or be long over",
         "on {loser}: `hastwatch recover {resource} --dry-run` compares both disks"),
     Row("splitbrain-marker-left", WARNING, "the counters agree, but the marker of a split-brain is still there",
-        "promotions stay blocked until a synchronisation ends or the marker is removed",
+        "promotions stay blocked until the marker is gone",
         "on the primary: `hastwatch verify {resource}`; if the copies are equal the marker may be removed"),
     Row("no-evidence", UNKNOWN, "neither dumps nor marker nor log could be read", "nothing is known of a split-brain",
         "on {node}, as root: `hastctl dump {resource}`; then let the check read it: root, or --via hastwatch-ask"),
@@ -117,7 +117,7 @@ def verdict(comparison: CopyComparison) -> tuple[str, str]:
         return "two-primaries", f"{name_list(refusing)} refused the other as primary just now"
     if stands in (Relation.FIRST_AHEAD, Relation.SECOND_AHEAD):
         ahead, behind = sides if stands is Relation.FIRST_AHEAD else (sides[1], sides[0])
-        text = f"{behind.label} lacks writes of {ahead.label} ({counters})"
+        text = f"{behind.label} lacks writes of {ahead.label}; {counters}"
         reason = "primary-behind" if behind.acts else "copy-behind"
         return reason, text
     if all(side.acts for side in sides):
@@ -130,10 +130,10 @@ def verdict(comparison: CopyComparison) -> tuple[str, str]:
     if stands is Relation.BOTH_BLANK:
         return "splitbrain-none", "both copies are blank, neither was written yet"
     if first.marker or second.marker or first.damaged or second.damaged:
-        return "splitbrain-marker-left", f"{counters}; {_markers(first, second)}"
+        return "splitbrain-marker-left", f"{_markers(first, second)}; {counters}"
     if neither_wrote_alone(one, two):
-        return "splitbrain-none", f"both dumps agree ({counters})"
-    sentence = f"both dumps agree ({counters}); only at localcnt 0 that proves that neither has written alone"
+        return "splitbrain-none", f"both dumps agree; {counters}"
+    sentence = f"both dumps agree; only at localcnt 0 that proves that neither has written alone; {counters}"
     return "splitbrain-not-counted", sentence
 
 
@@ -147,10 +147,9 @@ def _split(
     """
     reported = _reported(first, only_now=False) + _reported(second, only_now=False)
     both_logs = first.signs is not None and second.signs is not None
-    text = f"both have written alone ({counters})"
     if not reported and all(side.acts is not False for side in sides):
-        return "splitbrain-growing", f"{text}; {_now(sides)}"
-    text += f"; {_losing(first, second, sides)}"
+        return "splitbrain-growing", f"both have written alone; {_now(sides)}; {counters}"
+    text = f"{_losing(first, second, sides)}; both have written alone ({counters})"
     if reported:
         return "splitbrain", f"{text}; {'; '.join(reported)}"
     if both_logs:
@@ -168,10 +167,10 @@ def _losing(first: SplitBrainEvidence, second: SplitBrainEvidence, sides: tuple[
     """Which node has the losing copy."""
     losing = _loser(first, second, sides)
     if losing.label and losing.is_marked:
-        return f"{losing.label} is the losing one: it did not serve the clients when hastd found the split-brain"
+        return f"{losing.label} is the losing one: it did not serve when hastd found the split-brain"
     if losing.label:
-        loser, winner = sides if losing.label == sides[0].label else (sides[1], sides[0])
-        return f"{loser.label} may be the losing one: it {loser.says}, {winner.label} is primary"
+        loser = sides[0] if losing.label == sides[0].label else sides[1]
+        return f"{loser.label} may be the losing one: it {loser.says}"
     shown = name_list([f"{side.label} {side.role.value if side.role else 'of unknown role'}" for side in sides])
     return f"the losing copy is unknown ({losing.contradiction or shown})"
 
@@ -185,17 +184,17 @@ def _loser(first: SplitBrainEvidence, second: SplitBrainEvidence, sides: tuple[C
     return losing_copy(*copies)
 
 
-def _before(last: LastJudgement | None) -> str:
-    """What the counters said then, where that was not that all is well."""
+def _before(last: LastJudgement | None) -> tuple[str, str]:
+    """What the counters said then, where that was not that all is well: in brief, and in full."""
     if last is None or last.reason in AGREED:
-        return ""
+        return "", ""
     when = time.strftime("%b %d %H:%M", time.localtime(last.at))
-    return f"; when last compared, {when}: {last.text} ({last.reason})"
+    return f"{last.reason} when last compared, {when}", f"then: {last.text}"
 
 
 def judge_signs(signs: Signs) -> Judgement:
     """What hastd itself has reported, where the dumps could not be compared."""
-    evidence, before = signs.seen, _before(signs.before)
+    evidence, (before, in_full) = signs.seen, _before(signs.before)
     reported = [text for one in evidence for text in _reported(one, only_now=True)]
     undated = [
         f"{one.label}: {sign.kind}, last {sign.when}"
@@ -205,20 +204,26 @@ def judge_signs(signs: Signs) -> Judgement:
     ]
     read, missing = _sources(evidence)
     if reported:
-        yield "splitbrain-seen", f"hastd reports {_what_is_reported(evidence)}; {'; '.join(reported)}{before}"
+        reports = f"hastd reports {_what_is_reported(evidence)}"
+        yield "splitbrain-seen", _parts(reports, before, *reported, in_full)
     elif any(one.damaged for one in evidence):
-        yield "splitbrain-marker-unread", f"{_markers(*evidence)}{before}"
+        yield "splitbrain-marker-unread", _parts(before, _markers(*evidence), in_full)
     elif not read:
-        yield "no-evidence", f"not read: {name_list(missing)}{before}"
+        yield "no-evidence", _parts(before, f"not read: {missing}", in_full)
     elif undated:
-        yield "splitbrain-undated", "; ".join(undated)
+        yield "splitbrain-undated", _parts(before, *undated, in_full)
     elif any(one.marker for one in evidence):
-        yield "splitbrain-undated", _markers(*evidence)
+        yield "splitbrain-undated", _parts(before, _markers(*evidence), in_full)
     else:
-        without = f"; not read: {name_list(missing)}" if missing else ""
+        without = f" (not read: {missing})" if missing else ""
         alone = len(evidence) == 1 and evidence[0].metadata
         reason = "splitbrain-no-sign" if alone else "splitbrain-not-compared"
-        yield reason, f"no sign in {name_list(read)}{without}{before}"
+        yield reason, _parts(before, f"no sign in {read}{without}", in_full)
+
+
+def _parts(*parts: str) -> str:
+    """The parts of a text that are there."""
+    return "; ".join(filter(None, parts))
 
 
 def _reported(evidence: SplitBrainEvidence, only_now: bool) -> list[str]:
@@ -235,19 +240,26 @@ def _reported(evidence: SplitBrainEvidence, only_now: bool) -> list[str]:
     return [f"{evidence.label}: {', '.join(reports)}"] if reports else []
 
 
-def _sources(evidence: tuple[SplitBrainEvidence, ...]) -> tuple[list[str], list[str]]:
-    """The sources that were read and those that were not. Without a hook in hast.conf no marker says nothing, and one
-    dump without the other says nothing either."""
-    read: list[str] = []
-    missing: list[str] = []
+def _sources(evidence: tuple[SplitBrainEvidence, ...]) -> tuple[str, str]:
+    """The sources that were read and those that were not; empty for none. Without a hook in hast.conf no marker says
+    nothing, and one dump without the other says nothing either."""
+    read: dict[str, list[str]] = {}
+    missing: dict[str, list[str]] = {}
     for one in evidence:
         for source, there in (("log", one.signs is not None), ("marker", one.has_hook or one.marker is not None)):
-            (read if there else missing).append(f"{source} of {one.label}")
+            (read if there else missing).setdefault(one.label, []).append(source)
         if one.metadata is None:
-            missing.append(f"dump of {one.label}")
-    if len(evidence) == 1:
-        missing.append("the other node (no --peer)")
-    return read, missing
+            missing.setdefault(one.label, []).append("dump")
+    alone = ["the other node: no --peer"] if len(evidence) == 1 else []
+    return _of_nodes(read, len(evidence)), ", ".join(filter(None, [_of_nodes(missing, len(evidence)), *alone]))
+
+
+def _of_nodes(sources: dict[str, list[str]], nodes: int) -> str:
+    """`log and marker of both`, `log of nfs001, dump of nfs002`."""
+    of_each = [name_list(names) for names in sources.values()]
+    if nodes == len(of_each) == 2 and of_each[0] == of_each[1]:
+        return f"{of_each[0]} of both"
+    return ", ".join(f"{names} of {label}" for names, label in zip(of_each, sources, strict=True))
 
 
 def _refuses_a_primary(evidence: SplitBrainEvidence) -> bool:

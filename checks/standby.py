@@ -13,12 +13,12 @@ from checks.probes.node import Node
 
 CANNOT = Row("hast-cannot-be-primary", CRITICAL,
              "not primary, and hastd does not work as primary (FreeBSD bug 292322)",
-             "it can never take over: it needs a patched hastd (docs/compatibility.md)",
+             "it cannot take over until hastd is patched",
              "on {node}: install a hastd with the fix (docs/compatibility.md); "
              "until then do not switch over to it")  # fmt: skip
 NOT_TRIED = Row("hast-primary-not-tried", WARNING,
                 "not primary, 15 or later, and not known whether hastd works as primary (FreeBSD bug 292322)",
-                "whether it could take over is not known: hastwatch doctor --try-hast finds out",
+                "whether it could take over is unknown",
              "on {node}: `hastwatch doctor --try-hast`; until then do not switch over to it")  # fmt: skip
 QUESTIONS = (("uname", "-r"), ("cat", as_primary.PATH))
 """What is asked ahead; a node of 15 and later is asked for its kernel by itself (`as_primary.QUESTION`)."""

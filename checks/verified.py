@@ -13,13 +13,13 @@ from checks.probes.verified import Verification
 
 ROWS = (
     Row("hast-copies-differ", CRITICAL, "primary; the last `hastwatch verify` found extents that differ, or cannot be "
-        "read", "a failover would serve other data: hastwatch verify NAME --repair, on the standby",
+        "read", "a failover would serve other data",
         "on the standby: `hastwatch verify {resource} --repair --dry-run` says whether its copy may be replaced"),
     Row("hast-never-verified", WARNING, "primary; with --verified: the copies have not been compared yet",
-        "whether the other copy holds the same is not known: hastwatch verify",
+        "whether the other copy holds the same is unknown",
         "on {node}: `hastwatch verify {resource} --rate 20M`; clients are served meanwhile"),
     Row("hast-verified-long-ago", WARNING, "primary; with --verified: the last comparison is longer ago, or has left "
-        "extents out", "whether the other copy still holds the same is not known: hastwatch verify",
+        "extents out", "whether the other copy still holds the same is unknown",
         "on {node}: `hastwatch verify {resource} --rate 20M`; clients are served meanwhile"),
 )  # fmt: skip
 QUESTION = ("cat", verified.path("{name}"))

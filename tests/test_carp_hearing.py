@@ -42,15 +42,15 @@ def test_a_unicast_pair_of_ipv6_hears_each_other_however_the_address_is_written(
 
 @pytest.mark.parametrize("peer", ["10.1.102.4", "10.1.101.3", "224.0.0.99", "255.255.255.255", "10.1.101.5"])
 def test_a_peer_that_is_no_address_of_the_other_node_is_not_heard(peer: str) -> None:
-    expected = f"carp-peer-wrong: nfs001 sends to peer {peer}, which is not an address of nfs002 on em0"
+    expected = f"carp-peer-wrong: nfs001 sends to peer {peer}, not nfs002's on em0"
     assert said(vhid("nfs001", peer, GROUP6), vhid("nfs002", "10.1.101.3", GROUP6)) == [expected]
 
 
 def test_the_two_address_families_are_judged_each_for_itself() -> None:
     both = "10.1.101.5/32 2001:db8::5/64"
     assert said(vhid("nfs001", "10.1.101.9", GROUP6, both), vhid("nfs002", GROUP, "fe80::9", both)) == [
-        "carp-peer-wrong: nfs001 sends to peer 10.1.101.9, which is not an address of nfs002 on em0",
-        "carp-peer-wrong: nfs002 sends to peer6 fe80::9, which is not an address of nfs001 on em0",
+        "carp-peer-wrong: nfs001 sends to peer 10.1.101.9, not nfs002's on em0",
+        "carp-peer-wrong: nfs002 sends to peer6 fe80::9, not nfs001's on em0",
     ]
 
 

@@ -216,5 +216,5 @@ def judge(release: str, repaired: bool, build: HastdBuild | None, was: HastdObse
     by_release = bug_292322.as_primary(release, repaired=False)
     known = "has it" if by_release is AsPrimary.FAILS else "may have it"
     return PrimaryKnowledge(
-        by_release, False, f"hastd of {release} {known}, and this one was not seen to work as primary{runs}"
+        by_release, False, f"hastd of {release} {known}; this one was not seen to work as primary{runs}"
     )

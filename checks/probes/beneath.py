@@ -127,7 +127,7 @@ def _of_a_pool(node: Node, pool: str, wanted: ResourceDevices) -> Ground:
         unread = None if suspended else error
         if pool in wanted.pools:
             return Ground(Location.ON_IT, f"the pool {pool}", True, suspended, unread)
-        says = f"the pool {pool}, and what it is made of is not known ({error})"
+        says = f"the pool {pool}, and what it is made of is not known; {error}"
         return Ground(Location.NOT_KNOWN, says, suspended=suspended, unread=unread)
     if pool_ground.lies is Location.NOT_KNOWN and pool in wanted.pools:
         return Ground(Location.ON_IT, f"the pool {pool}", True, suspended)
@@ -156,10 +156,10 @@ class _Looking:
                 unknown += [device for device, each in zip(group.devices, bottoms, strict=True) if each is None]
             parts |= whole if whole is not None else frozenset().union(*known)
         if unknown:
-            why = f" ({self.unread})" if self.unread else ""
+            why = f"; {self.unread}" if self.unread else ""
             return Ground(Location.NOT_KNOWN, f"{named}, and on what {', '.join(unknown)} lies is not known{why}")
         lies = self._lies(parts)
-        says = named if set(devices) == parts else f"{named}, which lies on {', '.join(sorted(parts))}"
+        says = named if set(devices) == parts else f"{named}; it lies on {', '.join(sorted(parts))}"
         return Ground(lies, says, bool(self._of_hast(parts)))
 
     def bottoms(self, device: str) -> frozenset[str] | None:

@@ -82,7 +82,7 @@ def cannot_start(node: Node, path: str, search: str) -> str:
     if interpreter.endswith("\r"):
         return f"{path} has line ends of DOS: there is no {interpreter.strip()!r} with one"
     if missing := why_not(node, interpreter):
-        return f"the interpreter of {path} cannot run: {missing}"
+        return f"the interpreter of {path} cannot run; {missing}"
     if posixpath.basename(interpreter) == "env":
         return _looked_for(node, path, f"{rest}{tab}{argument}".split(), search)
     if wrapped := WRAPPED.search(text):
@@ -129,7 +129,7 @@ def _looked_for(node: Node, path: str, words: list[str], search: str) -> str:
     for directory in search.split(":"):
         if not why_not(node, posixpath.join(directory, words[0])):
             return ""
-    return f"the interpreter of {path} cannot run: env finds no {words[0]} in {search}"
+    return f"the interpreter of {path} cannot run; env finds no {words[0]} in {search}"
 
 
 def _environment(node: Node, path: str, interpreter: str) -> str:
@@ -146,4 +146,4 @@ def _environment(node: Node, path: str, interpreter: str) -> str:
     if not version or "home" not in values:
         return ""
     missing = why_not(node, f"{values['home']}/python{version.group()}")
-    return f"the interpreter of {path} was made for another Python: {missing}" if missing else ""
+    return f"the interpreter of {path} was made for another Python; {missing}" if missing else ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from checks.devd import HOOK, TABLE, HookFile, judge_hook, judge_rules
+from checks.devd import HOOK, TABLE, judge_hook, judge_rules
+from checks.devd_resource import HookFile
 from checks.plugin.judging import Judgement
 from checks.probes import carp, devd, devd_conf, processes, program
 from checks.probes.devd_wiring import DevdWiring, wiring
