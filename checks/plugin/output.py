@@ -10,6 +10,7 @@ import os
 from typing import NamedTuple
 
 from checks.plugin.finding import Finding, Severity
+from checks.plugin.first_line import LONGEST, FirstLine, in_one_line, whole
 from checks.plugin.judging import JudgedResults
 from checks.plugin.maintenance import NodeMaintenance
 from checks.plugin.nagios import Check, Metric, Performance, Summary
@@ -17,37 +18,19 @@ from checks.plugin.text import plain
 from checks.probes.node import Node
 from checks.probes.process import CompletedCommand
 
-FIRST_LINE = 1200
-"""Characters of findings on the first line; more are counted there and shown by -v."""
 LINE = 8000
 """Bytes of the first line with its performance data: Nagios reads 8 KB of a plugin (MAX_PLUGIN_OUTPUT_LENGTH), and half
 an item would be read as another number."""
 MOST_STEPS = 10
-"""Of what to do next, without -v; more are counted."""
+"""Of what to do next, and of findings in full, without -v; more are counted."""
 LONG_LINES = 500
 """Further lines of -v; more are counted."""
 EVIDENCE_OUTPUT = 4000
 """Characters of a command's output, and of a finding's text, kept in the JSON object."""
 
 
-class StatusText(Summary):
-    """The findings of a check as text: of nagiosplugin's results it takes those that name rows (`JudgedResults`)."""
-
-    def ok(self, results: JudgedResults) -> str:
-        """What is well."""
-        return _in_one_line(results.worst_first)
-
-    def problem(self, results: JudgedResults) -> str:
-        """What is wrong, where, what it means; where nothing is known to be wrong, also what is well: with one node out
-        of reach somebody wants to know that the other one serves."""
-        findings = results.worst_first
-        if findings[0].severity is not Severity.UNKNOWN:
-            findings = [finding for finding in findings if finding.severity is not Severity.OK]
-        return _in_one_line(findings)
-
-    def empty(self) -> str:
-        """A check that found nothing at all has not looked."""
-        return "nothing was found"
+class FindingsInFull(Summary):
+    """The findings of a check in full, as `-v` shows them; what fits on the status line is chosen by `status_line`."""
 
     def verbose(self, results: JudgedResults) -> list[str]:
         """Every finding with its meaning, and what to do next."""
@@ -81,22 +64,26 @@ class Report(NamedTuple):
 
 
 def status_line(report: Report) -> str:
-    """The one line, with performance data. At the end of its text the nodes under maintenance."""
-    line = f"{report.check.name} {report.severity.name} - {report.check.summary_str}"
-    line += "".join(f" [{node.in_brief()}]" for node in report.suspended)
-    return _with_numbers(line, [str(number) for _, number in report.numbers])
+    """The one line, with performance data."""
+    head, tail = _around(report)
+    return _with_numbers(f"{head}{_first_line(report).text}{tail}", [str(number) for _, number in report.numbers])
 
 
-def _in_one_line(findings: list[Finding]) -> str:
-    """As many findings as fit, each with its reason, the first one with its meaning where it is a problem."""
-    parts: list[str] = []
-    for number, finding in enumerate(findings):
-        text = _said(finding, with_meaning=number == 0 and finding.severity is not Severity.OK)
-        if parts and sum(map(len, parts)) + len(text) > FIRST_LINE:
-            parts.append(f"and {len(findings) - number} more (-v)")
-            break
-        parts.append(text)
-    return "; ".join(parts)
+def _first_line(report: Report) -> FirstLine:
+    """The findings on the status line: what is wrong; where nothing is known to be wrong, also what is well: with one
+    node out of reach somebody wants to know that the other one serves. A check that found nothing has not looked."""
+    findings = report.findings
+    if not findings:
+        return FirstLine("nothing was found", [])
+    if findings[0].severity in (Severity.WARNING, Severity.CRITICAL):
+        findings = [each for each in findings if each.severity is not Severity.OK]
+    return in_one_line(findings, LONGEST - sum(map(len, _around(report))))
+
+
+def _around(report: Report) -> tuple[str, str]:
+    """What stands before the findings on the status line, and after them: the nodes under maintenance."""
+    maintenance = "".join(f" [{node.in_brief()}]" for node in report.suspended)
+    return f"{report.check.name} {report.severity.name} - ", maintenance
 
 
 def _with_numbers(line: str, items: list[str]) -> str:
@@ -120,12 +107,18 @@ def next_step(finding: Finding) -> list[str]:
     return [*action, f"     see: {see(finding.reason)}"]
 
 
-def _next_steps(findings: list[Finding]) -> list[str]:
-    steps = list(
-        dict.fromkeys(tuple(next_step(finding)) for finding in findings if finding.severity is not Severity.OK)
+def _further(report: Report) -> list[str]:
+    """What to do next about each finding, after what the status line has left out of it."""
+    shortened = _first_line(report).shortened
+    blocks = list(
+        dict.fromkeys(
+            (*([_in_full(finding)] if finding in shortened else []), *next_step(finding))
+            for finding in report.findings
+            if finding in shortened or finding.severity is not Severity.OK
+        )
     )
-    more = [f"and {len(steps) - MOST_STEPS} more (-v)"] if len(steps) > MOST_STEPS else []
-    return [*(line for step in steps[:MOST_STEPS] for line in step), *more]
+    more = [f"and {len(blocks) - MOST_STEPS} more (-v)"] if len(blocks) > MOST_STEPS else []
+    return [*(line for block in blocks[:MOST_STEPS] for line in block), *more]
 
 
 def see(reason: str) -> str:
@@ -134,10 +127,10 @@ def see(reason: str) -> str:
 
 
 def long_lines(report: Report, verbosity: int) -> list[str]:
-    """The lines after the first: what to do next; with `-v` every finding with its meaning, and remarks; with `-vv` the
-    commands that were run as well."""
+    """The lines after the first: what that left out, and what to do next; with `-v` every finding with its meaning, and
+    remarks; with `-vv` the commands that were run as well."""
     if not verbosity:
-        return _next_steps(report.findings)
+        return _further(report)
     lines = report.check.verbose_str or []
     lines += [node.in_full() for node in report.suspended]
     lines += [f"note: {plain(remark)}" for remark in report.remarks]
@@ -177,12 +170,7 @@ def write(text: str) -> bool:
 
 
 def _in_full(finding: Finding) -> str:
-    return f"{finding.severity.name}: {_said(finding, with_meaning=True)}"
-
-
-def _said(finding: Finding, with_meaning: bool) -> str:
-    meaning = f" - {finding.means}" if with_meaning and finding.means else ""
-    return f"{plain(finding.subject)}: {plain(finding.text)}{meaning} [{finding.reason}]"
+    return f"{finding.severity.name}: {whole(finding)}"
 
 
 def _finding(finding: Finding) -> dict[str, object]:

@@ -18,7 +18,7 @@ from checks.plugin.finding import UNKNOWN, Severity
 from checks.plugin.judging import JudgedMetric, JudgedResults, Number, could_not_look
 from checks.plugin.maintenance import NodeMaintenance, suspended
 from checks.plugin.nagios import Check
-from checks.plugin.output import Report, StatusText, as_json, long_lines, status_line, write
+from checks.plugin.output import FindingsInFull, Report, as_json, long_lines, status_line, write
 from checks.plugin.session import Session
 from checks.probes.ahead import is_worth_it
 from checks.probes.errors import NotPermitted, ProbeError
@@ -40,7 +40,7 @@ class CheckRun:
         self.session = session
         self.results = JudgedResults(command.table, severities, session.known_names)
         self.suspended: list[NodeMaintenance] = []
-        self.check = Check(self.results, StatusText(), could_not_look(command.table), Number())
+        self.check = Check(self.results, FindingsInFull(), could_not_look(command.table), Number())
         self.check.name = command.title  # nagiosplugin 1.3.2, of Debian 12, has no argument for it
         self.speak = threading.Lock()
 

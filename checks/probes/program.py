@@ -88,7 +88,7 @@ def cannot_start(node: Node, path: str, search: str) -> str:
     if wrapped := WRAPPED.search(text):
         pythons = wrapped["pythons"].split()
         lacks = all(why_not(node, each) for each in pythons)
-        return f"no Python that {path} looks for is there: {', '.join(pythons)}" if lacks else ""
+        return f"no Python that {path} looks for is there; {', '.join(pythons)}" if lacks else ""
     return _environment(node, path, interpreter)
 
 

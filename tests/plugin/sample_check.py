@@ -8,7 +8,7 @@ from checks.plugin.command import CheckCommand
 from checks.plugin.finding import CRITICAL, OK, WARNING, Finding, Row, Table
 from checks.plugin.judging import NUMBER, Judge, JudgedMetric, JudgedResults, Judgement, Number
 from checks.plugin.nagios import Check, Context, Metric, Resource
-from checks.plugin.output import Report, StatusText
+from checks.plugin.output import FindingsInFull, Report
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 
@@ -65,7 +65,7 @@ def command(*given: Given, name: str = "check_thing", table: Table = TABLE) -> C
 
 def report(table: Table, findings: list[Finding], numbers: list[Metric], name: str = "check_x") -> Report:
     """What a check has to say that has found this."""
-    check = Check(JudgedResults(table, {}), StatusText(), Number(), Thing(*numbers))
+    check = Check(JudgedResults(table, {}), FindingsInFull(), Number(), Thing(*numbers))
     check.name = name[6:].upper()
     check()
     check.results.add(JudgedMetric(findings))

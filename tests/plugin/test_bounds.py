@@ -68,7 +68,8 @@ def test_what_to_do_next_is_said_of_the_first_findings_and_the_others_are_counte
     findings = [finding(f"home{number} on nfs001", "x") for number in range(MOST_STEPS + 3)]
     lines = long_lines(report_of(findings, []), 0)
     assert lines[:2] == ["  -> mend home0 on the node", "     see: hastwatch explain peer-differs"]
-    assert len(lines) == 2 * MOST_STEPS + 1 and lines[-1] == "and 3 more (-v)"
+    assert lines[2:4] == ["CRITICAL: home1 on nfs001: x - clients hang [peer-differs]", "  -> mend home1 on the node"]
+    assert len(lines) == 3 * MOST_STEPS and lines[-1] == "and 3 more (-v)"
 
 
 @given(st.lists(st.builds(finding, TEXTS.map("{} on nfs001".format), TEXTS), max_size=4), st.integers(0, 1))

@@ -16,6 +16,7 @@ import pytest
 from checks.plugin.command import CheckCommand, add_thresholds, parser, specification
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import COULD_NOT_LOOK, Row
+from checks.plugin.first_line import LONGEST
 from checks.plugin.judging import Threshold
 from checks.plugin.nagios import Context, Metric, Resource
 from checks.plugin.session import Session
@@ -108,7 +109,7 @@ def test_an_error_of_the_check_itself_is_unknown_in_one_line(capfd: pytest.Captu
 def test_hostile_text_stays_inside_its_line(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, output = output_of(command(seen("thing-worn", "a|b\nc\x1b[2J\0\u202e" + "x" * 5000)), capfd, tmp_path)
     assert status == 1
-    assert output.count("\n") == 3 and output.replace("\n", "").isprintable() and "|" not in output
+    assert output.count("\n") == 4 and output.replace("\n", "").isprintable() and "|" not in output
     assert len(output) < 1000
 
 
@@ -119,7 +120,9 @@ def test_the_same_finding_is_said_once(capfd: pytest.CaptureFixture[str], tmp_pa
 
 def test_many_findings_are_counted_when_the_line_is_full(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     _, output = output_of(command(*[seen("thing-worn", f"{number:0300}") for number in range(20)]), capfd, tmp_path)
-    assert len(output) < 2000 and "more (-v)" in output
+    first, *further = output.splitlines()
+    assert len(first) <= LONGEST and first.endswith("; and 19 more [thing-worn]")
+    assert further[-1] == "and 10 more (-v)"
 
 
 def test_verbose_adds_lines_after_the_first_and_leaves_the_first_alone(
