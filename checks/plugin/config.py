@@ -5,6 +5,7 @@ peer = "ssh -o BatchMode=yes nfs002"    # how the other node is asked (default: 
 timeout = 8                             # seconds for a whole check
 state_dir = "/var/tmp/hastwatch-1001"   # what is kept between runs
 ask_write = false                       # whether hastwatch-ask lets check_hast_mount --depth write through
+docs = "https://docs.example.org/hastwatch"  # where the documentation is as a site (default: `hastwatch explain`)
 
 [severity]
 carp-demoted = "ok"                     # any row of any check's table
@@ -47,6 +48,8 @@ DEVICE = r"/dev/(?!.*\.\.)(?!(ada|da|nda|nvd|vtbd|mmcsd)\d)[A-Za-z0-9_][A-Za-z0-
 """A device node; a disk of a driver lies on nothing of HAST."""
 POOL = r"[A-Za-z][A-Za-z0-9_.:-]{0,200}"
 """zpoolconcepts(7), without the blank, which no line of hastwatch-ask(8) has."""
+URL = r"https?://[A-Za-z0-9_.~:/@\[\]%-]{1,200}"
+"""Plain characters: it stands on lines that engines and terminals read, and in generated files."""
 SEVERITY_WORDS = {"ok": Severity.OK, "warning": Severity.WARNING, "critical": Severity.CRITICAL}
 
 
@@ -80,6 +83,8 @@ class CheckConfig(NamedTuple):
     timeout: float = 8.0
     state_dir: str = ""
     ask_write: bool = False
+    docs: str = ""
+    """The URL of the documentation, without a slash at its end."""
     severity: dict[str, str] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
     resource: dict[str, ResourceConfig] = {}  # noqa: RUF012 - as above
     setup: SetupConfig = SetupConfig()
@@ -193,6 +198,7 @@ def from_tables(values: dict[str, object]) -> CheckConfig:
         timeout=float(timeout),
         state_dir=text("state_dir", values.get("state_dir", "")),
         ask_write=truth("ask_write", values.get("ask_write", False)),
+        docs=_url("docs", values.get("docs", "")),
         severity=severity,
         resource={name: _resource(table(resources, name), name) for name in resources},
         setup=_setup(table(values, "setup")),
@@ -208,6 +214,14 @@ def _setup(given: dict[str, object]) -> SetupConfig:
         if not why.strip():
             raise TableError(f"`setup.accepted.{reason}` must say why it is accepted")
     return settings
+
+
+def _url(name: str, value: object) -> str:
+    """Raises TableError."""
+    url = text(name, value)
+    if url and not re.fullmatch(URL, url):
+        raise TableError(f"`{name}` must be a URL that begins with https:// or http://: {url!r}")
+    return url.rstrip("/")
 
 
 def _resource(given: dict[str, object], name: str) -> ResourceConfig:

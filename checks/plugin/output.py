@@ -32,9 +32,13 @@ EVIDENCE_OUTPUT = 4000
 class FindingsInFull(Summary):
     """The findings of a check in full, as `-v` shows them; what fits on the status line is chosen by `status_line`."""
 
+    def __init__(self, docs: str = "") -> None:
+        """`docs`: the URL of the documentation."""
+        self.docs = docs
+
     def verbose(self, results: JudgedResults) -> list[str]:
         """Every finding with its meaning, and what to do next."""
-        return [line for finding in results.worst_first for line in (_in_full(finding), *next_step(finding))]
+        return [line for finding in results.worst_first for line in (_in_full(finding), *next_step(finding, self.docs))]
 
 
 class Report(NamedTuple):
@@ -45,6 +49,8 @@ class Report(NamedTuple):
     nodes: list[Node]
     remarks: list[str]
     suspended: list[NodeMaintenance]
+    docs: str = ""
+    """The URL of the documentation; empty where the node's own is meant."""
 
     @property
     def severity(self) -> Severity:
@@ -99,12 +105,12 @@ def _with_numbers(line: str, items: list[str]) -> str:
     return f"{line} | {' '.join(items[:fitting])}" if fitting else line
 
 
-def next_step(finding: Finding) -> list[str]:
+def next_step(finding: Finding, docs: str = "") -> list[str]:
     """What to do next about a finding that is not OK, and where to read more."""
     if finding.severity is Severity.OK:
         return []
     action = [f"  -> {plain(finding.action)}"] if finding.action else []
-    return [*action, f"     see: {see(finding.reason)}"]
+    return [*action, f"     see: {see(finding.reason, docs)}"]
 
 
 def _further(report: Report) -> list[str]:
@@ -112,7 +118,7 @@ def _further(report: Report) -> list[str]:
     shortened = _first_line(report).shortened
     blocks = list(
         dict.fromkeys(
-            (*([_in_full(finding)] if finding in shortened else []), *next_step(finding))
+            (*([_in_full(finding)] if finding in shortened else []), *next_step(finding, report.docs))
             for finding in report.findings
             if finding in shortened or finding.severity is not Severity.OK
         )
@@ -121,9 +127,9 @@ def _further(report: Report) -> list[str]:
     return [*(line for block in blocks[:MOST_STEPS] for line in block), *more]
 
 
-def see(reason: str) -> str:
-    """The command that explains a reason."""
-    return f"hastwatch explain {reason}"
+def see(reason: str, docs: str = "") -> str:
+    """The page that explains a reason, or the command that does."""
+    return f"{docs}/runbooks/{reason}.html" if docs else f"hastwatch explain {reason}"
 
 
 def long_lines(report: Report, verbosity: int) -> list[str]:
@@ -149,7 +155,7 @@ def as_json(report: Report) -> str:
             "state": report.severity.name,
             "exit_status": report.severity.value,
             "output": status_line(report),
-            "findings": list(map(_finding, report.findings)),
+            "findings": [_finding(finding, report.docs) for finding in report.findings],
             "metrics": [_metric(*number) for number in report.numbers],
             "evidence": [_evidence(node, entry) for node in report.nodes for entry in node.log],
             "remarks": report.remarks,
@@ -173,9 +179,9 @@ def _in_full(finding: Finding) -> str:
     return f"{finding.severity.name}: {whole(finding)}"
 
 
-def _finding(finding: Finding) -> dict[str, object]:
+def _finding(finding: Finding, docs: str) -> dict[str, object]:
     texts = {"subject": finding.subject[:EVIDENCE_OUTPUT], "text": finding.text[:EVIDENCE_OUTPUT]}
-    return finding._asdict() | texts | {"severity": finding.severity.name, "see": see(finding.reason)}
+    return finding._asdict() | texts | {"severity": finding.severity.name, "see": see(finding.reason, docs)}
 
 
 def _metric(metric: Metric, number: Performance) -> dict[str, object]:

@@ -40,7 +40,8 @@ class CheckRun:
         self.session = session
         self.results = JudgedResults(command.table, severities, session.known_names)
         self.suspended: list[NodeMaintenance] = []
-        self.check = Check(self.results, FindingsInFull(), could_not_look(command.table), Number())
+        in_full = FindingsInFull(session.config.docs)
+        self.check = Check(self.results, in_full, could_not_look(command.table), Number())
         self.check.name = command.title  # nagiosplugin 1.3.2, of Debian 12, has no argument for it
         self.speak = threading.Lock()
 
@@ -123,7 +124,8 @@ class CheckRun:
 
     def report(self, nodes: list[Node]) -> Report:
         """What was found until now."""
-        return Report(self.command.name, self.check, nodes, list(self.session.remarks), self.suspended)
+        remarks, docs = list(self.session.remarks), self.session.config.docs
+        return Report(self.command.name, self.check, nodes, remarks, self.suspended, docs)
 
     def say(self, nodes: list[Node]) -> int:
         """Write the report; the exit status."""

@@ -64,7 +64,7 @@ def basket(placement: Placement) -> dict[str, JSON]:
             "hastwatch-node": _host("hastwatch-node", variables[NODE[0]]) | {"vars": {NODE[0]: True}},
             "hastwatch-pair": _host("hastwatch-pair", variables[PAIR[0]]),
         },
-        "ServiceTemplate": {each["object_name"]: each for each in _templates()},  # type: ignore[misc]  # a str
+        "ServiceTemplate": {each["object_name"]: each for each in _templates(placement)},  # type: ignore[misc]  # a str
         "ServiceSet": {NODE_SET: _set(NODE_SET, True), PAIR_SET: _set(PAIR_SET, False)},
         "Datafield": {str(field.number): field.datafield for field in variables.values()},
     }
@@ -126,13 +126,14 @@ def _host(name: str, field: Field) -> JSON:
     return {"object_name": name, "object_type": "template", "fields": [_use(field)]}
 
 
-def _templates() -> Iterator[JSON]:
+def _templates(placement: Placement) -> Iterator[JSON]:
     """One for all, one for those of a node, and one for each check."""
     yield _template(TEMPLATE, check_interval=60, retry_interval=20, max_check_attempts=3, enable_flapping=True)
     yield _template(ON_NODE, imports=[TEMPLATE], event_command=HANDLER, use_agent=True)
     for definition in definitions():
         imports = [ON_NODE if definition.on_node else TEMPLATE]
         own: JSON = {"vars": {icinga2.own(definition, "host"): "$address$"}} if not definition.on_node else {}
+        own |= {"notes_url": f"{placement.docs}/checks/{definition.name}.html"} if placement.docs else {}
         yield _template(_of(definition), imports=imports, check_command=definition.name, **own)
 
 

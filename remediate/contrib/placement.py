@@ -14,6 +14,8 @@ class Placement(NamedTuple):
     """The user as whom NRPE or Icinga runs."""
     by: str = "sudo -n"
     """The words with which that user becomes root; none where it is root."""
+    docs: str = ""
+    """The URL of the documentation as a site; empty where there is none."""
 
     def command(self, name: str) -> str:
         """The absolute path of a command."""

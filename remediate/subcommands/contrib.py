@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from checks.plugin.config import URL
 from remediate import exits
 from remediate.arguments import Parser, like
 from remediate.contrib.placement import Placement
@@ -21,6 +22,7 @@ PROG = "hastwatch contrib"
 PATH = like(r"(?a)/[A-Za-z0-9_./-]+", "an absolute path of plain characters")
 NAME = like(r"(?a)[A-Za-z0-9_][A-Za-z0-9_.-]*", "a name of plain characters")
 WORDS = like(r"(?a)[A-Za-z0-9_./ =-]*", "words of plain characters")
+DOCS = like(f"({URL})?", "a URL of plain characters that begins with https:// or http://")
 """What may stand in a generated file, unquoted."""
 GENERATED = {
     "sudoers": ("sudo/hastwatch", "what the monitoring user may run as root, for sudo(8)"),
@@ -40,7 +42,8 @@ EXITS = {
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options = parser().parse_args(words)
-    output = text(options.what, Placement(options.directory.rstrip("/"), options.user, options.by))
+    placement = Placement(options.directory.rstrip("/"), options.user, options.by, options.docs.rstrip("/"))
+    output = text(options.what, placement)
     sys.stdout.write(output)
     return 0
 
@@ -57,6 +60,10 @@ def parser() -> Parser:
                       help=f"who runs the checks (default: {default.user})")  # fmt: skip
     parser.add_argument("--by", type=WORDS, default=default.by, metavar="WORDS",
                       help=f"how that user becomes root; nothing where it is root (default: {default.by})")  # fmt: skip
+    parser.add_argument("--docs", type=DOCS, default=default.docs, metavar="URL", help=(
+        "director: where your copy of the documentation is, for a link from every service to the page of its check "
+        "(default: no link)"
+    ))  # fmt: skip
     return parser
 
 

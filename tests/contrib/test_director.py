@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from remediate.contrib.definitions import definitions
 from remediate.contrib.director import basket
 from remediate.contrib.placement import Placement
 from tests.contrib.test_icinga2 import COMMANDS, SERVICES
@@ -111,6 +112,16 @@ def test_its_services_are_icingas_on_the_same_hosts() -> None:
         assigned = f"host.vars.{variable}=true"
         there = [set(each["services"]) for each in BASKET["ServiceSet"].values() if each["assign_filter"] == assigned]
         assert there == [set(rules)]
+
+
+def test_a_service_links_to_the_page_of_its_check_where_the_basket_is_told_of_the_pages() -> None:
+    told = basket(Placement(docs="https://docs.example.org/hastwatch"))["ServiceTemplate"]
+    links = {name: each["notes_url"] for name, each in told.items() if "notes_url" in each}  # type: ignore[index, operator]
+    assert links == {
+        f"hastwatch-{each.name}": f"https://docs.example.org/hastwatch/checks/{each.name}.html"
+        for each in definitions()
+    }
+    assert "notes_url" not in str(BASKET)
 
 
 @pytest.mark.parametrize("template", ["hastwatch", "hastwatch-on-node"])

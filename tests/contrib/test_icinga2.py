@@ -115,6 +115,29 @@ def verified(daemon: IcingaDaemon, zones: str) -> str:
     return done.stdout
 
 
+DOCS = "https://docs.example.org/hastwatch"
+HOST = """
+object Host "nfs001" {
+  import "hastwatch-node"
+  vars.agent_endpoint = NodeName
+}
+"""
+
+
+@pytest.mark.slow
+@needs_icinga
+@pytest.mark.parametrize("docs", [DOCS, ""], ids=["told where they are", "not told"])
+def test_a_service_links_to_the_page_of_its_check_where_icinga_is_told_of_the_pages(tmp_path: Path, docs: str) -> None:
+    constant = f'const HastwatchDocs = "{docs}"\n' if docs else ""
+    here = SERVICES.replace("  command_endpoint = host.vars.agent_endpoint\n", "")  # which wants zones
+    with IcingaDaemon(tmp_path / "icinga", constant + COMMANDS + here + HOST) as icinga:
+        links = {str(each["name"]): each["attrs"]["notes_url"] for each in icinga.get("objects/services")}  # type: ignore[index]
+    assert links == {
+        f"nfs001!{name}": f"{DOCS}/checks/{name}.html" if docs and name.startswith("check_") else ""
+        for name in [*(each.name for each in definitions() if each.on_node), "hastwatch-agent"]
+    }
+
+
 # --- what Icinga's daemon does -------------------------------------------------------------------------------
 
 VALUES: dict[str, str | list[str] | bool] = {

@@ -26,8 +26,9 @@ needs_nrpe = pytest.mark.skipif(nrpe.why_not() is not None, reason=str(nrpe.why_
 def objects(file: Path) -> list[tuple[str, dict[str, str]]]:
     """The objects that a file defines: type, and its directives."""
     definitions = []
-    for kind, body in re.findall(r"(?ms)^define (\w+) \{\n(.*?)^\}", file.read_text()):
-        definitions.append((kind, dict(line.split(None, 1) for line in body.splitlines())))
+    for kind, body in re.findall(r"(?ms)^define (\w+) \{\n(.*?)^\s*\}", file.read_text()):
+        lines = [line for line in body.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+        definitions.append((kind, dict(line.split(None, 1) for line in lines)))
     return definitions
 
 
@@ -49,6 +50,28 @@ def test_nagios_accepts_the_shipped_objects_without_a_warning(tmp_path: Path, wa
     verified = NagiosDaemon(tmp_path / "nagios", [OBJECTS[0], templates, OBJECTS[2]], nrpe.PLUGIN.parent).verify()
     assert "Total Warnings: 0\nTotal Errors:   0\n" in verified.stdout
     assert verified.returncode == 0
+
+
+@needs_nagios
+def test_every_check_links_to_its_page_where_the_line_in_the_template_is_uncommented(tmp_path: Path) -> None:
+    templates = tmp_path / "templates.cfg"
+    templates.write_text(OBJECTS[1].read_text().replace("#notes_url", "notes_url"))
+    with NagiosDaemon(tmp_path / "nagios", [OBJECTS[0], templates, OBJECTS[2]], nrpe.PLUGIN.parent) as daemon:
+        cache = daemon.directory / "objects.cache"
+        daemon.wait_for("the objects", cache.exists)
+        links = {
+            values["service_description"]: values.get("notes_url", "")
+            for kind, values in objects(cache)
+            if kind == "service"
+        }
+    # Nagios's pages put the name of the check in the place of the macro
+    page = "https://docs.example.org/hastwatch/checks/$_SERVICEHASTWATCH_CHECK$.html"
+    assert links == {"nrpe": "", **{each.name: page for each in definitions()}}
+
+
+@needs_nagios
+def test_without_that_no_service_has_a_link() -> None:
+    assert not [values for _, values in objects(OBJECTS[1]) if values.get("notes_url", "null") != "null"]
 
 
 @needs_nagios

@@ -64,6 +64,8 @@ def test_a_resource_without_settings_has_the_documented_mount_point() -> None:
         ("[resource.home]\nmount_point = 'hast/home'", "must be an absolute path"),
         ("[resource.home]\nmount_point = '/hast/../etc'", "must be an absolute path"),
         ("ask_write = 1", "`ask_write` must be true or false"),
+        ("docs = 'docs.example.org'", "`docs` must be a URL that begins with https:// or http://"),
+        ("docs = 'https://x.org/a b'", "`docs` must be a URL"),
         ("failover = 1", "`failover` must be a table"),
         ("nrdp = 'x'", "`nrdp` must be a table"),
         ("hastd_repaired = true", "unknown key `hastd_repaired`"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from checks.plugin.finding import CRITICAL, OK, REASON, UNKNOWN, WARNING, Finding, Severity
 from checks.plugin.first_line import LONGEST, SHORTEST, in_one_line
 from checks.plugin.maintenance import NodeMaintenance
-from checks.plugin.output import Report, long_lines, status_line
+from checks.plugin.output import Report, as_json, long_lines, status_line
 from checks.probes.maintenance import Maintenance
 from checks.registry import REGISTRY
 from tests.plugin.sample_check import report
@@ -124,3 +125,12 @@ def test_what_is_well_is_said_too_where_nothing_is_known_to_be_wrong(severity: S
     well = Finding("carp-hast-standby", OK, "home on nfs002", "as it has to be", "ready to take over")
     line = status_line(of(FIRST._replace(severity=severity), well))
     assert ("[carp-hast-standby]" in line) is (severity in (OK, UNKNOWN))
+
+
+def test_with_the_documentation_as_a_site_the_runbook_is_a_link() -> None:
+    here = of(FIRST)
+    there = here._replace(docs="https://docs.example.org/hastwatch")
+    link = "https://docs.example.org/hastwatch/runbooks/carp-master-hast-init.html"
+    assert long_lines(here, 0)[-1].endswith("see: hastwatch explain carp-master-hast-init")
+    assert long_lines(there, 0)[-1] == f"     see: {link}"
+    assert json.loads(as_json(there))["findings"][0]["see"] == link
