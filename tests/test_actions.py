@@ -13,7 +13,7 @@ from importlib import import_module
 import pytest
 
 from checks.plugin.command import parser as parser_of_check
-from checks.plugin.finding import COULD_NOT_LOOK, PLACEHOLDER, Row, Severity
+from checks.plugin.finding import COULD_NOT_LOOK, PLACEHOLDER, Finding, Row, Severity
 from checks.registry import REGISTRY
 from remediate.subcommands.registry import SUBCOMMANDS
 
@@ -102,6 +102,22 @@ def test_an_action_is_one_line_that_names_commands_as_they_are_typed(row: Row) -
     assert "{" not in PLACEHOLDER.sub("", row.action) and "}" not in PLACEHOLDER.sub("", row.action)
     for words in command_lines(row.action):
         assert can_be_typed(words), words
+
+
+@pytest.mark.parametrize(("reason", "subject", "side", "action", "addressed"), [
+    ("splitbrain", "home on nfs001 and nfs002", "nfs002", "on {loser}: recover {resource}", "on nfs002: recover home"),
+    ("splitbrain", "home on nfs001 and nfs002", "", "on {loser}: x", "on the node that does not serve: x"),
+    ("hast-no-primary", "home on nfs001 and nfs002", "", "on {master}: x", "on the node that is MASTER: x"),
+    ("hast-degraded", "home on nfs001", "", "on {node}: is {peer} up?", "on nfs001: is nfs002 up?"),
+    ("hast-degraded", "home on 10.1.1.1", "", "on {node}: x", "on the node: x"),
+    ("node-unreachable", "CARP on nfs009", "", "boot {node}", "boot nfs009"),
+    ("node-unreachable", "the other node", "", "boot {node}", "boot the other node"),
+])  # fmt: skip
+def test_an_action_names_the_node_as_far_as_it_is_known(
+    reason: str, subject: str, side: str, action: str, addressed: str
+) -> None:
+    finding = Finding(reason, Severity.CRITICAL, subject, "", "", action, side)
+    assert finding.addressed(("nfs001", "nfs002")).action == addressed
 
 
 def test_what_is_explained_elsewhere_is_a_reason() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from remediate.context import Context
 from remediate.failover.converge import LOCK, ConvergeOutcome, ConvergeRequest, ConvergeResult, converge
+from remediate.failover.reach import HASTWATCH
 from remediate.state import maintenance
 from remediate.state.lock import Lock
 from remediate.timing import Timing
@@ -33,6 +34,17 @@ def test_two_hooks_at_once_make_one_promotion(pair: InstalledPair) -> None:
     assert {first.value.result, second.value.result} <= {ConvergeResult.BUSY, ConvergeResult.IN_PLACE}  # type: ignore[union-attr]
     assert len(pair.entries(pair.standby, "promoted")) == 1
     assert pair.serves(pair.standby)
+
+
+def test_what_an_operator_types_waits_for_a_convergence_that_runs(pair: InstalledPair) -> None:
+    pair.breaks("cut")
+    pair.passes(30)  # devd's waits for the other node to release the resource
+    done = pair.standby.run(f"{HASTWATCH} converge", timeout=120)
+    waits, refused = done.err.splitlines()
+    assert "does it already (devd " in waits and waits.endswith(": waiting for its end")
+    assert (done.status, "lack writes" in refused) == (1, True)
+    pair.begins(pair.standby, converged)
+    assert pair.standby.run(f"{HASTWATCH} converge --periodic", timeout=5).status == ConvergeResult.BUSY.value
 
 
 def test_an_event_during_a_look_that_promotes_nothing_is_not_lost(pair: InstalledPair) -> None:

@@ -19,6 +19,8 @@ from simulator.node import Node
 from tests.failover.installed_pair import InstalledPair
 from tests.nights.instructions import Instruction, Kind, instructions, steps
 
+DO = "  -> "
+"""Before what is to be done next, in the lines after the first one of a check."""
 EVERY = 60.0
 """Seconds between two looks of monitoring."""
 PATIENCE = 600.0
@@ -49,6 +51,11 @@ class Alert(NamedTuple):
     def text(self) -> list[str]:
         """The lines."""
         return [self.line.partition(" | ")[0], *next_step(self.finding)]
+
+    @property
+    def action(self) -> str:
+        """What the lines say to do next."""
+        return next((line.removeprefix(DO) for line in self.text if line.startswith(DO)), "")
 
 
 class Entry(NamedTuple):
@@ -98,7 +105,7 @@ class Administrator:
         """Follow the first action of which something is left; whether there was one."""
         for alert in alerts:
             reason = alert.finding.reason
-            to_do = [each for each in map(self._meant, instructions(alert.finding.action))
+            to_do = [each for each in map(self._meant, instructions(alert.action))
                      if (reason, each) not in self._done]  # fmt: skip
             if to_do:
                 self._tells("monitoring", "\n".join(alert.text))
