@@ -122,6 +122,8 @@ class PairLayout:
     dirdelay: int = 29
     metadelay: int = 28
     carp_loaded: bool = True
+    blank: bool = False
+    """The nodes are as bsdinstall(8) leaves them: a host name, own addresses, sshd, and nothing of the set-up."""
     file_after_taste: bool = True
     """The file of a new device comes when every other class of GEOM has tasted the provider, which waits for the first
     attempt of the worker to connect. So it was on the second pair (freebsd-facts: device-waits-for-a-dead-peer); on
@@ -179,17 +181,26 @@ def devd_conf(pair: PairLayout) -> str:
 def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
     """Path and content of everything that configures `node`, as recorded."""
     interfaces = dict.fromkeys(vhid.interface for vhid in pair.vhids)
+    own = [f'ifconfig_{_variable(name)}="inet {node.address}/24"' for name in interfaces]
+    named = [f'hostname="{node.name}"', f'ifconfig_vtnet0="inet {node.management}/24"']
+    if pair.blank:
+        return {
+            "/boot/loader.conf": LOADER_CONF.replace('carp_load="YES"\n', ""),
+            "/etc/devd.conf": DEVD_MAIN,
+            "/etc/fstab": FSTAB,
+            "/etc/rc.conf": "\n".join([*named, *own, 'sshd_enable="YES"']) + "\n",
+            "/etc/sysctl.conf": "# $FreeBSD$\n",
+        }
     aliases: list[str] = []
-    for interface in interfaces:
-        name = re.sub(r"[-./+]", "_", interface)  # network.subr, get_if_var()
-        aliases.append(f'ifconfig_{name}="inet {node.address}/24"')
+    for interface, address in zip(interfaces, own, strict=True):
+        name = _variable(interface)
+        aliases.append(address)
         of_interface = [vhid for vhid in pair.vhids if vhid.interface == interface]
         for index, vhid in enumerate(of_interface):
             value = f"inet vhid {vhid.vhid} advskew {node.advskew} pass {vhid.password} alias {vhid.address}/32"
             aliases.append(f'ifconfig_{name}_alias{index}="{value}"')
     rc_conf = [
-        f'hostname="{node.name}"',
-        f'ifconfig_vtnet0="inet {node.management}/24"',
+        *named,
         *aliases,
         *RC_CONF.format(nfs="YES" if pair.nfs_at_boot else "NO").strip().split("\n"),
     ]
@@ -215,6 +226,11 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
         if seconds != default:
             files["/etc/sysctl.conf"] += f"kern.{oid}={seconds}\n"
     return files
+
+
+def _variable(interface: str) -> str:
+    """network.subr, get_if_var()"""
+    return re.sub(r"[-./+]", "_", interface)
 
 
 MOUNTD_SCRIPT = """\

@@ -146,7 +146,8 @@ class Node:
         for module in MODULES.values():
             self.files.write(f"/boot/kernel/{module[3]}", "", self.clock.now, mode="r-xr-xr-x")
         for resource in pair.layout.resources:
-            self.files.make_directory(resource.mountpoint, self.clock.now)
+            if not pair.layout.blank:
+                self.files.make_directory(resource.mountpoint, self.clock.now)
             self.files.make_directory("/dev")
             self.files.place(resource.local, File(kind="c", mode="rw-r-----", group="operator", device="0x44"))
         self.files.make_directory(HOME)

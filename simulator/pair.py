@@ -147,6 +147,8 @@ class Pair:
         """Let hastd on both nodes run a Python hook with its events; effective after a (re)start or reload of hastd."""
         for node in self.nodes.values():
             node.install(HAST_HOOK, PythonHook(hook))
+            if not node.files.exists("/etc/hast.conf"):
+                continue
             text = node.files.read("/etc/hast.conf")
             node.files.write("/etc/hast.conf", text.replace("timeout ", f"exec {HAST_HOOK}\ntimeout ", 1))
             if node.hastd.running:

@@ -33,6 +33,8 @@ class Provider(NamedTuple):
     aliases: tuple[str, ...] = ()
     file: str = ""
     """Of a memory disk (md(4)) the file that it shows."""
+    size: int = 0
+    """Bytes, 0 where the kernel says none."""
     mode: str = ""
     """How often it is open to read, to write and exclusively (`geom_dump.c`, g_conf_provider())."""
 
@@ -131,6 +133,8 @@ class _Reading:
                 self.providers[self.made[-1]] = mine._replace(name=text)
             elif where[3:] == ["mode"]:
                 self.providers[self.made[-1]] = mine._replace(mode=text)
+            elif where[3:] == ["mediasize"] and text.isdecimal():
+                self.providers[self.made[-1]] = mine._replace(size=int(text))
             elif where[3:] == ["alias"]:
                 self.providers[self.made[-1]] = mine._replace(aliases=(*mine.aliases, text))
             elif where[3:] == ["config", "file"]:

@@ -1,10 +1,11 @@
-"""hostname, uname, sleep, true, logger, sysrc, shutdown, and the shell's own words."""
+"""hostname, uname, sleep, true, logger, sysrc, xargs, shutdown, and the shell's own words."""
 
 from __future__ import annotations
 
 import getopt
 import posixpath
 import re
+import shlex
 from dataclasses import replace
 
 from simulator.clock import Completion, Coroutine, Steps, finished
@@ -133,6 +134,12 @@ def sh(call: Call) -> Steps[int]:
     if call.argv[2] in SCRIPTS:
         return SCRIPTS[call.argv[2]](call)
     return (yield from execute(call.environment, call.argv[call.argv.index("-c") + 1]))
+
+
+@command("xargs")
+def xargs(call: Call) -> Steps[int]:
+    """xargs(1) without options: once, with all words of standard input, whose quotes go."""
+    return (yield from run_words(replace(call.environment, stdin=""), [*call.argv[1:], *shlex.split(call.stdin)]))
 
 
 @command("timeout")

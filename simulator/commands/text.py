@@ -200,8 +200,8 @@ def cp(call: Call) -> Steps[int]:
 
 @command("install")
 def install(call: Call) -> Steps[int]:
-    """install(1) -m MODE of one file, to a file or a directory."""
-    options, (source, target) = getopt.getopt(call.argv[1:], "cm:o:g:")
+    """install(1) -m MODE of one file, to a file or a directory; with -b what was there before is FILE.old."""
+    options, (source, target) = getopt.getopt(call.argv[1:], "bcm:o:g:")
     if call.node.is_directory(target):
         target = posixpath.join(target, posixpath.basename(source))
     try:
@@ -209,6 +209,8 @@ def install(call: Call) -> Steps[int]:
     except OSError as error:
         call.err(f"install: {source}: {error.strerror}\n")
         return 71
+    if "-b" in dict(options) and call.node.files.exists(target):
+        call.node.files.place(f"{target}.old", call.node.files.find(target))
     call.node.files.remove(target)
     yield from call.node.write_file(target, text)
     call.node.files.change_mode(target, int(dict(options).get("-m", "755"), 8))
@@ -217,10 +219,18 @@ def install(call: Call) -> Steps[int]:
 
 @command("rm")
 def rm(call: Call) -> int:
-    """rm(1) -f"""
-    status = 0
-    for path in [word for word in call.argv[1:] if not word.startswith("-")]:
+    """rm(1) -f -r -R"""
+    status, files = 0, call.node.files
+    given, paths = getopt.getopt(call.argv[1:], "firRv")
+    for path in paths:
         mounted = call.node.filesystems.under(path)
+        if mounted is None and files.exists(path) and files.find(path).kind == "d":
+            if {"-r", "-R"} & dict(given).keys():
+                files.remove_all(path)
+            else:
+                call.err(f"rm: {path}: is a directory\n")
+                status = 1
+            continue
         if mounted is not None and mounted[1] in mounted[0].files:
             try:
                 mounted[0].remove(mounted[1])

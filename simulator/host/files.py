@@ -197,6 +197,12 @@ class FileTree:
             return
         self.files.pop(absolute(path), None)
 
+    def remove_all(self, path: str) -> None:
+        """A directory with all that is below it."""
+        self.remove(path)
+        for below in [each for each in self.files if each.startswith(f"{absolute(path)}/")]:
+            self.remove(below)
+
     def clean_var(self) -> None:
         """rc.d/cleanvar: the plain files and sockets below /var/run go, but for the sockets of syslogd(8)."""
         for path, file in list(self.files.items()):

@@ -68,13 +68,6 @@ class Network:
             self.interfaces[name] = Interface(name, ether, node.layout.address)
         node.kernel.handlers |= {f"{CARP}.demotion": self._demotion_written, f"{CARP}.allow": self._allow_written}
 
-    def configure(self) -> None:
-        """rc.d/netif: all addresses of the layout; CARP begins, where the kernel has it."""
-        self.configured = True
-        if "carp" in self.node.kernel.modules:
-            for vhid in self.node.pair.layout.vhids:
-                self.add_vhid(vhid, self.node.layout.advskew)
-
     def add_vhid(self, layout: VhidLayout, advskew: int, deaf: float = 0.0) -> None:
         """`ifconfig IFACE vhid N advskew N pass … alias …`"""
         interface = self.interfaces[layout.interface]

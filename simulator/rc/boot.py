@@ -17,7 +17,7 @@ from simulator.hastd.hastconf import HastConfError
 from simulator.host.boot_messages import boot_messages
 from simulator.host.log import MESSAGES
 from simulator.host.processes import boot_processes
-from simulator.rc import service_jails
+from simulator.rc import netif, service_jails
 from simulator.rc.base_packages import lacks_script
 from simulator.rc.rc_nfs import prepared
 from simulator.rc.services import SCRIPTS, enabled, instances, start_daemon
@@ -54,7 +54,7 @@ def booting(node: Node) -> Steps[None]:
     _daemon(node, "devd")
     yield costs.boot_devd
     yield _local_script(node, HOLD_SCRIPT, "start")
-    node.network.configure()
+    netif.configure(node)
     node.boot_deafness = 0.0
     yield costs.boot_hastd
     _daemon(node, "hastd")

@@ -22,11 +22,13 @@ class Geom(NamedTuple):
     """Of a memory disk what it shows."""
     mode: str = "r1w1e1"
     """How often its providers are open: to read, to write, exclusively."""
+    size: int = 268430848
+    """Bytes of each of them."""
 
 
-def disk(name: str) -> Geom:
+def disk(name: str, size: int = 4 << 30, mode: str = "r1w1e1") -> Geom:
     """A disk of a driver."""
-    return Geom("DISK", name, (), (name,))
+    return Geom("DISK", name, (), (name,), mode=mode, size=size)
 
 
 def confxml(geoms: Iterable[Geom]) -> str:
@@ -56,7 +58,7 @@ def _geom(each: Geom, kind: str, mine: str, references: dict[str, str]) -> str:
         text += f'\t  <provider ref="{references[name]}"/>\n\t  <mode>r1w1e1</mode>\n\t</consumer>\n'
     for name in each.provides:
         text += f'\t<provider id="{references[name]}">\n\t  <geom ref="{mine}"/>\n\t  <mode>{each.mode}</mode>\n'
-        text += f"\t  <name>{escape(name)}</name>\n\t  <mediasize>268430848</mediasize>\n"
+        text += f"\t  <name>{escape(name)}</name>\n\t  <mediasize>{each.size}</mediasize>\n"
         text += "\t  <sectorsize>512</sectorsize>\n\t  <stripesize>0</stripesize>\n\t  <stripeoffset>0</stripeoffset>\n"
         text += "\t  <config>\n"
         text += f"\t    <file>{escape(each.file)}</file>\n" if each.file else "\t    <offset>0</offset>\n"

@@ -85,7 +85,11 @@ def graph(node: StorageHost) -> Steps[str]:
         yield EVERY
     geoms = [disk("vtbd0"), Geom("PART", "vtbd0", ("vtbd0",), ("vtbd0p2",))]
     geoms += [Geom("LABEL", "gpt/rootfs", ("vtbd0p2",), ("gpt/rootfs",))]
-    geoms += [disk(path.removeprefix("/dev/")) for path, each in node.disks.items() if each.present]
+    geoms += [
+        disk(path.removeprefix("/dev/"), each.size, "r0w0e0" if each.metadata is None else "r1w1e1")
+        for path, each in node.disks.items()
+        if each.present
+    ]
     for resource in node.pair.layout.resources:
         name, local = resource.device.removeprefix("/dev/"), resource.local.removeprefix("/dev/")
         if node.files.exists(resource.device):

@@ -1,0 +1,52 @@
+"""rc.d/netif: the addresses that rc.conf(5) gives the interfaces, and the vhids among them.
+
+An interface has its own address by the layout; only what has a vhid is read here. After network.subr of 13.2 and 15.1:
+ifconfig_IFACE, then ifconfig_IFACE_alias0 and so on, up to the first that is not set (ifalias_af_common()).
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from typing import TYPE_CHECKING
+
+from simulator.layout import VhidLayout
+from simulator.rc.variables import rc_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from simulator.node import Node
+
+
+def configure(node: Node) -> None:
+    """All interfaces have their addresses; CARP begins, where the kernel has it: without it ifconfig(8) fails, which a
+    boot does not stop for."""
+    network = node.network
+    network.configured = True
+    variables = rc_variables(node, "netif")
+    if "carp" not in node.kernel.modules:
+        return
+    for name in network.interfaces:
+        for words in _values(name, variables):
+            if "vhid" in words[:-1]:
+                network.add_vhid(_vhid(name, words), int(_after(words, "advskew") or 0))
+
+
+def _values(interface: str, variables: Mapping[str, str]) -> Iterator[list[str]]:
+    base = f"ifconfig_{re.sub(r'[-./+]', '_', interface)}"
+    yield variables.get(base, "").split()
+    for number in count():
+        if not (value := variables.get(f"{base}_alias{number}")):
+            return
+        yield value.split()
+
+
+def _vhid(interface: str, words: list[str]) -> VhidLayout:
+    address = next((word for word in words if re.match(r"\d+(\.\d+){3}", word)), "").partition("/")[0]
+    advbase = int(_after(words, "advbase") or 1)
+    return VhidLayout(int(_after(words, "vhid")), address, interface, advbase, _after(words, "pass"))
+
+
+def _after(words: list[str], name: str) -> str:
+    return words[words.index(name) + 1] if name in words[:-1] else ""
