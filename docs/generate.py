@@ -18,7 +18,7 @@ from checks.plugin.finding import COULD_NOT_LOOK, Row
 from checks.registry import REGISTRY
 from docs import check_pages
 from docs import pages as manual_pages
-from remediate.contrib import lists
+from remediate.contrib import lists, pair_objects
 from remediate.subcommands.contrib import GENERATED
 from remediate.subcommands.contrib import text as contrib
 
@@ -58,6 +58,7 @@ def main() -> int:
     pages |= {DOCS / "checks" / f"{each.name}.md": check_pages.page(each) for each in REGISTRY}
     pages[DOCS / "checks.md"] = check_pages.index()
     pages |= {DOCS.parent / "contrib" / path: contrib(what) for what, (path, _) in GENERATED.items()}
+    pages |= {DOCS.parent / "contrib" / path: text for path, text in pair_objects.SAMPLES.items()}
     listing = {path: (DOCS.parent / path).read_text() for path in lists.PATHS}
     pages |= {DOCS.parent / path: text for path, text in lists.updated(listing).items()}
     if sys.argv[1:] == ["--check"]:

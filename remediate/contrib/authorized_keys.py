@@ -45,10 +45,15 @@ def text(placement: Placement) -> str:
     """The file."""
     gate, hastwatch = placement.as_root("hastwatch-ask"), placement.as_root("hastwatch")
     path = placement.command("hastwatch")
+    peer = PEER + of_peer(placement, PEER_KEY)
     argument = ' \\"$SSH_ORIGINAL_COMMAND\\"' if placement.by else ""
     checks = f'restrict,command="exec {gate}{argument}" {CHECKS_KEY}\n'
     words = f"${{SSH_ORIGINAL_COMMAND#{path} }}"
     repairs = f'{REPAIRS}restrict,command="set -f; exec {hastwatch} {words}" {REPAIRS_KEY}\n'
     offered = repairs if placement.by else NO_REPAIRS.format(user=placement.user)
-    peer = f'{PEER}restrict,command="exec {path} answer" {PEER_KEY}\n'
     return ABOUT.format(user=placement.user) + checks + offered + peer
+
+
+def of_peer(placement: Placement, key: str) -> str:
+    """The line of root's key on the other node."""
+    return f'restrict,command="exec {placement.command("hastwatch")} answer" {key}\n'

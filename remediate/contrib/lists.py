@@ -45,13 +45,6 @@ define service {{
 """
 HOURLY = "    check_interval          60\n"
 """Minutes, where `interval_length` is the default."""
-SERVICE = """\
-define service {{
-    use                     hastwatch-{name}
-    host_name               nfs001,nfs002
-}}
-
-"""
 
 
 class MissingAnchor(Exception):
@@ -100,16 +93,6 @@ def templates() -> str:
     )
 
 
-def services() -> str:
-    """Nagios: a service for each check of a node."""
-    return "".join(SERVICE.format(name=each.name) for each in ON_NODE)
-
-
-def dependents() -> str:
-    """Nagios: the checks that need NRPE."""
-    return ",".join(each.name for each in ON_NODE)
-
-
 LISTS = (
     List("README.md", "| command | what it looks at |\n|---|---|\n", "\n`check_hast --help`", rows),
     List("contrib/icinga2/hastwatch-services.conf",
@@ -117,11 +100,6 @@ LISTS = (
     List("contrib/nagios/hastwatch-templates.cfg",
          "# One for each check; its event handler is told by _HASTWATCH_CHECK which table is meant.\n\n",
          "# NRPE itself,", templates),
-    List("contrib/nagios/hastwatch-pair.cfg.sample",
-         "    use                     hastwatch-nrpe\n    host_name               nfs001,nfs002\n}\n\n",
-         "# A dead NRPE", services),
-    List("contrib/nagios/hastwatch-pair.cfg.sample", "    dependent_service_description   ",
-         "\n    execution_failure_criteria", dependents),
 )  # fmt: skip
 
 

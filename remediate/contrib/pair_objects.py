@@ -1,0 +1,138 @@
+"""The objects of a pair for Nagios and Icinga 2: its two nodes, its service address and, for Nagios, their services."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from checks.registry import ON_NODE
+
+
+class MonitoredPair(NamedTuple):
+    """What monitoring has to know of a pair; the defaults are those of the samples."""
+
+    nodes: tuple[tuple[str, str], tuple[str, str]] = (("nfs001", "10.1.101.3"), ("nfs002", "10.1.101.4"))
+    """Each by its name, and the address at which monitoring reaches it."""
+    service: tuple[str, str] = ("nfs", "10.1.101.5")
+    exports: tuple[str, ...] = ("/hast/home=10.1.101.0/24",)
+    """As `check_nfs_export --export` takes them."""
+
+
+HEAD = """\
+# Nagios: a pair, for hastwatch-templates.cfg. Copy it for each pair, and change names and addresses.
+
+"""
+HOST = """\
+define host {{
+    use                     hastwatch-node
+    host_name               {name}
+    alias                   {number} node of the pair
+    address                 {address}
+}}
+
+"""
+SERVICE_ADDRESS = """\
+# What the clients mount. With the nodes as its parents nobody is told that it does not answer when both are down.
+
+define host {{
+    use                     hastwatch-service-address
+    host_name               {name}
+    alias                   service address of the pair
+    address                 {address}
+    parents                 {nodes}
+}}
+
+"""
+SERVICE = """\
+define service {{
+    use                     hastwatch-{name}
+    host_name               {nodes}
+}}
+
+"""
+TAIL = """\
+# A dead NRPE is told of once, not once for each check, and while it is known to be dead nothing is asked through it.
+# All these services have to be there on both nodes. Nagios itself tells of no service whose host is DOWN, and the
+# templates of no host whose parents are: of a dead node one page goes out, of a dead pair two.
+
+define servicedependency {{
+    host_name                       {nodes}
+    service_description             nrpe
+    dependent_service_description   {checks}
+    execution_failure_criteria      u,c
+    notification_failure_criteria   u,c
+}}
+
+# Its event handler asks the node that has the address at that moment. Nagios is not root, and asks from no reserved
+# port without CAP_NET_BIND_SERVICE (AmbientCapabilities= of systemd.exec(5)). Then the nodes have to take any port:
+# mountd with -n (weak_mountd_authentication="YES"), and nfs_reserved_port_only="NO", which is YES by default since
+# FreeBSD 15. Else nothing but NULL calls is answered (UNKNOWN nfs-reserved-port).
+
+define service {{
+    use                     hastwatch-check_nfs_export
+    host_name               {service}
+    check_command           hastwatch-check_nfs_export!{exports}
+}}
+"""
+ICINGA_HEAD = """\
+/* A pair and its service address. On the master: zones.d/berlin/hosts.conf, where berlin is the zone of the pair's
+ * satellite (without satellites zones.d/master/hosts.conf). All it needs beside is in hastwatch-services.conf. */
+
+"""
+ICINGA_NODE = """\
+object Host "{name}" {{
+  import "hastwatch-node"
+  address = "{address}"
+  vars.agent_endpoint = name
+{more}}}
+
+"""
+ICINGA_OPTIONS = """\
+  // vars.hastwatch_by = "doas"                             // how Icinga's user becomes root there (sudo -n)
+  // vars.hastwatch_hast_warning = "1G"                     // an option of one check
+  // vars.hastwatch_carp_preferred = "MASTER"
+"""
+ICINGA_SERVICE = """\
+object Host "{name}" {{
+  import "hastwatch-pair"
+  address = "{address}"
+  vars.hastwatch_pair = [ {nodes} ]
+  vars.hastwatch_nfs_export_export = [ {exports} ]
+  // vars.hastwatch_ssh = "nagios@{name}"          // asked for repairs that only a client sees the need of
+}}
+"""
+
+
+def nagios(pair: MonitoredPair = MonitoredPair()) -> str:  # noqa: B008 - never changed
+    """Those of Nagios."""
+    nodes = ",".join(name for name, _ in pair.nodes)
+    hosts = [HOST.format(name=name, address=address, number=number)
+             for number, (name, address) in zip(("first", "second"), pair.nodes, strict=True)]  # fmt: skip
+    name, address = pair.service
+    services = [SERVICE.format(name=each, nodes=nodes) for each in ("nrpe", *(each.name for each in ON_NODE))]
+    exports = " ".join(f"--export {each}" for each in pair.exports)
+    checks = ",".join(each.name for each in ON_NODE)
+    address_of_pair = SERVICE_ADDRESS.format(name=name, address=address, nodes=nodes)
+    tail = TAIL.format(nodes=nodes, checks=checks, service=name, exports=exports)
+    return "".join((HEAD, *hosts, address_of_pair, *services, tail))
+
+
+def icinga2(pair: MonitoredPair) -> str:
+    """Those of Icinga 2."""
+    hosts = [ICINGA_NODE.format(name=name, address=address, more="" if number else ICINGA_OPTIONS)
+             for number, (name, address) in enumerate(pair.nodes)]  # fmt: skip
+    name, address = pair.service
+    quoted = {what: ", ".join(f'"{each}"' for each in values)
+              for what, values in (("nodes", [each for each, _ in pair.nodes]), ("exports", pair.exports))}  # fmt: skip
+    return "".join((ICINGA_HEAD, *hosts, ICINGA_SERVICE.format(name=name, address=address, **quoted)))
+
+
+SAMPLES = {
+    "nagios/hastwatch-pair.cfg.sample": nagios(),
+    "icinga2/hosts.conf.sample": icinga2(
+        MonitoredPair(
+            (("nfs001.example.org", "10.1.101.3"), ("nfs002.example.org", "10.1.101.4")),
+            ("nfs.example.org", "10.1.101.5"),
+        )
+    ),
+}
+"""The files of contrib/ that show them."""
