@@ -17,7 +17,7 @@ from remediate import local
 from remediate.console import Console
 
 if TYPE_CHECKING:
-    from remediate.context import Context
+    from remediate.context import Context, Transport
     from remediate.local import LocalOptions
     from remediate.recovery.items import PagedTree
 
@@ -34,6 +34,14 @@ class Invocation:
     def bare(self, where: LocalOptions) -> Context:
         """The context without a configuration. Raises ConfigError, ProbeError."""
         return local.bare(where)
+
+    def machine(self, prefix: str) -> Transport:
+        """A machine that is no node yet, by the command prefix that reaches it. Raises ConfigError."""
+        from checks.plugin.config import prefix_words
+        from checks.probes.state_cache import Memory
+        from remediate.context import Transport
+
+        return Transport(prefix_words(prefix), Memory(None))
 
     def no_node(self, where: LocalOptions) -> str:
         """Why this machine is no node that a command could act on, empty where it may be one, or another way to one or

@@ -19,6 +19,10 @@ AGREE = (
 """What decides in an election, and what a client meets: the same on both nodes."""
 DEFAULTS = {PREEMPT: "0", ALLOW: "1", LEAST_NFS: "2"}
 """ip_carp.c, carp_preempt and carp_allow; nfs_nfsdkrpc.c, nfs_minvers_nfsd."""
+WANTED = {PREEMPT: "1", ALLOW: "1", LEAST_NFS: "3"}
+"""At the next boot; a later least version of NFS is as good."""
+CARP_AT_BOOT = "carp_load"
+"""loader.conf(5)"""
 GATE_FILE = "/boot/kernel/geom_gate.ko"
 
 ROWS = (
@@ -70,7 +74,7 @@ def read(audited: AuditedNode) -> KernelFacts:
         now=boot_settings.sysctls(node, AGREE),
         at_boot={name: value for name, value in set_at_boot.items() if name in AGREE},
         carp_built_in="carp" in modules.built_in,
-        carp_at_boot=loader.get("carp_load", "").upper() == "YES",
+        carp_at_boot=loader.get(CARP_AT_BOOT, "").upper() == "YES",
         gate=listed.status == 0 or "g_gate" in modules.built_in | modules.loaded,
     )
 
@@ -84,7 +88,7 @@ def judge(facts: KernelFacts) -> Problems:
         yield problem("setup-carp-forbidden", f"{ALLOW} is 0")
     if _below_3(now.get(LEAST_NFS, "3")):
         yield problem("setup-nfs2-allowed", f"{LEAST_NFS} is {now[LEAST_NFS]}")
-    for name, wanted in ((PREEMPT, "1"), (ALLOW, "1"), (LEAST_NFS, "3")):
+    for name, wanted in WANTED.items():
         if at_boot[name] != wanted and not (name == LEAST_NFS and not _below_3(at_boot[name])):
             yield problem(
                 "setup-sysctl-boot", f"{name} is {at_boot[name]} after the next boot", name=name, value=wanted

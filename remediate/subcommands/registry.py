@@ -21,6 +21,7 @@ SUBCOMMANDS = {
         "remediate.subcommands.doctor",
         "audit how both nodes are set up, each finding with its remedy; try hastd",
     ),
+    "init": ("remediate.subcommands.init", "write the files of a new pair, and the commands that make it"),
     "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),
     "explain": ("remediate.subcommands.explain", "what a finding means, and what to do about it"),
     "ledger": ("remediate.subcommands.ledger", "what is known of this node's copies"),

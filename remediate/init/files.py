@@ -1,0 +1,126 @@
+"""The files of a wanted pair. What `hastwatch doctor` asks for has its names and values from `checks.setup`."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from checks.setup import hast_conf, kernel, rc, window
+from remediate.contrib import pair_objects
+from remediate.contrib.pair_objects import MonitoredPair
+from remediate.contrib.placement import Placement
+from remediate.init.wanted import PORT, WantedNode, WantedPair
+from remediate.subcommands import contrib
+
+ON_NODE = "/root/hastwatch-init"
+"""Where the directory is copied to on either node: the commands name its files there."""
+MODE, SECRET = 0o644, 0o600
+MONITORING = {
+    "nrpe": "nrpe/hastwatch.cfg",
+    "sudoers": "sudoers",
+    "nagios": "nagios/hastwatch-commands.cfg",
+    "icinga2": "icinga2/hastwatch-commands.conf",
+}
+"""What `hastwatch contrib` prints, and its file."""
+
+
+class PlannedFile(NamedTuple):
+    """A file of the directory: its path there, and its text."""
+
+    path: str
+    text: str
+    mode: int = MODE
+
+
+def planned(pair: WantedPair, password: str, placement: Placement) -> list[PlannedFile]:
+    """All of them but the commands."""
+    return [
+        PlannedFile("hast.conf", of_hast(pair)),
+        PlannedFile("exports", of_exports(pair)),
+        PlannedFile("netif", of_netif(pair, password), SECRET),
+        PlannedFile("rc.conf", _assigned(of_rc(pair), '{}="{}"')),
+        PlannedFile("loader.conf", _assigned({kernel.CARP_AT_BOOT: "YES"}, '{}="{}"')),
+        PlannedFile(
+            "sysctl.conf",
+            _assigned(kernel.WANTED | {name: str(seconds) for name, seconds in window.SHORT.items()}, "{}={}"),
+        ),
+        *(PlannedFile(f"{node.name}/hastwatch.toml", of_hastwatch(pair, node, placement)) for node in pair.nodes),
+        *(PlannedFile(f"monitoring/{path}", contrib.text(what, placement)) for what, path in MONITORING.items()),
+        PlannedFile("monitoring/nagios/hastwatch-pair.cfg", pair_objects.nagios(_monitored(pair))),
+        PlannedFile("monitoring/icinga2/hosts.conf", pair_objects.icinga2(_monitored(pair))),
+    ]
+
+
+def _assigned(values: dict[str, str], form: str) -> str:
+    return "".join(f"{form.format(name, value)}\n" for name, value in values.items())
+
+
+def of_hast(pair: WantedPair) -> str:
+    """hast.conf(5), the same on both nodes: as documented, with the hook of hastwatch."""
+    lines = [
+        "# hast.conf(5), the same on both nodes.",
+        f"listen tcp4://0.0.0.0:{PORT}",
+        "replication fullsync",
+        "compression lzf",
+        f"timeout {hast_conf.DOCUMENTED}",
+        f"exec {hast_conf.HOOK}",
+    ]
+    for resource in pair.resources:
+        lines += ["", f"resource {resource.name} {{", f"\tlocal {resource.disk}"]
+        for node in pair.nodes:
+            lines += [f"\ton {node.name} {{", f"\t\tremote tcp4://{pair.peer(node).address}:{PORT}", "\t}"]
+        lines.append("}")
+    return "\n".join(lines) + "\n"
+
+
+def of_exports(pair: WantedPair) -> str:
+    """exports(5), the same on both nodes. root of a client is nobody: without -maproot."""
+    return "".join(f"{each.mount_point} -network {network}\n" for each in pair.resources for network in pair.networks)
+
+
+def of_netif(pair: WantedPair, password: str) -> str:
+    """/etc/rc.conf.d/netif, the same on both nodes, which root alone may read: rc.conf(5) may be read by everybody, and
+    rc.d/netif reads both (rc.subr(8), load_rc_config()). The alias has no network of its own: the interface has."""
+    service = pair.service
+    base = service.interface.replace(".", "_")
+    """network.subr, get_if_var()."""
+    value = f"inet vhid {service.vhid} advskew {service.advskew} pass {password} alias {service.address}/32"
+    return f'# The service address, with the password of CARP: for root alone.\nifconfig_{base}_alias0="{value}"\n'
+
+
+def of_rc(pair: WantedPair) -> dict[str, str]:
+    """rc.conf(5), the same on both nodes. mountd and nfsd are hastwatch's to start (rc.conf.d of the installer). nfsd
+    is bound to the service address, else it answers over UDP from another one."""
+    return {
+        **dict.fromkeys(rc.ENABLED.values(), "YES"),
+        rc.MOUNTD: "-r",
+        rc.NFSD: f"-u -t -h {pair.service.address}",
+    }
+
+
+def of_hastwatch(pair: WantedPair, node: WantedNode, placement: Placement) -> str:
+    """hastwatch.toml(5) of a node. The other one is reached by its address, which needs no name server."""
+    peer, service = pair.peer(node), pair.service
+    lines = [
+        f"# hastwatch.toml(5) of {node.name}.",
+        f"# For a monitoring user that is not root: via = {json.dumps(placement.as_root('hastwatch-ask'))}",
+        f'peer = "ssh -o BatchMode=yes -o ConnectTimeout=3 root@{way(peer)}"',
+        "",
+    ]
+    for resource in pair.resources:
+        lines += [f"[resource.{json.dumps(resource.name)}]", f'vhid = "{service.vhid}@{service.interface}"']
+        lines += [f'service_address = "{service.address}"', ""]
+    failover = {"management": peer.management, "witness": pair.witness}
+    lines += ["[failover]", *(f'{name} = "{value}"' for name, value in failover.items() if value)]
+    return "\n".join(lines) + "\n"
+
+
+def way(node: WantedNode) -> str:
+    """The address at which the other node reaches it by ssh: better not over the network of replication."""
+    return node.management or node.address
+
+
+def _monitored(pair: WantedPair) -> MonitoredPair:
+    first, second = ((node.name, way(node)) for node in pair.nodes)
+    exports = [f"{each.mount_point}={network}" for each in pair.resources for network in pair.networks]
+    return MonitoredPair((first, second), ("nfs", pair.service.address), tuple(exports))

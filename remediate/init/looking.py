@@ -1,0 +1,146 @@
+"""What is on the machines that are to become a pair. Looking changes nothing; what could not be looked at is said.
+
+A new node has hastd in no role and perhaps no hast.conf, so little of what the checks read is there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.plugin.text import name_list
+from checks.probes import bug_292322, carp, geom
+from checks.probes.bug_292322 import AsPrimary
+from checks.probes.errors import ProbeError, Unreachable
+from checks.probes.ifconfig import HEADING
+from checks.probes.node import Node
+from checks.probes.vhid import Vhid
+from remediate.init.wanted import WantedNode, WantedPair, WrongInput
+
+SECONDS = 20.0
+"""For all that is asked of one machine."""
+
+
+class SeenNode(NamedTuple):
+    """A machine; None where something was not read, with why in `unread`."""
+
+    host_name: str
+    release: str = ""
+    interfaces: dict[str, tuple[str, ...]] | None = None
+    """From each interface to its own IPv4 addresses."""
+    vhids: tuple[Vhid, ...] = ()
+    disks: geom.Graph | None = None
+    unread: tuple[str, ...] = ()
+
+
+def look(node: Node) -> SeenNode:
+    """All of it. Raises ProbeError where the machine does not answer."""
+    seen = SeenNode(node.host_name)
+    unread = []
+    try:
+        seen = seen._replace(release=bug_292322.release(node))
+    except Unreachable:
+        raise
+    except ProbeError as error:
+        unread.append(f"its release: {error}")
+    try:
+        seen = seen._replace(vhids=carp.vhids(node), interfaces=_interfaces(node.run("ifconfig", "-a").stdout))
+    except Unreachable:
+        raise
+    except ProbeError as error:
+        unread.append(f"its interfaces: {error}")
+    try:
+        seen = seen._replace(disks=geom.graph(node))
+    except Unreachable:
+        raise
+    except ProbeError as error:
+        unread.append(f"its disks: {error}")
+    return seen._replace(unread=tuple(unread))
+
+
+def _interfaces(text: str) -> dict[str, tuple[str, ...]]:
+    interfaces: dict[str, tuple[str, ...]] = {}
+    name = ""
+    for line in text.splitlines():
+        if heading := re.fullmatch(HEADING, line):
+            name = heading["name"]
+            interfaces[name] = ()
+        elif (match := re.match(r"(?a)\s+inet (\d+(?:\.\d+){3})", line)) and name and " vhid " not in line:
+            interfaces[name] = (*interfaces[name], match[1])
+    return interfaces
+
+
+def compare(pair: WantedPair, node: WantedNode, seen: SeenNode) -> list[str]:
+    """What is to be known of a machine that was looked at. Raises WrongInput where it is not the one that is meant, or
+    cannot be what it is to become."""
+    short = seen.host_name.partition(".")[0]
+    if node.name not in (seen.host_name.rstrip("."), short):
+        raise WrongInput(
+            f"the machine that is to be {node.name} is called {seen.host_name}: hastd finds itself in hast.conf by that"
+            " name"
+        )
+    notes = [f"Not looked at on {node.name}: {each}." for each in seen.unread]
+    notes += _of_release(node, seen)
+    notes += _of_network(pair, node, seen)
+    return notes + _of_disks(pair, node, seen)
+
+
+def _of_release(node: WantedNode, seen: SeenNode) -> list[str]:
+    if not seen.release:
+        return []
+    known = bug_292322.as_primary(seen.release, repaired=False)
+    if known is AsPrimary.WORKS:
+        return [f"{node.name} runs FreeBSD {seen.release}."]
+    return [
+        f"**{node.name} runs FreeBSD {seen.release}: {known.value} ({bug_292322.NAME}).** Install a hastd with the fix"
+        " (docs/compatibility.md) and say so with `hastd_repaired = true` before you begin."
+    ]
+
+
+def _of_network(pair: WantedPair, node: WantedNode, seen: SeenNode) -> list[str]:
+    if seen.interfaces is None:
+        return []
+    service = pair.service
+    own = [each for addresses in seen.interfaces.values() for each in addresses]
+    for each in (node.address, node.management):
+        if each and each not in own:
+            raise WrongInput(f"{node.name} has no address {each}, but {name_list(own) or 'none'}")
+    if service.interface not in seen.interfaces:
+        raise WrongInput(f"{node.name} has no interface {service.interface}, but {name_list(list(seen.interfaces))}")
+    if service.address in own:
+        raise WrongInput(f"{service.address} is an address of {node.name} itself: no service address")
+    if taken := [each for each in seen.vhids if each.number == service.vhid]:
+        raise WrongInput(f"{node.name} has vhid {taken[0].name} already: this pair is there (--adopt), or take another")
+    return []
+
+
+def _of_disks(pair: WantedPair, node: WantedNode, seen: SeenNode) -> list[str]:
+    if seen.disks is None:
+        return []
+    notes = []
+    for resource in pair.resources:
+        disk = geom.find(seen.disks, resource.disk)
+        if disk is None:
+            raise WrongInput(f"{node.name} has no {resource.disk}")
+        if disk.mode != geom.CLOSED:
+            raise WrongInput(f"{resource.disk} of {node.name} is in use: HAST would erase it")
+        if on_it := geom.above(seen.disks, disk.name):
+            raise WrongInput(f"{resource.disk} of {node.name} has {name_list(on_it)} on it: HAST would erase that")
+        notes.append(f"{resource.disk} of {node.name} has {size_of(disk.size)}, and nothing uses it.")
+    return notes
+
+
+def size_of(size: int) -> str:
+    """Bytes for people."""
+    return f"{size / 2**30:.1f} GiB ({size} bytes)"
+
+
+def smaller(pair: WantedPair, seen: list[SeenNode | None]) -> dict[str, int]:
+    """By resource the size of the smaller disk, where both are known and differ."""
+    sizes = {}
+    for resource in pair.resources:
+        disks = [geom.find(each.disks, resource.disk) for each in seen if each is not None and each.disks is not None]
+        known = {each.size for each in disks if each is not None and each.size}
+        if len(known) > 1:
+            sizes[resource.name] = min(known)
+    return sizes

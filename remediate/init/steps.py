@@ -1,0 +1,210 @@
+"""The commands that make a pair of the files, in order, as a page to read and to type from.
+
+Each block of lines stands under the node that it is typed on, as root, and nothing in it has to be replaced. What no
+line can say (the way to a node, a fingerprint) is a step of words.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from checks.plugin.config import PATH as CONFIGURATION
+from remediate.contrib import authorized_keys
+from remediate.contrib.placement import Placement
+from remediate.init.files import ON_NODE, way
+from remediate.init.wanted import WantedNode, WantedPair, WantedResource
+
+KEY = "/root/.ssh/id_ed25519"
+DEVICE_APPEARS = 10
+"""Seconds: hastd needs up to 3 s from the role to the device (freebsd-facts: device-appears-late)."""
+BOOTED = "Wait until both answer again, and 2 minutes more."
+
+
+class SetupStep(NamedTuple):
+    """Something that is done: on which nodes, in which words, and what is typed there. Without a node it is done by
+    hand, and `lines` say how."""
+
+    title: str
+    nodes: tuple[WantedNode, ...]
+    text: str
+    lines: tuple[str, ...]
+
+
+def new_pair(pair: WantedPair, placement: Placement, sizes: dict[str, int]) -> list[SetupStep]:
+    """Those of a new pair. `sizes`: by resource, the bytes of the smaller of its two disks where they differ."""
+    first, second = pair.nodes
+    return [
+        *before(pair, placement),
+        *(
+            SetupStep(
+                f"Put the files into their places on {node.name}",
+                (node,),
+                "Nothing starts yet: maintenance keeps hastwatch quiet, and CARP gets its address with the boot. A file"
+                " that was there before stays beside the new one, as FILE.old.",
+                _in_place(pair, node),
+            )
+            for node in pair.nodes
+        ),
+        *(
+            SetupStep(
+                f"Give HAST its disks on {node.name}",
+                (node,),
+                f"**This erases {', '.join(each.disk for each in pair.resources)} of {node.name}.**",
+                (*(_create(each, sizes) for each in pair.resources), "service hastd start"),
+            )
+            for node in pair.nodes
+        ),
+        SetupStep(
+            f"Let {second.name} follow",
+            (second,),
+            "It has nothing to do before the other node is primary.",
+            tuple(f"hastctl role secondary {each.name}" for each in pair.resources),
+        ),
+        SetupStep(
+            f"Make the file systems on {first.name}",
+            (first,),
+            "The last command has to show `complete`, and `dirty: 0 (0B)`.",
+            (
+                *(f"hastctl role primary {each.name}" for each in pair.resources),
+                f"sleep {DEVICE_APPEARS}",
+                *(f"newfs -O2 -U -j {each.device}" for each in pair.resources),
+                *(f"hastctl list {each.name}" for each in pair.resources),
+            ),
+        ),
+        SetupStep(
+            f"Give the role back on {first.name}",
+            (first,),
+            "From here on hastwatch gives the roles.",
+            tuple(f"hastctl role secondary {each.name}" for each in pair.resources),
+        ),
+        *(
+            SetupStep(
+                f"Boot {node.name}",
+                (node,),
+                "It comes up as after every boot: that is the test of all that was set.",
+                ("hastwatch maintenance off", "shutdown -r now"),
+            )
+            for node in pair.nodes
+        ),
+        *after(pair),
+    ]
+
+
+def before(pair: WantedPair, placement: Placement) -> list[SetupStep]:
+    """Installing hastwatch, bringing the files to the nodes, and letting root of either node ask the other one."""
+    first, second = pair.nodes
+    copies = tuple(f"scp -rp . root@{way(node)}:{ON_NODE}" for node in pair.nodes)
+    keys = tuple(_permit(pair, node, placement) for node in pair.nodes)
+    return [
+        SetupStep(
+            "Install hastwatch on both nodes",
+            (),
+            "On each node, as root, in the directory with the sources. Nothing of it acts on a node without CARP.",
+            ("pkg install -y python3", "sh contrib/freebsd/install"),
+        ),
+        SetupStep(
+            "Copy this directory to both nodes",
+            (),
+            "From the machine on which it was written. It holds the password of CARP: remove the copies at the end.",
+            copies,
+        ),
+        SetupStep(
+            "Give root of each node a key",
+            (),
+            f"On each node, where {KEY} is not there already, as the commands that hastwatch gives the other node have"
+            " no terminal.",
+            (f'ssh-keygen -q -t ed25519 -N "" -f {KEY}',),
+        ),
+        SetupStep(
+            "Permit each key on the other node",
+            (),
+            "From the machine on which this was written. The key may run `hastwatch answer` and nothing else. sshd has"
+            " to let root in: `PermitRootLogin forced-commands-only` where you need no other login of root.",
+            keys,
+        ),
+        SetupStep(
+            "Let each node know the other one's host key",
+            (),
+            "On each node, once; compare the fingerprint with that of"
+            " `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the other one.",
+            tuple(f"ssh root@{way(pair.peer(node))} true   # on {node.name}" for node in (first, second)),
+        ),
+    ]
+
+
+def _permit(pair: WantedPair, node: WantedNode, placement: Placement) -> str:
+    """Append the key of a node to what the other one permits."""
+    line = authorized_keys.of_peer(placement, "").rstrip("\n").replace('"', '\\"')
+    there = f"ssh root@{way(pair.peer(node))} 'cat >> /root/.ssh/authorized_keys'"
+    return f"ssh root@{way(node)} 'printf \"{line}\"; cat {KEY}.pub' | {there}"
+
+
+def _in_place(pair: WantedPair, node: WantedNode) -> tuple[str, ...]:
+    points = [each.mount_point for each in pair.resources]
+    return (
+        "hastwatch maintenance on --for 4h --reason set-up",
+        f"install -b -m 644 {ON_NODE}/hast.conf /etc/hast.conf",
+        f"install -b -m 644 {ON_NODE}/exports /etc/exports",
+        "mkdir -p /etc/rc.conf.d",
+        f"install -b -m 600 {ON_NODE}/netif /etc/rc.conf.d/netif",
+        f"install -b -m 644 {ON_NODE}/{node.name}/hastwatch.toml {CONFIGURATION}",
+        f"xargs sysrc < {ON_NODE}/rc.conf",
+        f"xargs sysrc -f /boot/loader.conf < {ON_NODE}/loader.conf",
+        f"cat {ON_NODE}/sysctl.conf >> /etc/sysctl.conf",
+        *(f"mkdir -p {point}" for point in points),
+        *(f"chflags schg {point}" for point in points),
+        "kldload -n carp",
+    )
+
+
+def _create(resource: WantedResource, sizes: dict[str, int]) -> str:
+    """hastctl(8) takes the whole disk; where the other node's is smaller, as much as that has: hastd refuses copies of
+    different sizes (`primary.c init_remote()`)."""
+    size = sizes.get(resource.name)
+    return f"hastctl create {f'-m {size} ' if size else ''}{resource.name}"
+
+
+def after(pair: WantedPair) -> list[SetupStep]:
+    """Seeing that it serves."""
+    service = pair.service
+    return [
+        SetupStep(
+            f"See that {pair.nodes[0].name} or {pair.nodes[1].name} serves",
+            (pair.nodes[0],),
+            f"{BOOTED} `doctor` looks at both nodes, and prints the remedy of what is not as it has to be.",
+            ("hastwatch status", "hastwatch self-test", "hastwatch doctor -x"),
+        ),
+        SetupStep(
+            "Mount it on a client",
+            (),
+            "",
+            tuple(f"mount -t nfs {service.address}:{each.mount_point} /mnt" for each in pair.resources),
+        ),
+        SetupStep(
+            "Remove the copies of this directory",
+            pair.nodes,
+            "The password of CARP is in /etc/rc.conf.d/netif now. `netif` here has it too.",
+            (f"rm -r {ON_NODE}",),
+        ),
+    ]
+
+
+def page(pair: WantedPair, steps: list[SetupStep], notes: list[str]) -> str:
+    """README.md of the directory."""
+    names = " and ".join(node.name for node in pair.nodes)
+    lines = [f"# The pair of {names}", "", *INTRODUCTION, ""]
+    lines += [f"- {note}" for note in notes]
+    lines += [""] if notes else []
+    for number, step in enumerate(steps, 1):
+        lines += [f"## {number}. {step.title}", ""]
+        if step.nodes:
+            lines += [f"On {' and '.join(node.name for node in step.nodes)}, as root:", ""]
+        lines += [step.text, ""] if step.text else []
+        lines += [*(f"    {line}" for line in step.lines), ""]
+    return "\n".join(lines)
+
+
+INTRODUCTION = (
+    "Written by `hastwatch init`; nothing of it is on a node yet. Read the files, then type the commands step by step:",
+    "each step ends before the next one begins. Where a command fails, find out why before you go on.",
+)

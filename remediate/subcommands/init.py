@@ -1,0 +1,229 @@
+"""`hastwatch init`: write the files of a new pair, and the commands that make it.
+
+    hastwatch init --node nfs001=10.1.101.3,10.0.2.15 --node nfs002=10.1.101.4,10.0.2.16 \\
+        --address 10.1.101.5/24@vtnet1 --vhid 2 --resource home=/dev/ada1 --witness 10.0.2.2 --to pair
+
+It writes hast.conf, exports, the lines of rc.conf, sysctl.conf and loader.conf, the service address with a new password
+of CARP, hastwatch.toml of each node, and the objects of monitoring into a new directory, with a README.md: the commands
+to type on each node, in order. Nothing on a node is changed, and no file is overwritten. The password is in the file
+`netif` alone, which only you may read, and it is never printed. At a terminal it asks for what no option says.
+
+With --via and --peer, or on the first node itself, it looks at the machines: their names, addresses, interfaces and
+disks have to be as you say, and no disk may be in use. What it has not looked at it says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import string
+import sys
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from checks.plugin.config import ConfigError
+from checks.plugin.text import plain
+from checks.probes.errors import ProbeError
+from remediate import exits
+from remediate.arguments import Parser
+from remediate.contrib.placement import Placement
+from remediate.init import directory, files, looking, steps, wanted
+from remediate.init.files import PlannedFile
+from remediate.init.looking import SeenNode
+from remediate.init.questions import NotAnswered, Questions
+from remediate.init.wanted import WantedPair, WrongInput
+from remediate.invocation import OWN, Invocation
+from remediate.subcommands.caller import REFUSED, refuse
+
+PROG = "hastwatch init"
+README = "README.md"
+LETTERS, LENGTH = string.ascii_letters + string.digits, 18
+"""Of the password: ip_carp.h CARP_KEY_LEN is 20 with the end of the string (ifconfig(8), carp.c)."""
+EXITS = {
+    0: "written",
+    REFUSED: "the machines are not as you say, or a question was not answered: nothing was written",
+    exits.CANNOT_KEEP: "the directory cannot be written",
+}
+T = TypeVar("T")
+
+
+class Answers(NamedTuple):
+    """What the options and the answers say, before it is held against the machines."""
+
+    pair: WantedPair
+    to: str
+
+
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
+    """The command with its arguments; the exit status."""
+    own, console = parser(), invocation.console
+    options = own.parse(words, console)
+    try:
+        machines = _machines(options, invocation)
+    except ConfigError as error:
+        own.error(str(error))
+    try:
+        answers = _answers(options, _questions(options, invocation), machines)
+    except WrongInput as error:
+        own.error(str(error))
+    except NotAnswered as error:
+        return refuse(console, PROG, str(error), REFUSED)
+    try:
+        notes = _notes(answers.pair, machines)
+        directory.write(answers.to, _files(answers.pair, machines, notes, Placement(user=options.user)))
+    except WrongInput as error:
+        return refuse(console, PROG, str(error), REFUSED)
+    except OSError as error:
+        return refuse(console, PROG, f"{answers.to}: {error.strerror or error}", exits.CANNOT_KEEP)
+    lines = [*(plain(note, 400) for note in notes), f"Written to {plain(answers.to)}: begin with {README}."]
+    console.out.write("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+def parser() -> Parser:
+    """The command line."""
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS))
+    parser.add_argument("--node", action="append", default=[], metavar="NAME=ADDRESS[,MANAGEMENT]", help=(
+        "a node, twice: its host name, its address for replication and, if it has one, its address on a network that"
+        " replication does not use; the first one serves first"
+    ))  # fmt: skip
+    parser.add_argument("--address", metavar="ADDRESS/PREFIX@INTERFACE", help="the service address, which CARP moves")
+    parser.add_argument("--vhid", metavar="N", help="its vhid, which nobody else on the segment has")
+    parser.add_argument("--advskew", type=int, default=wanted.DEFAULT_SKEW, metavar="N",
+                      help=f"of both nodes (default: {wanted.DEFAULT_SKEW})")  # fmt: skip
+    parser.add_argument("--resource", action="append", default=[], metavar="NAME=DISK", help=(
+        "a resource and its disk, the same on both nodes; repeatable"
+    ))  # fmt: skip
+    parser.add_argument("--network", action="append", default=[], metavar="NETWORK", help=(
+        "from where clients may mount; repeatable (default: the network of the service address)"
+    ))  # fmt: skip
+    parser.add_argument("--witness", metavar="ADDRESS", help="what answers ping wherever the network works, a gateway")
+    parser.add_argument("--user", default=Placement().user, metavar="NAME",
+                      help=f"who runs the checks on the nodes (default: {Placement().user})")  # fmt: skip
+    parser.add_argument("--via", metavar="PREFIX", help="the command prefix that reaches the first node, to look at it")
+    parser.add_argument("--peer", metavar="PREFIX", help="the same for the second node")
+    parser.add_argument("--to", metavar="DIR", help="the directory that is written, a new one")
+    return parser
+
+
+def _machines(options: argparse.Namespace, invocation: Invocation) -> list[SeenNode | str]:
+    """What is seen of both, or why nothing was. Raises ConfigError."""
+    machines: list[SeenNode | str] = []
+    for prefix in (options.via, options.peer):
+        if prefix is None and (machines or not sys.platform.startswith("freebsd")):
+            machines.append("no way to it was named")
+            continue
+        transport = invocation.machine(prefix or "")
+        try:
+            machines.append(looking.look(transport.node(looking.SECONDS)))
+        except ProbeError as error:
+            machines.append(str(error))
+    return machines
+
+
+def _questions(options: argparse.Namespace, invocation: Invocation) -> Questions | None:
+    asked = invocation.console.asked
+    return Questions(invocation.console, asked) if asked is not None else None
+
+
+def _answers(options: argparse.Namespace, questions: Questions | None, machines: list[SeenNode | str]) -> Answers:
+    """Raises WrongInput, NotAnswered."""
+    nodes = [wanted.node(each) for each in options.node]
+    if len(nodes) > 2:
+        raise WrongInput("--node: a pair has two nodes")
+    for number in range(len(nodes), 2):
+        which = ("first", "second")[number]
+        question = f"Name and address of the {which} node, NAME=ADDRESS[,MANAGEMENT]"
+        nodes.append(_asked(questions, "--node", question, wanted.node, _own(machines[number])))
+    question = "Service address, ADDRESS/PREFIX@INTERFACE"
+    service, network = _given(options.address, questions, "--address", question, lambda text: wanted.service(text, 1))
+    question = "Its vhid, which nobody else on the segment has"
+    vhid = _given(options.vhid, questions, "--vhid", question, _vhid, _free(machines))
+    service = service._replace(vhid=vhid, advskew=options.advskew)
+    resources = [wanted.resource(each) for each in options.resource]
+    if not resources:
+        question = "Resource and its disk, NAME=DISK"
+        resources = [_asked(questions, "--resource", question, wanted.resource)]
+    networks = [wanted.network(each) for each in options.network]
+    if not networks and options.address and network:
+        networks = [network]
+    elif not networks:
+        question = "Network of the clients"
+        networks = [_asked(questions, "--network", question, wanted.network, network)]
+    witness = wanted.address(options.witness) if options.witness else ""
+    pair = wanted.checked(WantedPair((nodes[0], nodes[1]), service, tuple(resources), tuple(networks), witness))
+    to = options.to or _asked(questions, "--to", "Directory to write", _directory, "-".join(n.name for n in pair.nodes))
+    return Answers(pair, to)
+
+
+def _given(
+    text: str | None,
+    questions: Questions | None,
+    option: str,
+    question: str,
+    understood: Callable[[str], T],
+    default: str = "",
+) -> T:
+    return understood(text) if text is not None else _asked(questions, option, question, understood, default)
+
+
+def _asked(
+    questions: Questions | None, option: str, question: str, understood: Callable[[str], T], default: str = ""
+) -> T:
+    if questions is None:
+        raise WrongInput(f"{option} is required where there is no terminal to ask on")
+    return questions.ask(question, understood, default)
+
+
+def _vhid(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= wanted.MOST_VHID):
+        raise WrongInput(f"{text!r} is not a vhid: they are 1 to {wanted.MOST_VHID}")
+    return int(text)
+
+
+def _directory(text: str) -> str:
+    if not text:
+        raise WrongInput("name a directory")
+    return text
+
+
+def _own(machine: SeenNode | str) -> str:
+    """What the machine itself says of its name and its first address, as a default."""
+    if isinstance(machine, str) or not machine.interfaces:
+        return ""
+    own = [each for name, addresses in machine.interfaces.items() if not name.startswith("lo") for each in addresses]
+    return f"{machine.host_name}={own[0]}" if own else ""
+
+
+def _free(machines: list[SeenNode | str]) -> str:
+    """The first vhid that neither machine has."""
+    taken = {vhid.number for each in machines if isinstance(each, SeenNode) for vhid in each.vhids}
+    return str(next(number for number in range(1, wanted.MOST_VHID + 1) if number not in taken))
+
+
+def _notes(pair: WantedPair, machines: list[SeenNode | str]) -> list[str]:
+    """What is to be known of the machines. Raises WrongInput."""
+    notes: list[str] = []
+    for node, machine in zip(pair.nodes, machines, strict=True):
+        if isinstance(machine, str):
+            notes.append(f"Not looked at: {node.name} ({machine}).")
+        else:
+            notes += looking.compare(pair, node, machine)
+    if not pair.nodes[0].management:
+        notes.append("No management address: a power cut costs the time that ssh takes to give up.")
+    if not pair.witness:
+        notes.append("No witness: a node that is cut off takes the other one for dead.")
+    return notes
+
+
+def _files(
+    pair: WantedPair, machines: list[SeenNode | str], notes: list[str], placement: Placement
+) -> list[PlannedFile]:
+    password = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+    sizes = looking.smaller(pair, [each if isinstance(each, SeenNode) else None for each in machines])
+    page = steps.page(pair, steps.new_pair(pair, placement, sizes), notes)
+    return [PlannedFile(README, page), *files.planned(pair, password, placement)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

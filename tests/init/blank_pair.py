@@ -1,0 +1,150 @@
+"""Two blank simulated nodes on which hastwatch is installed as its installer does it, and who types what a README.md of
+`hastwatch init` has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from checks.hast_setup import CHECK
+from checks.plugin.config import CheckConfig, ConfigError
+from checks.plugin.finding import Finding, Severity
+from checks.probes.node import Node
+from remediate.config import RemediationConfig, load
+from remediate.console import Console
+from remediate.context import LOOK, Transport
+from remediate.failover.pair_checks import session_of
+from remediate.init.files import ON_NODE
+from remediate.invocation import Invocation
+from remediate.rehearsal.cron import start_cron
+from remediate.rehearsal.installed import Installed
+from remediate.rehearsal.observer import CheckReport, NodeOfThePair, Observer, SimulatedMemory
+from remediate.rehearsal.own_pair import layout_of
+from remediate.subcommands import init
+from simulator.node import Node as SimulatedNode
+from simulator.pair import Pair
+
+CONTRIB = Path(__file__).resolve().parents[2] / "contrib" / "freebsd"
+EXAMPLES = "/usr/local/hastwatch/share/examples/hastwatch"
+PUT = {
+    "/usr/local/etc/rc.conf.d/mountd": "rc.conf.d/mountd",
+    "/usr/local/etc/rc.conf.d/nfsd": "rc.conf.d/nfsd",
+    "/usr/local/etc/devd/hastwatch.conf": "devd-hastwatch.conf",
+    "/etc/cron.d/hastwatch": "cron-hastwatch",
+}
+"""What contrib/freebsd/install puts into its place, beside the programs."""
+OPTIONS = (
+    *("--node", "nfs001=10.1.101.3,10.0.2.15", "--node", "nfs002=10.1.101.4,10.0.2.16"),
+    *("--address", "10.1.101.5/24@vtnet1", "--vhid", "2", "--resource", "home=/dev/vtbd1", "--witness", "10.0.2.2"),
+    *("--via", "nfs001", "--peer", "nfs002"),
+)
+SECONDS = 30.0
+BOOTS = 90.0
+SETTLES = 120.0
+"""Seconds that the page has one wait at the end."""
+
+
+class Typed(NamedTuple):
+    """A block of the page: the nodes that it is typed on, and its lines."""
+
+    nodes: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+class MachineOfThePair(Transport):
+    """The way to a simulated machine."""
+
+    def __init__(self, machine: SimulatedNode) -> None:
+        super().__init__(("/", machine.name), SimulatedMemory())
+        self._simulated = machine
+
+    def node(self, seconds: float = LOOK) -> Node:
+        """The machine."""
+        return NodeOfThePair(self._simulated, seconds, SimulatedMemory())
+
+
+class AtATerminal(Console):
+    """A console with somebody who types."""
+
+    def __init__(self, asked: TextIO | None) -> None:
+        self._asked = asked
+
+    @property
+    def asked(self) -> TextIO | None:
+        """What they type."""
+        return self._asked
+
+
+class InvokedBeside(Invocation):
+    """`hastwatch init` on a machine from which names of simulated nodes are ways to them."""
+
+    def __init__(self, pair: Pair, asked: TextIO | None = None) -> None:
+        self.pair, self.console = pair, AtATerminal(asked)
+
+    def machine(self, prefix: str) -> Transport:
+        """Raises ConfigError."""
+        if prefix not in self.pair.nodes:
+            raise ConfigError(f"{prefix!r} leads nowhere")
+        return MachineOfThePair(self.pair.nodes[prefix])
+
+
+class BlankPair:
+    """The two nodes, and all that is done with them."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.pair = Pair(replace(layout_of(RemediationConfig(), 1), blank=True))
+        self.pair.power_on()
+        self.installed: Installed
+        self.config = RemediationConfig()
+
+    def init(self, to: Path, *more: str) -> int:
+        """`hastwatch init`, which looks at both; the exit status."""
+        return init.main([*OPTIONS, *more, "--to", str(to)], InvokedBeside(self.pair))
+
+    def copies(self, directory: Path) -> None:
+        """hastwatch is installed, and the directory is copied to both nodes."""
+        self.config = load(str(directory / "nfs001" / "hastwatch.toml"))
+        load(str(directory / "nfs002" / "hastwatch.toml"))
+        self.installed = Installed(self.pair, self.state, self.config)
+        for node in self.pair.nodes.values():
+            for path in filter(Path.is_file, CONTRIB.rglob("*")):
+                node.files.write(f"{EXAMPLES}/{path.relative_to(CONTRIB)}", path.read_text())
+            for target, example in PUT.items():
+                node.files.write(target, (CONTRIB / example).read_text())
+            for path in filter(Path.is_file, directory.rglob("*")):
+                node.files.write(f"{ON_NODE}/{path.relative_to(directory)}", path.read_text())
+                node.files.change_mode(f"{ON_NODE}/{path.relative_to(directory)}", path.stat().st_mode & 0o777)
+        start_cron(self.installed)
+
+    def types(self, block: Typed) -> None:
+        """Each line has to succeed."""
+        for name in block.nodes:
+            for line in block.lines:
+                done = self.pair.nodes[name].run(line, timeout=300.0)
+                assert done.status == 0, f"{name}: {line}: {done}"
+        if "shutdown" in " ".join(block.lines):
+            self.pair.clock.advance(BOOTS)
+
+    def looks(self) -> tuple[CheckReport, ...]:
+        """What every check says."""
+        return Observer(self.pair, self.config).look(self.pair.clock.wait)
+
+    def audit(self) -> list[Finding]:
+        """What check_hast_setup finds that is not OK."""
+        memory = SimulatedMemory()
+        here, there = (NodeOfThePair(each, SECONDS, memory) for each in self.pair.nodes.values())
+        session = session_of(CHECK, CheckConfig(), lambda: self.pair.clock.now, memory, (here, there), seconds=SECONDS)
+        return [each for each in CHECK.judged(session).findings if each.severity is not Severity.OK]
+
+
+def blocks(page: str) -> Iterator[Typed]:
+    """What is typed on nodes, in order."""
+    for section in re.split(r"(?m)^## ", page)[1:]:
+        named = re.search(r"(?m)^On (\S+)(?: and (\S+))?, as root:$", section)
+        if named:
+            lines = tuple(re.findall(r"(?m)^    (\S.*)$", section))
+            yield Typed(tuple(filter(None, named.groups())), lines)
