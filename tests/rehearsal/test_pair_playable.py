@@ -168,6 +168,8 @@ def test_a_split_brain_is_played_by_hand_from_up_to_restore(short_path: Path) ->
         looked = shell(short_path, "nfs002", "hastwatch recover home --dry-run\n")
         assert looked.returncode == 0, looked.stdout
         assert "The copy of nfs002 loses, that of nfs001 is served to the clients." in looked.stdout
+        assert "nfs002 has 1 file that nfs001 lacks (1) or has otherwise (0)" in looked.stdout
+        assert "  second: 6 B, only on nfs002" in looked.stdout
         refused = shell(short_path, "nfs001", f"hastwatch recover home --yes --to {short_path}/salvage\n")
         assert (refused.returncode, (short_path / "salvage").exists()) == (1, False)
 
