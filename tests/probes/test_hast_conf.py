@@ -52,7 +52,8 @@ def test_what_hastd_accepts_is_read_as_hastd_reads_it_and_nothing_else_is(
     text: str, expected: list[list[str]] | None
 ) -> None:
     try:
-        parsed = [list(each) for each in parse(text, set(HASTD["names"])).values()]
+        known = parse(text, set(HASTD["names"])).values()
+        parsed = [[each.name, each.provname, each.local, each.hook] for each in known]
     except NotUnderstood:
         parsed = None
     assert parsed == expected
