@@ -32,13 +32,15 @@ resource mail { name post local /dev/ada2 on nfs001 { remote none } on nfs002 { 
 
 
 def test_the_recorded_file_is_read() -> None:
-    assert parse(RECORDED, {"nfs001"}) == {"home": ConfiguredResource("home", "home", "/dev/vtbd1", "")}
+    assert parse(RECORDED, {"nfs001"}) == {
+        "home": ConfiguredResource("home", "home", "/dev/vtbd1", "", "tcp4://10.1.101.4:8457")
+    }
 
 
 def test_what_stands_for_this_node_counts() -> None:
     assert parse(FULL, {"nfs001"}) == {
-        "home": ConfiguredResource("home", "home", "/dev/ada1", "/root/own"),
-        "mail": ConfiguredResource("mail", "post", "/dev/ada2", "/usr/local/sbin/hastwatch-hast-event"),
+        "home": ConfiguredResource("home", "home", "/dev/ada1", "/root/own", "tcp4://10.0.0.2:8457"),
+        "mail": ConfiguredResource("mail", "post", "/dev/ada2", "/usr/local/sbin/hastwatch-hast-event", "none"),
     }
     assert parse(FULL, {"nfs002"})["home"].device == "/dev/hast/other"
 
