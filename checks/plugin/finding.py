@@ -120,7 +120,7 @@ COULD_NOT_LOOK = (
     Row(NotUnderstood.reason, UNKNOWN, "output that is not what the tool prints", "nothing is guessed from it",
         "look at the line that the finding quotes; where it is sound, report it with the output of the check and -vv"),
     Row(Unreachable.reason, UNKNOWN, "the way to the node (--via, --peer) fails",
-        "the node itself may be healthy or down",
+        "it may be up or down",
         "if {node} is down, boot it; if it is up, see its network; on {peer}: `hastwatch status` shows who serves"),
     Row("check-timeout", UNKNOWN, "--timeout has expired", "what was not read yet is not known",
         "run the check by hand with `-t 60 -vv`: it shows which command is slow"),
