@@ -90,6 +90,18 @@ class CleanRoot:
             timeout=LIMIT, check=False,
         )  # fmt: skip
 
+    @contextmanager
+    def meanwhile(self, script: str) -> Iterator[None]:
+        """A script of sh(1) again and again, as long as the context lasts; each failure is a line of /run/failed."""
+        loop = f"while :; do {{ {script}; }} >/dev/null 2>&1 || date >>/run/failed; : >/run/tried; done"
+        words = ["nsenter", f"--target={self.process}", "--mount", "--root", "--wd", "sh", "-c", loop]
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
     def must(self, *words: str) -> str:
         """The output of a program that has to succeed."""
         done = self.run(*words)

@@ -126,6 +126,14 @@ def test_it_comes_is_upgraded_and_goes_without_a_trace(server: CleanRoot) -> Non
     assert left(before) == set()
 
 
+def test_it_does_not_come_where_nagios_would_have_its_commands_twice(server: CleanRoot) -> None:
+    mine = "/etc/nagios4/conf.d/hastwatch-commands.cfg"
+    server.write(mine, (ROOT / "contrib/nagios/hastwatch-commands.cfg").read_text())
+    done = server.run("dpkg", "--install", f"/media/hastwatch_{VERSION}_all.deb")
+    assert done.returncode != 0 and mine in done.stdout
+    assert not server.path(CONFIGURATION).exists() and not server.path("/usr/bin/hastwatch").is_symlink()
+
+
 def test_every_command_answers_with_the_nagiosplugin_of_debian(server: CleanRoot) -> None:
     add(server)
     for check in REGISTRY:

@@ -195,6 +195,46 @@ def test_the_checks_alone_bring_nothing_of_the_failover(root: CleanRoot, wheels:
     assert not root.path(CARP_HOOK).is_symlink()
 
 
+def test_the_hook_starts_at_every_moment_of_an_upgrade(installed: CleanRoot, wheels: Path, newer: Path) -> None:
+    with installed.meanwhile(f"{CARP_HOOK} --version && {HOME}/bin/hastwatch --version"):
+        install(installed, wheels, sources=newer)
+        installed.must("dash", str(newer / INSTALL), "--back")
+    assert installed.path("/run/tried").exists() and not installed.path("/run/failed").exists()
+
+
+def test_an_installation_that_was_killed_is_finished_by_the_next_one(
+    installed: CleanRoot, wheels: Path, newer: Path
+) -> None:
+    slow = "/usr/local/hastwatch-99.0-0"  # what is left of the directory that was being made
+    installed.shell(f"mkdir -p {slow}/bin /usr/local/.hastwatch-install; echo >{slow}/bin/hastwatch")
+    done = installed.run("dash", str(newer / INSTALL), "--wheels", str(wheels))
+    assert done.returncode == 1 and "rmdir /usr/local/.hastwatch-install" in done.stdout
+    assert installed.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    installed.shell("rmdir /usr/local/.hastwatch-install")
+    install(installed, wheels, sources=newer)
+    assert installed.must(CARP_HOOK, "--version") == "carp-hast-switch 99.0\n"
+    assert not installed.path(slow).exists()
+
+
+def test_the_disk_of_another_machine_is_installed_from_here(root: CleanRoot, wheels: Path) -> None:
+    disk = "/mnt/disk"
+    root.shell(
+        f"mkdir -p {disk}/etc; cd {disk}; ln -s usr/bin usr/lib usr/lib64 usr/sbin .; mkdir usr;"
+        f"mount --bind /usr usr; mount -t tmpfs tmpfs usr/local; cp -a /usr/local/bin usr/local/; : >etc/rc.conf"
+    )
+    here = root.files(*PLACES)
+    before = root.files(f"{disk}/usr/local", f"{disk}/etc")
+    install(root, wheels, "--root", disk)
+    assert root.must("chroot", disk, CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert "hastwatch_enable" in root.shell(f"cat {disk}/etc/rc.conf")
+    assert not changed(here, root.files(*PLACES))
+    done = uninstall(root, "--root", disk, "--purge")
+    assert done.returncode == 0, done.stdout
+    left = changed(before, root.files(f"{disk}/usr/local", f"{disk}/etc"))
+    assert left <= {f"{disk}/etc/cron.d", *(f"{disk}/usr/local/{name}" for name in ("etc", "etc/rc.d", "sbin"))}
+    assert not changed(here, root.files(*PLACES)), "devd of this machine was restarted"
+
+
 @pytest.mark.parametrize(
     ("path", "text", "reason"),
     [
@@ -211,18 +251,16 @@ def test_what_the_node_still_needs_is_not_uninstalled(installed: CleanRoot, path
     assert not changed(before, installed.files(*PLACES))
 
 
-def test_another_python_runs_the_hook_where_its_own_is_gone(root: CleanRoot, wheels: Path) -> None:
-    root.shell(f"mv /usr/local/bin/{PYTHON.name} /usr/local/bin/python3.14; ln -sf python3.14 /usr/local/bin/python3")
-    install(root, wheels, "--python", "/usr/local/bin/python3.14")
-    root.shell("mv /usr/local/bin/python3.14 /usr/local/bin/python3.12")
-    before = root.files("/usr/local")
-    assert root.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
-    assert root.run(f"{HOME}/bin/check_carp").returncode == 3
-    assert not changed(before, root.files("/usr/local")), "bytecode is left"
-    root.shell("rm /usr/local/bin/python3.12")
-    done = root.run(f"{HOME}/bin/check_carp")
+def test_another_python_runs_the_hook_where_its_own_is_gone(installed: CleanRoot) -> None:
+    installed.shell(f"mv /usr/local/bin/{PYTHON.name} /usr/local/bin/python3.14")
+    before = installed.files("/usr/local")
+    assert installed.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert installed.run(f"{HOME}/bin/check_carp").returncode == 3
+    assert not changed(before, installed.files("/usr/local")), "bytecode is left"
+    installed.shell("rm /usr/local/bin/python3.14")
+    done = installed.run(f"{HOME}/bin/check_carp")
     assert (done.returncode, done.stdout[:9]) == (3, "UNKNOWN -")
-    assert root.run(CARP_HOOK, "2@em0", "MASTER").returncode == 127
+    assert installed.run(CARP_HOOK, "2@em0", "MASTER").returncode == 127
 
 
 def test_a_python_without_the_dependencies_is_unknown_and_no_warning(installed: CleanRoot) -> None:
