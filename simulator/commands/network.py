@@ -9,7 +9,7 @@ from itertools import count
 from simulator.clock import Steps
 from simulator.host.kernel import MODULES
 from simulator.layout import VhidLayout
-from simulator.network.carp import CarpState, Vhid
+from simulator.network.carp import GROUP, CarpState, Vhid
 from simulator.network.network import Interface, describe, describe_loopback
 from simulator.shell.calls import Call, command
 from simulator.storage import layers
@@ -19,9 +19,10 @@ from simulator.storage import layers
 def ifconfig(call: Call) -> int:
     """ifconfig(8): show, up and down, vhids and their addresses, loN create and destroy."""
     words, network, of = call.argv[1:], call.node.network, call.node.installed.ifconfig
-    if not words or words == ["-a"]:
+    if not words or words in (["-a"], ["-ak"]):
+        keys = words == ["-ak"] and call.user == "root"
         loopbacks = "".join(describe_loopback(name, of) for name in network.loopbacks)
-        call.out("".join(describe(each, of) for each in network.interfaces.values()) + loopbacks)
+        call.out("".join(describe(each, of, keys) for each in network.interfaces.values()) + loopbacks)
         return 0
     if words == ["-l"]:
         call.out(" ".join([*network.interfaces, *network.loopbacks]) + "\n")
@@ -81,9 +82,12 @@ def _configure(call: Call, interface: Interface, words: list[str]) -> int:
             return 0
         call.err("ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address\n")
         return 1
+    unicast = ["peer"] if call.node.installed.ifconfig.peer else []
     while words:
         word = words.pop(0)
-        if word in ("vhid", "advskew", "advbase", "pass", "state", "alias") and words:
+        if word == "mcast" and call.node.installed.ifconfig.peer:
+            settings["peer"] = GROUP
+        elif word in ("vhid", "advskew", "advbase", "pass", "state", "alias", *unicast) and words:
             settings[word] = words.pop(0)
         elif word[:1].isdigit():
             settings["alias"] = word
@@ -115,6 +119,7 @@ def _configure(call: Call, interface: Interface, words: list[str]) -> int:
 def _change(call: Call, vhid: Vhid, settings: dict[str, str]) -> int:
     if "advskew" in settings:
         vhid.advskew = int(settings["advskew"])
+    vhid.peer = settings.get("peer", vhid.peer)
     if "pass" in settings:
         vhid.password = settings["pass"]
     if "state" in settings:

@@ -61,6 +61,17 @@ def _open_files(point: str, process: RunningProcess) -> str:
     return directory + f"{who} {'3':>4}{where}{6:>6} {'-rw-r--r--':>10} {0:>7} {'w':>2}\n"
 
 
+@command("visudo")
+def visudo(call: Call) -> int:
+    """visudo(8) -c -f FILE: whether it is there; what is in it is not judged."""
+    path = call.argv[-1]
+    if not call.node.files.exists(path):
+        call.err(f"visudo: unable to open {path}: No such file or directory\n")
+        return 1
+    call.out(f"{path}: parsed OK\n")
+    return 0
+
+
 @command("fuser")
 def fuser(call: Call) -> int:
     """fuser(1) -c PATH for a whole file system: pids on standard output, path and kind of use beside them.

@@ -27,6 +27,10 @@ PHASE = 0.001
 (callout(9)). Two that ran at the same instant would become MASTER and BACKUP together for ever."""
 
 
+GROUP, GROUP6 = "224.0.0.18", "ff02::12"
+"""The addresses to which carp(4) sends where nobody has set others (recorded)."""
+
+
 class CarpState(Enum):
     """ifconfig(8), carp."""
 
@@ -85,6 +89,8 @@ class Vhid:
         self.node, self.layout = node, layout
         self.advskew = advskew
         self.password = layout.password
+        self.peer = GROUP
+        """Where its advertisements go, from 14 on."""
         self.state = CarpState.INIT
         self.deaf_until = 0.0
         """A boot with the flap: nothing is heard for the first seconds (freebsd-facts: master-first-at-boot)."""
@@ -181,6 +187,8 @@ class Vhid:
         self._timer = self.node.clock.after(self.interval, self._advertise)
         peer, link = self.node.peer, self.node.pair.link
         if not (peer.on and link.passes(self.node.name, peer.name, Traffic.CARP)):
+            return
+        if self.peer not in (GROUP, peer.layout.address):
             return
         advertisement = Advertisement(self.layout.vhid, self.interval, self.password, self.node.layout.address)
         # On its way: the peer's answer, if any, comes after what is being done here.

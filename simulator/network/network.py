@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.host.kernel import CARP
-from simulator.network.carp import Advertisement, CarpHost, CarpState, Vhid
+from simulator.network.carp import GROUP6, Advertisement, CarpHost, CarpState, Vhid
 from simulator.network.link import Traffic
 from simulator.network.routes import HostRoute
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from simulator.release import IfconfigBehaviour
 
 LOWER_UP = 0x1000000
-MULTICAST = "peer 224.0.0.18 peer6 ff02::12"
-"""The addresses to which carp(4) sends where nobody has set others (recorded)."""
 
 
 @dataclass(slots=True)
@@ -60,6 +58,8 @@ class Network:
         """rc.d/netif has run in this boot: before that, nothing has an address."""
         self.loopbacks = ["lo0"]
         self.host_routes: dict[str, HostRoute] = {}
+        self.neighbours: dict[str, tuple[str, str]] = {}
+        """Addresses that somebody has set in the ARP table: Ethernet address and interface (arp(8))."""
         self.interfaces: dict[str, Interface] = {
             "vtnet0": Interface("vtnet0", f"52:54:00:0a:00:{number:02x}", node.layout.management)
         }
@@ -180,8 +180,8 @@ def reachable(one: NetworkHost, other: NetworkHost, traffic: Traffic) -> bool:
     return up and not rejected and one.pair.link.both_ways(one.name, other.name, traffic)
 
 
-def describe(interface: Interface, of: IfconfigBehaviour) -> str:
-    """What `ifconfig IFACE` prints on a release."""
+def describe(interface: Interface, of: IfconfigBehaviour, keys: bool = False) -> str:
+    """What `ifconfig IFACE` prints on a release; `keys`: with the passwords of its vhids (-k)."""
     vhids = interface.vhids
     names = ["UP"] * interface.up + ["BROADCAST"] + ["RUNNING"] * interface.up + ["PROMISC"] * bool(vhids)
     names += ["SIMPLEX", "MULTICAST"]
@@ -200,8 +200,9 @@ def describe(interface: Interface, of: IfconfigBehaviour) -> str:
     lines += [f"\t{line}" for line in interface.more]
     for vhid in vhids:
         counters = f"advbase {vhid.layout.advbase} advskew {vhid.advskew}"
-        lines.append(f"\tcarp: {vhid.state.value} vhid {vhid.layout.vhid} {counters}")
-        lines += [f"\t      {MULTICAST}"] * of.peer
+        key = f' key "{vhid.password}"' if keys and vhid.password else ""
+        lines.append(f"\tcarp: {vhid.state.value} vhid {vhid.layout.vhid} {counters}{key}")
+        lines += [f"\t      peer {vhid.peer} peer6 {GROUP6}"] * of.peer
     lines += [
         f"\tmedia: Ethernet autoselect ({'10Gbase-T <full-duplex>' if interface.carrier else 'none'})",
         f"\tstatus: {'active' if interface.carrier else 'no carrier'}",

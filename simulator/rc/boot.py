@@ -32,7 +32,7 @@ RC_SHUTDOWN = 90.0
 """Seconds for all of rc.shutdown, then its watchdog kills it (rc.conf(5), rcshutdown_timeout; rc.shutdown)."""
 
 BOOT_PIDS = {"devd": 384, "syslogd": 557, "hastd": 570, "rpcbind": 577, "statd": 584, "lockd": 588}
-BOOT_PIDS |= {"mountd": 616, "nfsd": 625}
+BOOT_PIDS |= {"mountd": 616, "nfsd": 625, "ntpd": 640}
 """Of the first node, as recorded; the second node's are two less."""
 
 NFS_DAEMONS = ("rpcbind", "statd", "lockd", "mountd", "nfsd")
@@ -63,6 +63,7 @@ def booting(node: Node) -> Steps[None]:
     for name in NFS_DAEMONS:
         _daemon(node, name)
         yield costs.boot_daemon
+    _daemon(node, "ntpd")
     node.processes.next_pid = max(node.processes.next_pid, 690)
 
 

@@ -47,12 +47,18 @@ SCRIPTS = {
         Script("syslogd", "syslogd_enable", "syslogd", "/var/run/syslog.pid"),
         Script("sshd", "sshd_enable", "sshd", "/var/run/sshd.pid"),
         Script("ctld", "ctld_enable", "ctld"),
+        Script("ntpd", "ntpd_enable", "ntpd"),
         Script("samba_server", "samba_server_enable", "smbd"),
     )
 }
 
 LOCAL_RC = "/usr/local/etc/rc.d/"
-OPTIONAL = {"ctld": "/usr/sbin/ctld", "samba_server": "/usr/local/sbin/smbd --daemon", "nfsuserd": "/usr/sbin/nfsuserd"}
+OPTIONAL = {
+    "ctld": "/usr/sbin/ctld",
+    "ntpd": "/usr/sbin/ntpd",
+    "samba_server": "/usr/local/sbin/smbd --daemon",
+    "nfsuserd": "/usr/sbin/nfsuserd",
+}
 """The optional services of the set-up, which only run or don't."""
 
 ENABLED_BY_DEFAULT = {"devd_enable", "syslogd_enable"}
