@@ -53,8 +53,8 @@ setup-export-root = "the mail servers deliver as root"
 class SetupOfNode(ProbedResource):
     """One node, group by group."""
 
-    def __init__(self, node: Node, nonce: str) -> None:
-        self.node, self.nonce = node, nonce
+    def __init__(self, node: Node, nonce: str, clock: Callable[[], float]) -> None:
+        self.node, self.nonce, self.clock = node, nonce, clock
         self.facts: dict[str, NodeFacts] = {}
         """Of the groups that were read."""
 
@@ -64,12 +64,15 @@ class SetupOfNode(ProbedResource):
 
     def read(self) -> Iterator[Metric]:
         """The groups, in the order of the table. Raises ProbeError where nothing was answered."""
-        for name, facts in answer.facts(self.node, self.nonce).items():
+        began = self.clock()
+        groups = answer.facts(self.node, self.nonce)
+        at = (began + self.clock()) / 2
+        for name, facts in groups.items():
             if isinstance(facts, ProbeError):
                 self.is_read = False
                 yield Metric(f"{name} on {self.subject}", facts, context=COULD_NOT_LOOK)
             else:
-                self.facts[name] = NodeFacts(self.subject, facts)
+                self.facts[name] = NodeFacts(self.subject, facts, at)
                 yield self.metric(name, facts)
         if self.is_read:
             yield self.metric("well", len(GROUPS))
@@ -142,7 +145,7 @@ def parts(session: Session) -> Iterator[Part]:
         yield SetupJudge(PAIR + group.name, partial(_of_both, group.judge_pair), allowed)
     yield OverallJudge("well", TABLE, judge_well)
     nonce = os.urandom(16).hex()
-    nodes = [SetupOfNode(node, nonce) for node in session.nodes]
+    nodes = [SetupOfNode(node, nonce, session.clock) for node in session.nodes]
     yield from nodes
     if len(nodes) == 2:
         yield SetupOfPair(*nodes)

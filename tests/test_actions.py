@@ -27,8 +27,8 @@ LONGEST = 120
 """Characters of a sentence that somebody reads at night."""
 BASE = {
     "chflags": r"(no)?schg \S+",
-    "chmod": r"[0-7]{3}",
-    "chown": r"root:wheel",
+    "chmod": r"[0-7]{3}( \S+)?",
+    "chown": r"root:wheel( \S+)?",
     "cmp": r"\S+ \S+",
     "df": r"-\w+( \S+)?",
     "dmesg": r"",
@@ -41,7 +41,7 @@ BASE = {
     "install": r"-m [0-7]{3} \S+ \S+",
     "kldload": r"carp",
     "hastctl": r"(list|status|dump|create)( \S+)?|role (init|primary|secondary) \S+",
-    "ifconfig": r"|-a|\S+ (up|inet6 -ifdisabled|vhid \w+ (advbase|peer|advskew) \S+)|\S+",
+    "ifconfig": r"|-a|\S+ (up|inet6 -ifdisabled|vhid \w+ (advbase|peer|advskew|pass) \S+)|\S+",
     "kill": r"-9|-CONT PID",
     "ls": r"-\w+( /\S+)?",
     "mkdir": r"-p( \S+)?",
@@ -59,9 +59,11 @@ BASE = {
     "sudo": r"-n hastwatch-ask",
     "sysctl": r"[a-z0-9_.]+(=\w+)?",
     "sysrc": r"(-f /(boot/loader\.conf|etc/rc\.conf\.d/\w+) )?\w+=\S+",
+    "touch": r"\S+",
     "tail": r"-\d+|(-\d+ )?/\S+",
     "timeout": r"\d+ hastctl list \S+",
     "umount": r"-f( \S+)?",
+    "visudo": r"-cf \S+",
     "zpool": r"(clear|status)( -P)?( \S+)?",
 }
 """What may follow the name of a command of FreeBSD's base system, as section 1 and 8 of its manual have it."""
@@ -83,6 +85,8 @@ def command_lines(action: str) -> list[list[str]]:
 def can_be_typed(words: list[str]) -> bool:
     """Whether the command exists and takes these options."""
     name, *rest = words
+    if ">" in rest:  # the shell's
+        rest = rest[: rest.index(">")]
     if name == "hastwatch":
         module = import_module(SUBCOMMANDS[rest[0]][0])
         module.parser().parse_args(rest[1:])

@@ -73,6 +73,10 @@ class SetupConfig(NamedTuple):
 
     accepted: dict[str, str] = {}  # noqa: RUF012 - as below
     """From the reason of a finding that is accepted to why it is."""
+    backup: str = ""
+    """The file that tells of the last backup by its time."""
+    backup_age: float = 90000.0
+    """Seconds after which that is too old: a day, and an hour for the backup itself."""
 
 
 class CheckConfig(NamedTuple):

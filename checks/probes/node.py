@@ -29,14 +29,17 @@ from checks.probes.packages import remedy
 from checks.probes.process import ENVIRONMENT, AbandonedCommand, CompletedCommand, run
 
 TOOLS = {
+    "arp": "/usr/sbin/arp",
     "bzcat": "/usr/bin/bzcat",
     "cat": "/bin/cat",
     "date": "/bin/date",
     "df": "/bin/df",
     "freebsd-version": "/bin/freebsd-version",
+    "diskinfo": "/usr/sbin/diskinfo",
     "fsync": "/usr/bin/fsync",
     "grep": "/usr/bin/grep",
     "hastctl": "/sbin/hastctl",
+    "hastwatch": "/usr/local/hastwatch/bin/hastwatch",
     "hastwatch-ask": ahead.PROGRAM,
     "hostname": "/bin/hostname",
     "ifconfig": "/sbin/ifconfig",
@@ -51,6 +54,7 @@ TOOLS = {
     "rm": "/bin/rm",
     "route": "/sbin/route",
     "sh": "/bin/sh",
+    "stat": "/usr/bin/stat",
     "sysctl": "/sbin/sysctl",
     "tail": "/usr/bin/tail",
     "uname": "/usr/bin/uname",

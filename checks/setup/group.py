@@ -91,6 +91,8 @@ class NodeFacts(NamedTuple):
 
     label: str
     facts: Any
+    at: float = 0.0
+    """When it answered, by the asker's clock, in seconds since 1970."""
 
 
 Problems = Iterable[SetupProblem]

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-from checks.setup import carp, devd, exports, hast_conf, kernel, points, rc, release, scripts, ways, window
-
-GROUPS = tuple(
-    module.GROUP for module in (hast_conf, release, kernel, carp, devd, rc, exports, scripts, points, ways, window)
+from checks.setup import (
+    backup,
+    carp,
+    clock,
+    copies,
+    devd,
+    exports,
+    hast_conf,
+    kernel,
+    points,
+    privileges,
+    rc,
+    release,
+    scripts,
+    segment,
+    ways,
+    window,
 )
+
+MODULES = (
+    hast_conf, release, kernel, carp, segment, devd, rc, exports, scripts, points, copies, clock, privileges, ways,
+    backup, window,
+)  # fmt: skip
+GROUPS = tuple(module.GROUP for module in MODULES)

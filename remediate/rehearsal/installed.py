@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 ENABLED = 'hastwatch_hold_enable="YES"\nhastwatch_enable="YES"\n'
 """rc.conf(5): its two scripts."""
 
-ELSEWHERE = {"answer", "contrib", "init", "pair", "reach", "rehearse", "submit", "tickle"}
+ELSEWHERE = {"answer", "init", "pair", "reach", "rehearse", "submit", "tickle"}
 """Subcommands that a node of the pair lacks: of this machine; `own_commands` has two of them."""
 WATCHING = {"journal", "status"}
 """Subcommands that only look, perhaps without an end (`--follow`, `--watch`): they end with their caller."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from checks.probes import rc_conf
 from checks.probes.as_primary import HastdBuild
+from remediate.contrib.placement import Placement
 from remediate.failover.reach import DENIED, ROOT4, Reachability
 from remediate.failover.tickle import PRIVILEGED
+from remediate.subcommands import contrib
 from remediate.subcommands.tickle import client
 from simulator.clock import Completion, Steps
 from simulator.commands.nfs import DAEMONS, PROGRAMS, server_at
@@ -42,6 +44,10 @@ def hastwatch(call: Call) -> Steps[int]:
     is `installed.py`'s."""
     if len(call.argv) > 3 and call.argv[1] == "tickle":
         return _tickle(call)
+    if call.argv[1:2] == ["contrib"]:
+        options = contrib.parser().parse_args(call.argv[2:])
+        call.out(contrib.text(options.what, Placement(options.directory, options.user, options.by)))
+        return 0
     if len(call.argv) != 4 or call.argv[1] != "reach":
         if call.node.hastwatch is not None:
             caller = Caller(call.write, call.user, Completion())

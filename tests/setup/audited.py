@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 from checks.hast_setup import CHECK
 from checks.plugin.config import PATH as CONFIGURATION
 from checks.plugin.config import CheckConfig, SetupConfig
 from checks.plugin.finding import Finding, Severity
+from checks.setup import segment
 from remediate.config import RemediationConfig
 from remediate.failover.pair_checks import session_of
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
@@ -27,6 +31,12 @@ BY_HAND = f"""
 sysrc cron_enable=YES
 sysrc nfs_server_flags="-u -t -h 10.1.101.5"
 install -m 644 {EXAMPLES}/cron-hastwatch /etc/cron.d/hastwatch
+sysrc ntpd_enable=YES
+sysrc ntpd_sync_on_start=YES
+service ntpd start
+hastwatch contrib sudoers > /usr/local/etc/sudoers.d/hastwatch
+chmod 440 /usr/local/etc/sudoers.d/hastwatch
+touch /var/backups/home
 """
 """What docs/failover.md has typed besides what the pair has: the recorded nodes run no cron(8)."""
 TOML = """
@@ -36,6 +46,9 @@ peer = "ssh -o BatchMode=yes -o ConnectTimeout=3 {peer}"
 management = "{management}"
 witness = "10.0.2.2"
 hastd_repaired = {repaired}
+
+[setup]
+backup = "/var/backups/home"
 """
 ACCEPTED = {"setup-export-root": "the documented set-up has it"}
 """What is true of the documented set-up."""
@@ -54,6 +67,14 @@ class BrokenSetup(NamedTuple):
     typed: bool = True
     """Whether the command lines of the remedy are run after that."""
     releases: str = ""
+
+
+@contextmanager
+def cheap_digests() -> Iterator[None]:
+    """What a guess at a password costs is not what the tests of the findings are about."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(segment, "COST", 2)
+        yield
 
 
 class AuditedPair(InstalledPair):

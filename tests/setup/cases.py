@@ -123,15 +123,56 @@ OF_DEVD = (
                 BACK),
     BrokenSetup("devd-hook-writable", (f"chmod 777 {HOOK}",), ONE, (f"chmod 755 {HOOK}",), typed=False),
 )  # fmt: skip
-CASES = (
-    *OF_POINTS,
-    *OF_SCRIPTS,
-    *OF_WAYS,
-    *OF_WINDOW,
-    *OF_DEVD,
-    *OF_HAST_CONF,
-    *OF_KERNEL,
-    *OF_CARP,
-    *OF_RC,
-    *OF_EXPORTS,
+CARP = "ifconfig vtnet1 vhid 2"
+OF_SEGMENT = (
+    BrokenSetup("setup-carp-no-password", (f"{CARP} pass ''",), BOTH, (f"{CARP} pass UltraSecret",), typed=False),
+    BrokenSetup("setup-vhid-taken", ("arp -s 10.1.101.1 00:00:5e:00:01:02",), ONE, ("arp -d 10.1.101.1",), typed=False),
+    BrokenSetup("carp-peer-wrong", (f"{CARP} peer 10.1.101.77",), ONE, (f"{CARP} mcast",), typed=False,
+                releases="14.5"),
+    BrokenSetup("carp-peer-one-sided", (f"{CARP} peer 10.1.101.4",), ONE, (f"{CARP} mcast",), typed=False,
+                releases="14.5"),
+)  # fmt: skip
+OF_CLOCK = (
+    BrokenSetup("setup-clock-not-set", ("service ntpd stop", "sysrc ntpd_enable=NO"), OTHER),
+    BrokenSetup("setup-clock-stopped", ("service ntpd stop",), OTHER),
+    BrokenSetup("setup-clock-no-step", ("sysrc ntpd_sync_on_start=NO",), ONE),
+)  # fmt: skip
+SUDOERS, KEYS = "/usr/local/etc/sudoers.d/hastwatch", "/root/.ssh/authorized_keys"
+A_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ"
+OF_PRIVILEGES = (
+    BrokenSetup("setup-state-open", ("chmod 755 /var/db/hastwatch",), ONE),
+    BrokenSetup("setup-config-open", (f"chmod 664 {SETTINGS}",), ONE),
+    BrokenSetup("setup-config-open", (f"chown nagios:nagios {SETTINGS}",), OTHER),
+    BrokenSetup("setup-sudoers-open", (f"chmod 646 {SUDOERS}",), ONE),
+    BrokenSetup("setup-sudoers-other", (f"sed -i '' 's/HASTWATCH_REPAIR$/ALL/' {SUDOERS}",), OTHER),
+    *(BrokenSetup("setup-key-open", (f"echo '{options}{A_KEY} {comment}' >> {KEYS}",), OTHER,
+                  (f"rm {KEYS}",), typed=False)
+      for options, comment in (
+          ("", "root@nfs001"), ("restrict ", "root@nfs001"), ('command="exec hastwatch answer" ', "pair"),
+      )),
+)  # fmt: skip
+STAMP = "/var/backups/home"
+OF_BACKUP = (
+    BrokenSetup("setup-no-backup", (f"sed -i '' 's/^backup/#backup/' {SETTINGS}",), BOTH,
+                (f"sed -i '' 's/#backup/backup/' {SETTINGS}",), typed=False),
+    BrokenSetup("setup-backup-old", (f"rm {STAMP}",), ONE),
+)  # fmt: skip
+GROUPS = (
+    OF_SEGMENT,
+    OF_CLOCK,
+    OF_PRIVILEGES,
+    OF_BACKUP,
+    OF_POINTS,
+    OF_SCRIPTS,
+    OF_WAYS,
+    OF_WINDOW,
+    OF_DEVD,
+    OF_HAST_CONF,
+    OF_KERNEL,
+    OF_CARP,
+    OF_RC,
+    OF_EXPORTS,
 )
+CASES = tuple(case for group in GROUPS for case in group)
+QUICK = {group[0] for group in GROUPS}
+"""One of each group; the others are slow together."""

@@ -12,10 +12,11 @@ from checks.hast_setup import ACCEPTED
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import Severity
 from checks.setup.groups import GROUPS
+from checks.setup.segment import BLOCK, COST, _digest
 from simulator.release import named
 from tests.failover.installed_pair import state_directory
-from tests.setup.audited import TOML, AuditedPair, BrokenSetup, remedy
-from tests.setup.cases import CASES
+from tests.setup.audited import TOML, AuditedPair, BrokenSetup, cheap_digests, remedy
+from tests.setup.cases import CASES, QUICK
 
 ROWS = {row.reason: row for group in GROUPS for row in group.rows if row.severity is not Severity.OK}
 
@@ -27,15 +28,16 @@ class Pairs:
         self.state, self.made = state, dict[str, AuditedPair]()
 
     def sound(self, releases: str) -> AuditedPair:
-        """A pair without any finding."""
-        if releases not in self.made or self.made[releases].wrong():
+        """A pair without any finding, the first node of which serves."""
+        made = self.made.get(releases)
+        if made is None or made.wrong() or not made.serves(made.active) or not made.rests(made.standby):
             self.made[releases] = AuditedPair(self.state / f"{len(self.made)}-{releases}", releases)
         return self.made[releases]
 
 
 @pytest.fixture(scope="module")
 def pairs() -> Iterator[Pairs]:
-    with state_directory() as state:
+    with state_directory() as state, cheap_digests():
         yield Pairs(state)
 
 
@@ -43,7 +45,10 @@ def test_a_pair_that_is_set_up_as_documented_has_no_finding(pairs: Pairs) -> Non
     assert pairs.sound("").wrong() == []
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.reason}: {case.broken[0]}")
+@pytest.mark.parametrize("case", [
+    pytest.param(case, id=f"{case.reason}: {case.broken[0]}", marks=() if case in QUICK else pytest.mark.slow)
+    for case in CASES
+])  # fmt: skip
 def test_a_setting_that_is_broken_is_the_finding_and_its_remedy_ends_it(case: BrokenSetup, pairs: Pairs) -> None:
     pair = pairs.sound(case.releases)
     for name in case.on:
@@ -122,7 +127,52 @@ def test_a_kernel_that_was_installed_and_not_booted_is_found(state: Path) -> Non
     assert reasons(pair) == []
 
 
+@pytest.mark.slow
+def test_passwords_that_differ_are_found_and_neither_is_told(state: Path) -> None:
+    pair = AuditedPair(state)
+    pair.types("nfs002", ["ifconfig vtnet1 vhid 2 pass Another"])
+    answers = [node.run(f"hastwatch-ask --setup {'0' * 32}").out for node in pair.pair.nodes.values()]
+    assert reasons(pair) == ["setup-carp-password-differs"]
+    assert not [answer for answer in answers if "UltraSecret" in answer or "Another" in answer]
+    pair.types("nfs002", ["ifconfig vtnet1 vhid 2 pass UltraSecret"])
+    pair.passes(120)
+    assert reasons(pair) == []
+
+
+def test_a_digest_is_another_one_with_each_nonce_and_costs_memory() -> None:
+    digests = {_digest("UltraSecret", nonce * 32, vhid) for nonce in "01" for vhid in (1, 2)}
+    assert len(digests) == 4 and all(len(each) == 32 for each in digests)
+    assert COST * BLOCK * 128 == 32 << 20 and _digest("", "0" * 32, 2) == ""
+
+
+def test_clocks_that_differ_are_found(pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    pair.standby.skew = 60.0
+    found = pair.wrong()
+    pair.standby.skew = 0.0
+    assert [(each.reason, each.text) for each in found] == [("setup-clocks-differ", "nfs001 is -60 s from nfs002")]
+
+
+def test_providers_of_different_sizes_are_found(pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    (disk,) = pair.standby.disks.values()
+    disk.size *= 2
+    found = reasons(pair)
+    disk.size //= 2
+    assert found == ["setup-providers-unlike"]
+
+
+def test_extents_of_different_sizes_are_found_and_gone_with_another_copy(state: Path) -> None:
+    pair = AuditedPair(state)
+    pair.types("nfs002", ["hastctl role init home", "hastctl create -e 4194304 home"])
+    assert reasons(pair) == ["setup-copies-unlike"]
+    pair.types("nfs002", ["hastctl create home", "hastctl role secondary home"])
+    assert reasons(pair) == []
+
+
 TRIED_HERE = {
+    "setup-carp-password-differs",
+    "setup-clocks-differ", "setup-copies-unlike", "setup-providers-unlike",
     "setup-export-root", "setup-hastd-no-primary", "setup-releases-differ", "setup-hastd-not-tried",
     "setup-kernel-old",
 }  # fmt: skip

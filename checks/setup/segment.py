@@ -1,0 +1,150 @@
+"""What the nodes say to each other by CARP: passwords, unicast peers; and who else uses their vhids on the segment.
+
+A password leaves no node: what is compared is scrypt(3) of it, with a salt of the asker's that is drawn anew for each
+audit, so that nobody can look it up, and a guess costs 32 MB and a tenth of a second.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.carp import TABLE
+from checks.carp_hearing import hearing
+from checks.plugin.finding import CRITICAL, WARNING
+from checks.plugin.text import name_list
+from checks.probes import ifconfig
+from checks.probes.carp import CarpState, Vhid
+from checks.probes.errors import CommandFailed
+from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupRow, Tier, problem
+
+KEYED = re.compile(r"\s+carp: \S+ vhid (?P<number>\d+) .* key \"(?P<key>.*)\"")
+HEADING = re.compile(r"(?P<name>\S+): flags=")
+COST, BLOCK = 1 << 15, 8
+"""scrypt's N and r (RFC 7914): 32 MB."""
+MEMORY = 64 << 20
+NEIGHBOUR = re.compile(r"\S+ \((?P<address>[0-9.]+)\) at (?P<ether>[0-9a-f:]{17}) on (?P<interface>\S+)")
+"""A line of `arp -an` (arp.c, print_entry())."""
+VIRTUAL = "00:00:5e:00:01:"
+"""The Ethernet address of a vhid, its number behind it, of CARP as of VRRP (ip_carp.c, carp_init_softc(); RFC 5798
+7.3)."""
+
+ROWS = (
+    SetupRow(Tier.MANUAL, "setup-carp-no-password", WARNING, "a vhid has no password",
+             "whoever is on the segment can take the service address",
+             "set the same `pass` in /etc/rc.conf of both nodes, then `ifconfig {nic} vhid {vhid} pass PASSWORD`"
+             " on each"),
+    SetupRow(Tier.MANUAL, "setup-carp-password-differs", CRITICAL, "the nodes have different passwords for a vhid",
+             "neither takes the other one's advertisements: both are MASTER",
+             "set the same `pass` in /etc/rc.conf of both nodes, then `ifconfig {nic} vhid {vhid} pass PASSWORD`"
+             " on each"),
+    SetupRow(Tier.MANUAL, "setup-vhid-taken", CRITICAL, "another address has the Ethernet address of a vhid",
+             "a router with VRRP or another pair uses the same number: switches send its frames to either of them",
+             "give vhid {vhid} another number on both nodes, in /etc/rc.conf and the configuration of devd's users"),
+    *(SetupRow(Tier.NETWORK, *TABLE.by_reason[reason]) for reason in ("carp-peer-wrong", "carp-peer-one-sided")),
+)  # fmt: skip
+
+
+class SegmentFacts(NamedTuple):
+    """By vhid, `2@vtnet1`: the digest of its password, empty where it has none, its unicast peers, its addresses; by
+    interface its own addresses; and the neighbours with the Ethernet address of one of these vhids."""
+
+    digests: dict[str, str] = {}  # noqa: RUF012 - never changed
+    peers: dict[str, str] = {}  # noqa: RUF012 - never changed
+    peers6: dict[str, str] = {}  # noqa: RUF012 - never changed
+    addresses: dict[str, str] = {}  # noqa: RUF012 - never changed
+    own: dict[str, str] = {}  # noqa: RUF012 - never changed
+    taken: dict[str, str] = {}  # noqa: RUF012 - never changed
+    """From the vhid to the addresses of others that have its Ethernet address."""
+
+
+def read(audited: AuditedNode) -> SegmentFacts:
+    """Raises ProbeError."""
+    node = audited.node
+    shown = node.run("ifconfig", "-ak")
+    if shown.status != 0:
+        raise CommandFailed(f"`ifconfig -ak` exits with {shown.status}")
+    vhids = [each for each in ifconfig.parse(shown.stdout).vhids if each.protocol == "carp" and each.is_read]
+    keys = _keys(shown.stdout)
+    neighbours = node.run("arp", "-an")
+    return SegmentFacts(
+        digests={each.name: _digest(keys.get(each.name, ""), audited.nonce, each.number) for each in vhids},
+        peers={each.name: each.peer for each in vhids},
+        peers6={each.name: each.peer6 for each in vhids},
+        addresses={each.name: " ".join(each.addresses) for each in vhids},
+        own={each.interface: " ".join(each.own) for each in vhids},
+        taken=_taken(neighbours.stdout, vhids) if neighbours.status == 0 else {},
+    )
+
+
+def _keys(text: str) -> dict[str, str]:
+    """The passwords in the output of `ifconfig -ak`, which shows them to root (carp.c, carp_status())."""
+    keys, interface = {}, ""
+    for line in text.splitlines():
+        if heading := HEADING.match(line):
+            interface = heading["name"]
+        elif keyed := KEYED.fullmatch(line):
+            keys[f"{keyed['number']}@{interface}"] = keyed["key"]
+    return keys
+
+
+def _digest(password: str, nonce: str, number: int) -> str:
+    if not password:
+        return ""
+    import hashlib
+
+    salt = f"{nonce} {number}".encode()
+    key = password.encode("utf-8", "surrogateescape")
+    return hashlib.scrypt(key, salt=salt, n=COST, r=BLOCK, p=1, maxmem=MEMORY, dklen=16).hex()
+
+
+def _taken(text: str, vhids: list[Vhid]) -> dict[str, str]:
+    taken: dict[str, list[str]] = {}
+    ours = {address.partition("/")[0] for each in vhids for address in each.addresses}
+    for line in text.splitlines():
+        entry = NEIGHBOUR.match(line)
+        if entry and entry["ether"].startswith(VIRTUAL) and entry["address"] not in ours:
+            number = int(entry["ether"].removeprefix(VIRTUAL), 16)
+            for vhid in vhids:
+                if (vhid.number, vhid.interface) == (number, entry["interface"]):
+                    taken.setdefault(vhid.name, []).append(entry["address"])
+    return {name: " ".join(addresses) for name, addresses in taken.items()}
+
+
+def judge(facts: SegmentFacts) -> Problems:
+    """One node."""
+    for name, digest in facts.digests.items():
+        number, _, interface = name.partition("@")
+        if not digest:
+            yield problem("setup-carp-no-password", f"{name} has no password", vhid=number, nic=interface)
+    for name, addresses in facts.taken.items():
+        says = f"{name_list(addresses.split())} has the Ethernet address of {name}"
+        yield problem("setup-vhid-taken", says, vhid=name.partition("@")[0])
+
+
+def judge_pair(here: NodeFacts, there: NodeFacts) -> Problems:
+    """By number of the vhid: the interfaces may have other names on the other node."""
+    ours, theirs = ({name.partition("@")[0]: name for name in each.facts.digests} for each in (here, there))
+    for number in sorted(ours.keys() & theirs.keys()):
+        one, other = ours[number], theirs[number]
+        digests = {here.facts.digests[one], there.facts.digests[other]}
+        if len(digests) == 2 and "" not in digests:
+            says = f"the passwords of vhid {number} differ"
+            yield problem("setup-carp-password-differs", says, vhid=number, nic=one.partition("@")[2])
+        for reason, text in hearing(here.label, _vhid(here.facts, one), there.label, _vhid(there.facts, other)):
+            yield problem(reason, text)
+
+
+def _vhid(facts: SegmentFacts, name: str) -> Vhid:
+    """As `hearing` wants it."""
+    number, _, interface = name.partition("@")
+    return Vhid(
+        interface, int(number), CarpState.UNKNOWN, "carp", 1, 0, tuple(facts.addresses[name].split()), True,
+        peer=facts.peers[name], peer6=facts.peers6[name], own=tuple(facts.own[interface].split()),
+    )  # fmt: skip
+
+
+GROUP = SetupGroup(
+    "segment", "CARP's passwords by digest, unicast peers, and who else uses a vhid on the segment",
+    ROWS, SegmentFacts, read, judge, judge_pair,
+)  # fmt: skip
