@@ -4,12 +4,12 @@
     python -m tests.campaign.failovers --series N [--shrink]
 
 hastwatch is installed on both nodes of a pair. A failover begins with its cause, a planned one or a fault, with up to
-three other faults about that time; monitoring asks for repairs at any moment, rightly or not; then everything is put
-right, and hastwatch has to bring the pair back to health. A pair goes through several failovers in a row; the same seed
-gives the same ones. At every moment: never two nodes serve. After every failover: nothing that was acknowledged is
-missing but what the delays of UFS and the replication give up by themselves; by the order of the steps nothing at all;
-and in a planned handover with the link up nothing, whatever else fails. The same planned handovers with the documented
-hook are printed beside it.
+three other faults about that time, and in some one more that strikes in the middle of a step; monitoring asks for
+repairs at any moment, rightly or not; then everything is put right, and hastwatch has to bring the pair back to health.
+A pair goes through several failovers in a row; the same seed gives the same ones. At every moment: never two nodes
+serve. After every failover: nothing that was acknowledged is missing but what the delays of UFS and the replication
+give up by themselves; by the order of the steps nothing at all; and in a planned handover with the link up nothing,
+whatever else fails. The same planned handovers with the documented hook are printed beside it.
 
 Exit status 1 after the first violation (or so many), with the number of its series and its story; `--series` plays that
 series again, and `--shrink` finds the least of it that still goes wrong.
