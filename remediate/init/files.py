@@ -44,7 +44,19 @@ def planned(pair: WantedPair, password: str, placement: Placement) -> list[Plann
             "sysctl.conf",
             _assigned(kernel.WANTED | {name: str(seconds) for name, seconds in window.SHORT.items()}, "{}={}"),
         ),
-        *(PlannedFile(f"{node.name}/hastwatch.toml", of_hastwatch(pair, node, placement)) for node in pair.nodes),
+        *(of_node(pair, node, placement) for node in pair.nodes),
+        *of_monitoring(pair, placement),
+    ]
+
+
+def of_node(pair: WantedPair, node: WantedNode, placement: Placement) -> PlannedFile:
+    """What is a node's own."""
+    return PlannedFile(f"{node.name}/hastwatch.toml", of_hastwatch(pair, node, placement))
+
+
+def of_monitoring(pair: WantedPair, placement: Placement) -> list[PlannedFile]:
+    """What NRPE, Nagios and Icinga 2 are given."""
+    return [
         *(PlannedFile(f"monitoring/{path}", contrib.text(what, placement)) for what, path in MONITORING.items()),
         PlannedFile("monitoring/nagios/hastwatch-pair.cfg", pair_objects.nagios(_monitored(pair))),
         PlannedFile("monitoring/icinga2/hosts.conf", pair_objects.icinga2(_monitored(pair))),

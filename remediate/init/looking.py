@@ -92,8 +92,8 @@ def _of_release(node: WantedNode, seen: SeenNode) -> list[str]:
     if known is AsPrimary.WORKS:
         return [f"{node.name} runs FreeBSD {seen.release}."]
     return [
-        f"**{node.name} runs FreeBSD {seen.release}: {known.value} ({bug_292322.NAME}).** Install a hastd with the fix"
-        " (docs/compatibility.md) and say so with `hastd_repaired = true` before you begin."
+        f"{node.name} runs FreeBSD {seen.release}: {known.value} ({bug_292322.NAME}). Install a hastd with the fix"
+        " (docs/compatibility.md), and add `hastd_repaired = true` to [failover] in both hastwatch.toml, first."
     ]
 
 

@@ -17,6 +17,7 @@ from remediate.init.wanted import WantedNode, WantedPair, WantedResource
 KEY = "/root/.ssh/id_ed25519"
 DEVICE_APPEARS = 10
 """Seconds: hastd needs up to 3 s from the role to the device (freebsd-facts: device-appears-late)."""
+COPIED = "From the machine on which it was written."
 BOOTED = "Wait until both answer again, and 2 minutes more."
 
 
@@ -91,10 +92,7 @@ def new_pair(pair: WantedPair, placement: Placement, sizes: dict[str, int]) -> l
 
 
 def before(pair: WantedPair, placement: Placement) -> list[SetupStep]:
-    """Installing hastwatch, bringing the files to the nodes, and letting root of either node ask the other one."""
-    first, second = pair.nodes
-    copies = tuple(f"scp -rp . root@{way(node)}:{ON_NODE}" for node in pair.nodes)
-    keys = tuple(_permit(pair, node, placement) for node in pair.nodes)
+    """Installing hastwatch, and what `ways` has."""
     return [
         SetupStep(
             "Install hastwatch on both nodes",
@@ -102,10 +100,20 @@ def before(pair: WantedPair, placement: Placement) -> list[SetupStep]:
             "On each node, as root, in the directory with the sources. Nothing of it acts on a node without CARP.",
             ("pkg install -y python3", "sh contrib/freebsd/install"),
         ),
+        *ways(pair, placement, f"{COPIED} It holds the password of CARP: remove the copies at the end."),
+    ]
+
+
+def ways(pair: WantedPair, placement: Placement, text: str = COPIED) -> list[SetupStep]:
+    """Bringing the files to the nodes, of which `text` is said, and letting root of either node ask the other one."""
+    first, second = pair.nodes
+    copies = tuple(f"scp -rp . root@{way(node)}:{ON_NODE}" for node in pair.nodes)
+    keys = tuple(_permit(pair, node, placement) for node in pair.nodes)
+    return [
         SetupStep(
             "Copy this directory to both nodes",
             (),
-            "From the machine on which it was written. It holds the password of CARP: remove the copies at the end.",
+            text,
             copies,
         ),
         SetupStep(

@@ -69,10 +69,8 @@ class Installed:
         """Events of hastd, when and on which node: those that were only noted, and those that started a Python."""
         self.messages: list[tuple[float, str, str]] = []
         """What a node was told by the other one of its copies, and when it began to be."""
-        pair.on_carp_event(self._carp_event)
-        pair.on_hast_event(self._hast_event)
+        self.wire()
         for node in pair.nodes.values():
-            node.files.write("/etc/rc.conf", ENABLED, node.clock.now, append=True)
             context_of(node, state, self.configs[node.name])  # its state directory is there from the beginning
             node.hastwatch = self._command
             node.session = self._session
@@ -81,6 +79,13 @@ class Installed:
             for path in (HOLD_SCRIPT, CONVERGE_SCRIPT):
                 name = path.rpartition("/")[2]
                 node.files.write(path, f'#!/bin/sh\n{name}_svcj="NO"\n', node.clock.now, mode="rwxr-xr-x")
+
+    def wire(self) -> None:
+        """Let devd, hastd and rc(8) call it."""
+        self.pair.on_carp_event(self._carp_event)
+        self.pair.on_hast_event(self._hast_event)
+        for node in self.pair.nodes.values():
+            node.files.write("/etc/rc.conf", ENABLED, node.clock.now, append=True)
 
     def context(self, node: Node, fate: KillPoint = NEVER) -> Context:
         """The context of a new process on a node, whose console is that of this one."""

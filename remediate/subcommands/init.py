@@ -10,6 +10,12 @@ to type on each node, in order. Nothing on a node is changed, and no file is ove
 
 With --via and --peer, or on the first node itself, it looks at the machines: their names, addresses, interfaces and
 disks have to be as you say, and no disk may be in use. What it has not looked at it says.
+
+--adopt is for a pair in service that has a failover hook of another kind, on which hastwatch was installed with
+--checks. It reads both nodes, audits them, and writes what they lack: hastwatch.toml, and the commands, the standby
+first, so that clients have one planned switchover. What somebody has to decide is listed and left alone.
+
+    hastwatch init --adopt --via 'ssh root@nfs001' --peer 'ssh root@nfs002' --witness 10.0.2.2 --to adopted
 """
 
 from __future__ import annotations
@@ -26,8 +32,9 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import exits
 from remediate.arguments import Parser
+from remediate.console import Console
 from remediate.contrib.placement import Placement
-from remediate.init import directory, files, looking, steps, wanted
+from remediate.init import adopting, directory, existing, files, looking, steps, wanted
 from remediate.init.files import PlannedFile
 from remediate.init.looking import SeenNode
 from remediate.init.questions import NotAnswered, Questions
@@ -42,6 +49,7 @@ LETTERS, LENGTH = string.ascii_letters + string.digits, 18
 EXITS = {
     0: "written",
     REFUSED: "the machines are not as you say, or a question was not answered: nothing was written",
+    exits.UNAVAILABLE: "with --adopt: a node cannot be read",
     exits.CANNOT_KEEP: "the directory cannot be written",
 }
 T = TypeVar("T")
@@ -58,6 +66,8 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
     own, console = parser(), invocation.console
     options = own.parse(words, console)
+    if options.adopt:
+        return _adopt(own, options, invocation)
     try:
         machines = _machines(options, invocation)
     except ConfigError as error:
@@ -70,14 +80,50 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
         return refuse(console, PROG, str(error), REFUSED)
     try:
         notes = _notes(answers.pair, machines)
-        directory.write(answers.to, _files(answers.pair, machines, notes, Placement(user=options.user)))
+    except WrongInput as error:
+        return refuse(console, PROG, str(error), REFUSED)
+    return _write(console, answers.to, _files(answers.pair, machines, notes, Placement(user=options.user)), notes)
+
+
+def _write(console: Console, to: str, files: list[PlannedFile], notes: list[str]) -> int:
+    """Write the directory and say so; the exit status."""
+    try:
+        directory.write(to, files)
     except WrongInput as error:
         return refuse(console, PROG, str(error), REFUSED)
     except OSError as error:
-        return refuse(console, PROG, f"{answers.to}: {error.strerror or error}", exits.CANNOT_KEEP)
-    lines = [*(plain(note, 400) for note in notes), f"Written to {plain(answers.to)}: begin with {README}."]
+        return refuse(console, PROG, f"{to}: {error.strerror or error}", exits.CANNOT_KEEP)
+    lines = [*(plain(note, 600) for note in notes), f"Written to {plain(to)}: begin with {README}."]
     console.out.write("".join(f"{line}\n" for line in lines))
     return 0
+
+
+def _adopt(own: Parser, options: argparse.Namespace, invocation: Invocation) -> int:
+    """The same for a pair that is there; the exit status."""
+    given = [f"--{name}" for name in ("node", "address", "vhid", "resource", "network") if getattr(options, name)]
+    if given:
+        own.error(f"--adopt reads what is there: {given[0]} is for a new pair")
+    if options.to is None or options.peer is None:
+        own.error(f"--adopt requires --{'to' if options.to is None else 'peer'}")
+    if options.via is None and not sys.platform.startswith("freebsd"):
+        own.error("--adopt requires --via on a machine that is no node")
+    try:
+        witness = wanted.address(options.witness) if options.witness else ""
+        nodes = [invocation.machine(prefix or "").node(existing.AUDIT) for prefix in (options.via, options.peer)]
+    except (WrongInput, ConfigError) as error:
+        own.error(str(error))
+    try:
+        pair = existing.read(nodes, witness)
+    except WrongInput as error:
+        return refuse(invocation.console, PROG, str(error), REFUSED)
+    except ProbeError as error:
+        return refuse(invocation.console, PROG, str(error), exits.UNAVAILABLE)
+    notes, placement = adopting.left_to_decide(pair), Placement(user=options.user)
+    planned = [files.of_node(pair.pair, each.node, placement) for each in (pair.standby, pair.active)
+               if not each.configured]  # fmt: skip
+    page = steps.page(pair.pair, adopting.steps(pair, placement), notes)
+    planned = [PlannedFile(README, page), *planned, *files.of_monitoring(pair.pair, placement)]
+    return _write(invocation.console, options.to, planned, notes)
 
 
 def parser() -> Parser:
@@ -98,6 +144,7 @@ def parser() -> Parser:
         "from where clients may mount; repeatable (default: the network of the service address)"
     ))  # fmt: skip
     parser.add_argument("--witness", metavar="ADDRESS", help="what answers ping wherever the network works, a gateway")
+    parser.add_argument("--adopt", action="store_true", help="a pair that is there: write only what it lacks")
     parser.add_argument("--user", default=Placement().user, metavar="NAME",
                       help=f"who runs the checks on the nodes (default: {Placement().user})")  # fmt: skip
     parser.add_argument("--via", metavar="PREFIX", help="the command prefix that reaches the first node, to look at it")

@@ -21,7 +21,10 @@ SUBCOMMANDS = {
         "remediate.subcommands.doctor",
         "audit how both nodes are set up, each finding with its remedy; try hastd",
     ),
-    "init": ("remediate.subcommands.init", "write the files of a new pair, and the commands that make it"),
+    "init": (
+        "remediate.subcommands.init",
+        "write the files of a new pair, or what one that is there lacks, and the commands",
+    ),
     "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),
     "explain": ("remediate.subcommands.explain", "what a finding means, and what to do about it"),
     "ledger": ("remediate.subcommands.ledger", "what is known of this node's copies"),

@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from checks.devd import HOOK
 from checks.hast_setup import CHECK
-from checks.plugin.config import CheckConfig, ConfigError
+from checks.plugin.config import CheckConfig, ConfigError, SetupConfig
 from checks.plugin.finding import Finding, Severity
 from checks.probes.node import Node
 from remediate.config import RemediationConfig, load
 from remediate.console import Console
 from remediate.context import LOOK, Transport
 from remediate.failover.pair_checks import session_of
+from remediate.init.adopting import INSTALLER
 from remediate.init.files import ON_NODE
 from remediate.invocation import Invocation
 from remediate.rehearsal.cron import start_cron
@@ -24,8 +26,10 @@ from remediate.rehearsal.installed import Installed
 from remediate.rehearsal.observer import CheckReport, NodeOfThePair, Observer, SimulatedMemory
 from remediate.rehearsal.own_pair import layout_of
 from remediate.subcommands import init
+from simulator.host.programs import PythonHook
 from simulator.node import Node as SimulatedNode
-from simulator.pair import Pair
+from simulator.pair import HAST_HOOK, Pair
+from simulator.release import DEFAULT
 
 CONTRIB = Path(__file__).resolve().parents[2] / "contrib" / "freebsd"
 EXAMPLES = "/usr/local/hastwatch/share/examples/hastwatch"
@@ -91,41 +95,54 @@ class InvokedBeside(Invocation):
         return MachineOfThePair(self.pair.nodes[prefix])
 
 
-class BlankPair:
-    """The two nodes, and all that is done with them."""
+class Unwired(Installed):
+    """The commands and the programs, which nothing calls by itself."""
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.pair = Pair(replace(layout_of(RemediationConfig(), 1), blank=True))
-        self.pair.power_on()
+    def wire(self) -> None:
+        """The programs are there."""
+        for node in self.pair.nodes.values():
+            node.install(HOOK, PythonHook(self._carp_event))
+            node.install(HAST_HOOK, PythonHook(self._hast_event))
+
+
+class SetUpPair:
+    """A pair that is set up by what `hastwatch init` writes, and all that is done with it."""
+
+    def __init__(self, state: Path, pair: Pair) -> None:
+        self.state, self.pair = state, pair
         self.installed: Installed
         self.config = RemediationConfig()
 
-    def init(self, to: Path, *more: str) -> int:
-        """`hastwatch init`, which looks at both; the exit status."""
-        return init.main([*OPTIONS, *more, "--to", str(to)], InvokedBeside(self.pair))
-
-    def copies(self, directory: Path) -> None:
-        """hastwatch is installed, and the directory is copied to both nodes."""
-        self.config = load(str(directory / "nfs001" / "hastwatch.toml"))
-        load(str(directory / "nfs002" / "hastwatch.toml"))
-        self.installed = Installed(self.pair, self.state, self.config)
+    def installs(self, config: RemediationConfig) -> None:
+        """`contrib/freebsd/install --checks` on both nodes."""
+        self.config = config
+        self.installed = Unwired(self.pair, self.state, config)
         for node in self.pair.nodes.values():
             for path in filter(Path.is_file, CONTRIB.rglob("*")):
                 node.files.write(f"{EXAMPLES}/{path.relative_to(CONTRIB)}", path.read_text())
-            for target, example in PUT.items():
-                node.files.write(target, (CONTRIB / example).read_text())
+
+    def installs_all(self, node: SimulatedNode) -> None:
+        """`contrib/freebsd/install` on a node, which starts nothing."""
+        for target, example in PUT.items():
+            node.files.write(target, (CONTRIB / example).read_text())
+        assert node.run("sysrc hastwatch_hold_enable=YES hastwatch_enable=YES").status == 0
+
+    def copies(self, directory: Path) -> None:
+        """The directory is copied to both nodes."""
+        for node in self.pair.nodes.values():
             for path in filter(Path.is_file, directory.rglob("*")):
                 node.files.write(f"{ON_NODE}/{path.relative_to(directory)}", path.read_text())
                 node.files.change_mode(f"{ON_NODE}/{path.relative_to(directory)}", path.stat().st_mode & 0o777)
-        start_cron(self.installed)
 
     def types(self, block: Typed) -> None:
         """Each line has to succeed."""
         for name in block.nodes:
             for line in block.lines:
+                if line == INSTALLER:
+                    self.installs_all(self.pair.nodes[name])
+                    continue
                 done = self.pair.nodes[name].run(line, timeout=300.0)
-                assert done.status == 0, f"{name}: {line}: {done}"
+                assert done.status == 0 or "doctor" in line, f"{name}: {line}: {done}"
         if "shutdown" in " ".join(block.lines):
             self.pair.clock.advance(BOOTS)
 
@@ -133,12 +150,34 @@ class BlankPair:
         """What every check says."""
         return Observer(self.pair, self.config).look(self.pair.clock.wait)
 
-    def audit(self) -> list[Finding]:
+    def audit(self, **accepted: str) -> list[Finding]:
         """What check_hast_setup finds that is not OK."""
         memory = SimulatedMemory()
         here, there = (NodeOfThePair(each, SECONDS, memory) for each in self.pair.nodes.values())
-        session = session_of(CHECK, CheckConfig(), lambda: self.pair.clock.now, memory, (here, there), seconds=SECONDS)
+        config = CheckConfig(setup=SetupConfig(accepted))
+        session = session_of(CHECK, config, lambda: self.pair.clock.now, memory, (here, there), seconds=SECONDS)
         return [each for each in CHECK.judged(session).findings if each.severity is not Severity.OK]
+
+
+class BlankPair(SetUpPair):
+    """Two nodes with nothing on them."""
+
+    def __init__(self, state: Path, releases: str = DEFAULT) -> None:
+        super().__init__(state, Pair(replace(layout_of(RemediationConfig(), 1), blank=True).running(releases)))
+        self.pair.power_on()
+
+    def init(self, to: Path, *more: str) -> int:
+        """`hastwatch init`, which looks at both; the exit status."""
+        return init.main([*OPTIONS, *more, "--to", str(to)], InvokedBeside(self.pair))
+
+    def begins(self, directory: Path) -> None:
+        """hastwatch is installed on both, and the directory is there."""
+        load(str(directory / "nfs002" / "hastwatch.toml"))
+        self.installs(load(str(directory / "nfs001" / "hastwatch.toml")))
+        for node in self.pair.nodes.values():
+            self.installs_all(node)
+        self.copies(directory)
+        start_cron(self.installed)
 
 
 def blocks(page: str) -> Iterator[Typed]:

@@ -140,6 +140,14 @@ def test_without_a_way_nothing_is_looked_at_and_that_is_said(
     assert capsys.readouterr().out.count("Not looked at: ") == 2
 
 
+def test_a_release_whose_hastd_is_no_primary_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with state_directory() as state:
+        assert BlankPair(state, "14.5,15.1").init(tmp_path / "pair") == 0
+    out = capsys.readouterr().out
+    assert "nfs001 runs FreeBSD 14.5-RELEASE.\n" in out
+    assert "nfs002 runs FreeBSD 15.1-RELEASE-p1: no primary of this release gets its device" in out
+
+
 def test_a_smaller_disk_limits_both_copies(tmp_path: Path) -> None:
     with state_directory() as state:
         blank = BlankPair(state)

@@ -28,13 +28,13 @@ class Made(NamedTuple):
     directory: Path
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+@pytest.fixture(scope="module", params=["13.2", "14.5"])
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     directory = tmp_path_factory.mktemp("init") / "pair"
     with state_directory() as state:
-        pair = BlankPair(state)
+        pair = BlankPair(state, request.param)
         assert pair.init(directory) == 0
-        pair.copies(directory)
+        pair.begins(directory)
         for block in blocks((directory / README).read_text()):
             if "hastwatch status" in block.lines:
                 pair.pair.clock.advance(SETTLES)
