@@ -17,7 +17,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import threading
+from _thread import LockType, allocate_lock, start_new_thread
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
 
@@ -129,9 +129,9 @@ class Coroutine(Completion[T]):
         self.finish(None)
 
 
-def _shut() -> threading.Lock:
+def _shut() -> LockType:
     """A lock that one thread waits for and another one opens; a Semaphore does the same for five times the price."""
-    door = threading.Lock()
+    door = allocate_lock()
     door.acquire()
     return door
 
@@ -145,9 +145,8 @@ class Task(Completion[T]):
         self._call = call
         self._go, self._back = _shut(), _shut()
         self._result: T | None = None
-        self._ended = False
+        self._begun = self._ended = False
         self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._body, daemon=True)
 
     def _body(self) -> None:
         self._go.acquire()
@@ -160,8 +159,9 @@ class Task(Completion[T]):
 
     def step(self) -> None:
         """Let the thread run until it waits again or ends; called by the clock only."""
-        if not self._thread.is_alive():
-            self._thread.start()
+        if not self._begun:
+            self._begun = True
+            start_new_thread(self._body, ())  # a Thread would first hand over to us that it has begun
         outer, self._clock.running = self._clock.running, self
         self._go.release()
         self._back.acquire()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -95,8 +96,9 @@ List = tuple[tuple[str, Command], ...]
 """Commands, each with the operator before it: `;`, `&&` or `||`."""
 
 
+@lru_cache(maxsize=16)
 def parse(text: str) -> List:
-    """The commands of a file. Raises Unreadable."""
+    """The commands of a file. A node's files are read again and again in one run. Raises Unreadable."""
     if "\0" in text:
         raise Unreadable("a NUL")
     parser = _Parser(text)
