@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from checks import VERSION
+from checks.devd import HOOK
 from remediate.wiring import HAST_HOOK
 from tests.packaging.clean_root import PYTHON, SHELLS, CleanRoot, changed, clean_root, why_not
 from tests.state.child import ROOT
@@ -20,7 +21,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_n
 INSTALL = "contrib/freebsd/install"
 PLACES = ("/usr/local", "/etc", "/var/db", "/run")
 HOME = "/usr/local/hastwatch"
-CARP_HOOK = "/usr/local/sbin/carp-hast-switch"
 STATE = "/var/db/hastwatch/journal.jsonl"
 
 
@@ -99,6 +99,7 @@ def test_what_is_installed_answers_is_there_once_and_goes_without_a_trace(
     assert "service devd restart" in first
     for program in ("hastwatch", "carp-hast-switch"):
         assert root.must(f"/usr/local/sbin/{program}", "--version") == f"{program} {VERSION}\n"
+    root.shell(f"test -x {HAST_HOOK}")
     assert root.run(f"{HOME}/bin/check_carp").returncode == 3
     assert root.must("hastwatch", "explain", "devd-hook-missing").count("\n") > 10, "no runbook"
     assert 'hastwatch_hold_enable="YES"' in root.shell("cat /etc/rc.conf")
@@ -135,7 +136,7 @@ def test_an_upgrade_takes_over_what_nobody_has_changed_and_can_be_taken_back(
     installed.write("/etc/cron.d/hastwatch", "# mine\n")
     installed.write(STATE, "{}\n")
     said = install(installed, wheels, sources=newer)
-    assert installed.must(CARP_HOOK, "--version") == "carp-hast-switch 99.0\n"
+    assert installed.must(HOOK, "--version") == "carp-hast-switch 99.0\n"
     assert "# of 99.0" in installed.shell("cat /usr/local/etc/devd/hastwatch.conf")
     assert installed.shell("cat /etc/cron.d/hastwatch") == "# mine\n"
     assert "it is not as hastwatch has it: /etc/cron.d/hastwatch" in said
@@ -143,7 +144,7 @@ def test_an_upgrade_takes_over_what_nobody_has_changed_and_can_be_taken_back(
     assert len(list(installed.path("/usr/local").glob("hastwatch-*"))) == 2
 
     installed.must("dash", str(newer / INSTALL), "--back")
-    assert installed.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert installed.must(HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
     assert "# of 99.0" not in installed.shell("cat /usr/local/etc/devd/hastwatch.conf")
     assert installed.shell(f"cat {STATE}") == "{}\n"
 
@@ -174,12 +175,12 @@ def test_without_its_dependencies_nothing_is_changed(root: CleanRoot, tmp_path: 
 
 def test_the_virtual_environment_of_before_is_followed(root: CleanRoot, wheels: Path) -> None:
     root.shell(f"{PYTHON} -m venv --without-pip {HOME}; echo '#!/bin/sh' >{HOME}/bin/carp-hast-switch")
-    root.shell(f"chmod 755 {HOME}/bin/*; ln -s ../hastwatch/bin/carp-hast-switch {CARP_HOOK}")
+    root.shell(f"chmod 755 {HOME}/bin/*; ln -s ../hastwatch/bin/carp-hast-switch {HOOK}")
     examples = f"{HOME}/share/examples/hastwatch"
     root.write(f"{examples}/devd-hastwatch.conf", "# of the version before\n")
     root.write("/usr/local/etc/devd/hastwatch.conf", "# of the version before\n")
     install(root, wheels)
-    assert root.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert root.must(HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
     assert "carp-hast-switch $subsystem" in root.shell("cat /usr/local/etc/devd/hastwatch.conf")
     assert root.path(f"{HOME}.old/pyvenv.cfg").exists()
     uninstall(root)
@@ -192,11 +193,11 @@ def test_the_checks_alone_bring_nothing_of_the_failover(root: CleanRoot, wheels:
     etc = "/usr/local/etc"
     wanted = {f"{etc}/hastwatch.toml", f"{etc}/man.d", f"{etc}/man.d/hastwatch.conf"}
     assert changed(before, root.files("/etc", etc)) == wanted
-    assert not root.path(CARP_HOOK).is_symlink()
+    assert not root.path(HOOK).is_symlink()
 
 
 def test_the_hook_starts_at_every_moment_of_an_upgrade(installed: CleanRoot, wheels: Path, newer: Path) -> None:
-    with installed.meanwhile(f"{CARP_HOOK} --version && {HOME}/bin/hastwatch --version"):
+    with installed.meanwhile(f"{HOOK} --version && {HOME}/bin/hastwatch --version"):
         install(installed, wheels, sources=newer)
         installed.must("dash", str(newer / INSTALL), "--back")
     assert installed.path("/run/tried").exists() and not installed.path("/run/failed").exists()
@@ -209,10 +210,10 @@ def test_an_installation_that_was_killed_is_finished_by_the_next_one(
     installed.shell(f"mkdir -p {slow}/bin /usr/local/.hastwatch-install; echo >{slow}/bin/hastwatch")
     done = installed.run("dash", str(newer / INSTALL), "--wheels", str(wheels))
     assert done.returncode == 1 and "rmdir /usr/local/.hastwatch-install" in done.stdout
-    assert installed.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert installed.must(HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
     installed.shell("rmdir /usr/local/.hastwatch-install")
     install(installed, wheels, sources=newer)
-    assert installed.must(CARP_HOOK, "--version") == "carp-hast-switch 99.0\n"
+    assert installed.must(HOOK, "--version") == "carp-hast-switch 99.0\n"
     assert not installed.path(slow).exists()
 
 
@@ -225,7 +226,7 @@ def test_the_disk_of_another_machine_is_installed_from_here(root: CleanRoot, whe
     here = root.files(*PLACES)
     before = root.files(f"{disk}/usr/local", f"{disk}/etc")
     install(root, wheels, "--root", disk)
-    assert root.must("chroot", disk, CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert root.must("chroot", disk, HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
     assert "hastwatch_enable" in root.shell(f"cat {disk}/etc/rc.conf")
     assert not changed(here, root.files(*PLACES))
     done = uninstall(root, "--root", disk, "--purge")
@@ -254,13 +255,13 @@ def test_what_the_node_still_needs_is_not_uninstalled(installed: CleanRoot, path
 def test_another_python_runs_the_hook_where_its_own_is_gone(installed: CleanRoot) -> None:
     installed.shell(f"mv /usr/local/bin/{PYTHON.name} /usr/local/bin/python3.14")
     before = installed.files("/usr/local")
-    assert installed.must(CARP_HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
+    assert installed.must(HOOK, "--version") == f"carp-hast-switch {VERSION}\n"
     assert installed.run(f"{HOME}/bin/check_carp").returncode == 3
     assert not changed(before, installed.files("/usr/local")), "bytecode is left"
     installed.shell("rm /usr/local/bin/python3.14")
     done = installed.run(f"{HOME}/bin/check_carp")
     assert (done.returncode, done.stdout[:9]) == (3, "UNKNOWN -")
-    assert installed.run(CARP_HOOK, "2@em0", "MASTER").returncode == 127
+    assert installed.run(HOOK, "2@em0", "MASTER").returncode == 127
 
 
 def test_a_python_without_the_dependencies_is_unknown_and_no_warning(installed: CleanRoot) -> None:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from checks import VERSION
+from checks.devd import HOOK
+from remediate.wiring import HAST_HOOK
 from tests.packaging.package import Package, delete, install, package, upgrade
 from tests.state.child import ROOT
 
@@ -88,6 +90,11 @@ def below(root: Path) -> set[str]:
 def test_the_packing_list_is_what_is_staged(port: StagedPort) -> None:
     assert sorted(port.package.files) == sorted(below(port.root))
     assert port.package.samples == ("etc/hastwatch.toml.sample", "etc/newsyslog.conf.d/hastwatch.conf.sample")
+
+
+def test_the_hooks_are_where_the_samples_name_them(port: StagedPort) -> None:
+    for path in (HOOK, HAST_HOOK, "/usr/local/sbin/hastwatch"):
+        assert os.access(port.root / path.removeprefix("/usr/local/"), os.X_OK), path
 
 
 def test_its_version_and_its_rc_scripts_are_those_of_the_sources() -> None:
