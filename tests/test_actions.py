@@ -52,7 +52,7 @@ BASE = {
     "ps": r"-?ax\w* -o [a-z,%]+",
     "route": r"-n (delete -host|get) \S+",
     "rpcinfo": r"-p( \S+)?",
-    "sed": r"-i  (/exec/d|s/timeout \w+/timeout 10/|/vhid \w+ /s/skew \w+/skew \w+/) /etc/(hast|rc)\.conf",
+    "sed": r"-i  (/exec/d|s/timeout \w+/timeout 10/|/vhid \w+ /s/skew \w+/skew \w+/) \S+",
     "service": r"\w+ (one)?(start|stop|restart|status|reload|quietstart)",
     "showmount": r"-e( \S+)?",
     "shutdown": r"-r now",

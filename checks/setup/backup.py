@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from checks.plugin.config import SetupConfig
-from checks.plugin.finding import CRITICAL, WARNING
+from checks.plugin.finding import CRITICAL, OK
 from checks.plugin.tables import TableError, made, table
 from checks.plugin.text import say_duration
 from checks.probes.errors import CommandFailed, NotUnderstood
 from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupRow, Tier, problem
 
 ROWS = (
-    SetupRow(Tier.MANUAL, "setup-no-backup", WARNING, "hastwatch.toml names no file that the backup touches",
-             "nobody notices when backups end; replication brings back nothing that was deleted",
-             "set `backup` of [setup] in hastwatch.toml on the node that makes it, or accept it where others watch it"),
+    SetupRow(Tier.MANUAL, "setup-no-backup", OK, "hastwatch.toml names no file that the backup touches",
+             "nobody notices here when backups end; replication brings back nothing that was deleted",
+             "set `backup` of [setup] in hastwatch.toml on the node that makes it"),
     SetupRow(Tier.MANUAL, "setup-backup-old", CRITICAL, "the last backup is older than `backup_age`, or there is none",
              "what is deleted or destroyed since is lost for good",
              "on {node}: make a backup, `touch {file}` when it has succeeded, and see why the last ones did not"),

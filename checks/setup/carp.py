@@ -8,20 +8,23 @@ from typing import NamedTuple
 from checks.plugin.finding import CRITICAL, WARNING
 from checks.plugin.text import name_list
 from checks.probes import carp, rc_conf
+from checks.probes.errors import NotFound
 from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupRow, Tier, problem
 
 MOST_ALIASES = 16
 """ifconfig_IFACE_alias0 to alias15 are looked at (rc.conf(5))."""
+FILES = ("/etc/rc.conf", "/etc/rc.conf.local", "/etc/rc.conf.d/netif", "/etc/rc.conf.d/network")
+"""Where rc.conf(5) may have the lines of interfaces (rc.subr(8), load_rc_config())."""
 ROWS = (
     SetupRow(Tier.MANUAL, "setup-no-vhid", CRITICAL, "the node has no vhid",
              "clients have no address that moves: no failover", "on {node}: `kldload carp`, `grep vhid /etc/rc.conf`,"
              " compare it with that of {peer}, then `service netif restart`"),
     SetupRow(Tier.SAFE, "setup-advskew-at-boot", WARNING, "rc.conf gives a vhid another advskew than it has now",
              "the next boot changes which node is preferred",
-             "on {node}: `sed -i '' '/vhid {vhid} /s/skew {old}/skew {new}/' /etc/rc.conf`"),
+             "on {node}: `sed -i '' '/vhid {vhid} /s/skew {old}/skew {new}/' {file}`"),
     SetupRow(Tier.NETWORK, "setup-advskew-differs", WARNING, "the nodes have different advskews for a vhid",
              "the preferred node takes the address back whenever hastwatch does not hold it: two outages for one",
-             "on {node}: `sed -i '' '/vhid {vhid} /s/skew {old}/skew {new}/' /etc/rc.conf`,"
+             "on {node}: `sed -i '' '/vhid {vhid} /s/skew {old}/skew {new}/' {file}`,"
              " `ifconfig {nic} vhid {vhid} advskew {new}`"),
 )  # fmt: skip
 
@@ -31,6 +34,8 @@ class CarpFacts(NamedTuple):
 
     now: dict[str, str] = {}  # noqa: RUF012 - never changed
     at_boot: dict[str, str] = {}  # noqa: RUF012 - never changed
+    files: dict[str, str] = {}  # noqa: RUF012 - never changed
+    """Which file of rc.conf(5) has the line of a vhid."""
 
 
 def read(audited: AuditedNode) -> CarpFacts:
@@ -42,7 +47,19 @@ def read(audited: AuditedNode) -> CarpFacts:
         for value in values:
             if "vhid" in value[:-1]:
                 at_boot[f"{_after(value, 'vhid')}@{interface}"] = _after(value, "advskew") or "0"
-    return CarpFacts({each.name: str(each.advskew) for each in vhids if each.protocol == "carp"}, at_boot)
+    now = {each.name: str(each.advskew) for each in vhids if each.protocol == "carp"}
+    return CarpFacts(now, at_boot, {name: _file(audited, name.partition("@")[0]) for name in now})
+
+
+def _file(audited: AuditedNode, number: str) -> str:
+    """The first of FILES that has the line of a vhid. Raises ProbeError."""
+    for path in FILES:
+        try:
+            if re.search(rf"(?m)^[^#\n]*\bvhid {number} ", audited.node.read(path)):
+                return path
+        except NotFound:
+            continue
+    return FILES[0]
 
 
 def ifconfig_words(audited: AuditedNode, interfaces: tuple[str, ...]) -> dict[str, list[list[str]]]:
@@ -75,7 +92,8 @@ def judge(facts: CarpFacts) -> Problems:
         told = facts.at_boot.get(name, skew)
         if told != skew:
             text = f"advskew of {name} is {skew}, and {told} in rc.conf"
-            yield problem("setup-advskew-at-boot", text, vhid=name.partition("@")[0], old=told, new=skew)
+            number, file = name.partition("@")[0], facts.files.get(name, FILES[0])
+            yield problem("setup-advskew-at-boot", text, vhid=number, old=told, new=skew, file=file)
 
 
 def judge_pair(here: NodeFacts, there: NodeFacts) -> Problems:
@@ -93,6 +111,7 @@ def judge_pair(here: NodeFacts, there: NodeFacts) -> Problems:
             f"advskew of vhid {vhid} is {name_list(skews)} on {here.label} and {there.label}",
             node=wrong.label,
             vhid=vhid,
+            file=wrong.facts.files.get(name, FILES[0]),
             nic=name.partition("@")[2],
             old=max(skews, key=int),
             new=min(skews, key=int),

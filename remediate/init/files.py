@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from checks.setup import hast_conf, kernel, rc, window
+from checks.setup import clock, hast_conf, kernel, rc, window
 from remediate.contrib import pair_objects
 from remediate.contrib.pair_objects import MonitoredPair
 from remediate.contrib.placement import Placement
@@ -105,6 +105,8 @@ def of_rc(pair: WantedPair) -> dict[str, str]:
     is bound to the service address, else it answers over UDP from another one."""
     return {
         **dict.fromkeys(rc.ENABLED.values(), "YES"),
+        clock.SERVICES["ntpd"]: "YES",
+        clock.STEP: "YES",
         rc.MOUNTD: "-r",
         rc.NFSD: f"-u -t -h {pair.service.address}",
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.setup.audited import BrokenSetup
 
 HAST_CONF = "/etc/hast.conf"
-RC_CONF = "/etc/rc.conf"
+RC_CONF, NETIF = "/etc/rc.conf", "/etc/rc.conf.d/netif"
 BOTH = ("nfs001", "nfs002")
 ONE, OTHER = ("nfs001",), ("nfs002",)
 
@@ -40,6 +40,9 @@ OF_KERNEL = (
 OF_CARP = (
     BrokenSetup("setup-no-vhid", ("ifconfig vtnet1 10.1.101.5 -alias",), OTHER,
                 ("ifconfig vtnet1 inet vhid 2 advskew 10 pass UltraSecret alias 10.1.101.5/32",), typed=False),
+    BrokenSetup("setup-advskew-at-boot", (
+        f"grep vhid {RC_CONF} > {NETIF}", f"sed -i '' '/vhid/d' {RC_CONF}", f"sed -i '' 's/skew 10/skew 100/' {NETIF}",
+    ), ONE),
     BrokenSetup("setup-advskew-at-boot", (f"sed -i '' 's/advskew 10/advskew 100/' {RC_CONF}",), OTHER),
     BrokenSetup("setup-advskew-differs", (f"sed -i '' 's/advskew 10/advskew 20/' {RC_CONF}",
                                           "ifconfig vtnet1 vhid 2 advskew 20"), OTHER),
@@ -153,8 +156,6 @@ OF_PRIVILEGES = (
 )  # fmt: skip
 STAMP = "/var/backups/home"
 OF_BACKUP = (
-    BrokenSetup("setup-no-backup", (f"sed -i '' 's/^backup/#backup/' {SETTINGS}",), BOTH,
-                (f"sed -i '' 's/#backup/backup/' {SETTINGS}",), typed=False),
     BrokenSetup("setup-backup-old", (f"rm {STAMP}",), ONE),
 )  # fmt: skip
 GROUPS = (

@@ -67,8 +67,13 @@ def test_a_setting_that_is_broken_is_the_finding_and_its_remedy_ends_it(case: Br
 def test_what_is_true_of_every_pair_is_a_remark(pairs: Pairs) -> None:
     pair = pairs.sound("")
     pair.types("nfs002", ["sysrc nfsv4_server_enable=YES"])
+    for name in pair.pair.nodes:
+        pair.configure(name, TOML.replace("backup =", "#"))
     remarks = [(each.reason, each.subject) for each in pair.audit() if each.severity is Severity.OK]
     pair.types("nfs002", ["sysrc nfsv4_server_enable=NO"])
+    for name in pair.pair.nodes:
+        pair.configure(name, TOML)
+    assert ("setup-no-backup", "nfs001 and nfs002") in remarks
     assert ("setup-nfs4-grace", "nfs002") in remarks and ("setup-nfs4-grace", "nfs001") not in remarks
     assert {("setup-no-fencing", "nfs001"), ("setup-no-fencing", "nfs002")} <= set(remarks)
 
