@@ -146,8 +146,8 @@ def judge_silence(grace: float, silent: SilencedTransition) -> Judgement:
 def judge_pair(grace: float, both: list[ResourceOnNode]) -> Judgement:
     """What only both nodes together show."""
     roles = [standing.found.state.role for standing in both]
-    masters = [standing.node for standing in both if standing.found.state.carp is CarpState.MASTER]
-    backups = [standing.node for standing in both if standing.found.state.carp is CarpState.BACKUP]
+    masters = [standing.label for standing in both if standing.found.state.carp is CarpState.MASTER]
+    backups = [standing.label for standing in both if standing.found.state.carp is CarpState.BACKUP]
     passing = any(is_passing(grace, standing) for standing in both)
     if roles.count(HastRole.PRIMARY) == 2:
         yield "hast-both-primary", "both are primary", _only(backups)

@@ -28,7 +28,7 @@ from checks.standby import hastd_of
 class ResourceOnNode(NamedTuple):
     """A resource on a node. What is not asked for in its role is None or empty."""
 
-    node: str
+    label: str
     found: ResourceFacts
     daemons: frozenset[str]
     carp_since: float | None
