@@ -13,7 +13,7 @@ from checks.hast_setup import TIERS
 from checks.plugin.config import PATH as CONFIGURATION
 from checks.plugin.finding import Finding
 from checks.plugin.text import plain
-from checks.setup import rc
+from checks.setup import clock, rc
 from checks.setup.group import Tier
 from remediate.contrib.placement import Placement
 from remediate.init.existing import ExistingNode, ExistingPair
@@ -29,12 +29,14 @@ OURS = ("hastwatch_enable", "hastwatch_hold_enable")
 """Variables that the installer sets."""
 NFSD_UDP = "setup-nfsd-udp"
 """The remedy has an address in it, which is known here."""
+NO_CLOCK = "setup-clock-not-set"
+"""Where its remedy is typed, the next finding would be that it may not step the clock."""
 
 
-def steps(existing: ExistingPair, placement: Placement) -> list[SetupStep]:
-    """All of it, in order."""
+def steps(existing: ExistingPair, placement: Placement, directory: str) -> list[SetupStep]:
+    """All of it, in order; the files are written to a directory."""
     standby, active = existing.standby, existing.active
-    first = [] if standby.configured and active.configured else ways(existing.pair, placement)
+    first = [] if standby.configured and active.configured else ways(existing.pair, placement, directory)
     return [
         *first,
         *(step for each in (standby, active) for step in _of_node(existing, each)),
@@ -116,6 +118,8 @@ def _remedies(existing: ExistingPair, finding: Finding) -> Iterator[tuple[str, s
             if each.label == finding.subject:
                 yield each.label, f'sysrc {rc.NFSD}="{each.nfsd_flags} -h {existing.pair.service.address}"'
         return
+    if finding.reason == NO_CLOCK:
+        yield finding.subject, f"sysrc {clock.STEP}=YES"
     if TIERS[finding.reason] is Tier.MANUAL or finding.reason in OF_CONFIGURATION:
         return
     named = re.match(r"on (\S+): ", finding.action)

@@ -73,8 +73,7 @@ def _interfaces(text: str) -> dict[str, tuple[str, ...]]:
 def compare(pair: WantedPair, node: WantedNode, seen: SeenNode) -> list[str]:
     """What is to be known of a machine that was looked at. Raises WrongInput where it is not the one that is meant, or
     cannot be what it is to become."""
-    short = seen.host_name.partition(".")[0]
-    if node.name not in (seen.host_name.rstrip("."), short):
+    if not is_it(node, seen):
         raise WrongInput(
             f"the machine that is to be {node.name} is called {seen.host_name}: hastd finds itself in hast.conf by that"
             " name"
@@ -83,6 +82,11 @@ def compare(pair: WantedPair, node: WantedNode, seen: SeenNode) -> list[str]:
     notes += _of_release(node, seen)
     notes += _of_network(pair, node, seen)
     return notes + _of_disks(pair, node, seen)
+
+
+def is_it(node: WantedNode, seen: SeenNode) -> bool:
+    """Whether the machine is called like the node (`parse.y isitme()`)."""
+    return node.name in (seen.host_name.rstrip("."), seen.host_name.partition(".")[0])
 
 
 def _of_release(node: WantedNode, seen: SeenNode) -> list[str]:

@@ -6,6 +6,7 @@ line can say (the way to a node, a fingerprint) is a step of words.
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 from checks.plugin.config import PATH as CONFIGURATION
@@ -31,11 +32,12 @@ class SetupStep(NamedTuple):
     lines: tuple[str, ...]
 
 
-def new_pair(pair: WantedPair, placement: Placement, sizes: dict[str, int]) -> list[SetupStep]:
-    """Those of a new pair. `sizes`: by resource, the bytes of the smaller of its two disks where they differ."""
+def new_pair(pair: WantedPair, placement: Placement, directory: str, sizes: dict[str, int]) -> list[SetupStep]:
+    """Those of a new pair, whose files are written to a directory. `sizes`: by resource, the bytes of the smaller of
+    its two disks where they differ."""
     first, second = pair.nodes
     return [
-        *before(pair, placement),
+        *before(pair, placement, directory),
         *(
             SetupStep(
                 f"Put the files into their places on {node.name}",
@@ -91,7 +93,7 @@ def new_pair(pair: WantedPair, placement: Placement, sizes: dict[str, int]) -> l
     ]
 
 
-def before(pair: WantedPair, placement: Placement) -> list[SetupStep]:
+def before(pair: WantedPair, placement: Placement, directory: str) -> list[SetupStep]:
     """Installing hastwatch, and what `ways` has."""
     return [
         SetupStep(
@@ -100,14 +102,14 @@ def before(pair: WantedPair, placement: Placement) -> list[SetupStep]:
             "On each node, as root, in the directory with the sources. Nothing of it acts on a node without CARP.",
             ("pkg install -y python3", "sh contrib/freebsd/install"),
         ),
-        *ways(pair, placement, f"{COPIED} It holds the password of CARP: remove the copies at the end."),
+        *ways(pair, placement, directory, f"{COPIED} It holds the password of CARP: remove the copies at the end."),
     ]
 
 
-def ways(pair: WantedPair, placement: Placement, text: str = COPIED) -> list[SetupStep]:
+def ways(pair: WantedPair, placement: Placement, directory: str, text: str = COPIED) -> list[SetupStep]:
     """Bringing the files to the nodes, of which `text` is said, and letting root of either node ask the other one."""
     first, second = pair.nodes
-    copies = tuple(f"scp -rp . root@{way(node)}:{ON_NODE}" for node in pair.nodes)
+    copies = tuple(f"scp -rp {shlex.quote(directory)} root@{way(node)}:{ON_NODE}" for node in pair.nodes)
     keys = tuple(_permit(pair, node, placement) for node in pair.nodes)
     return [
         SetupStep(
@@ -134,7 +136,7 @@ def ways(pair: WantedPair, placement: Placement, text: str = COPIED) -> list[Set
             "Let each node know the other one's host key",
             (),
             "On each node, once; compare the fingerprint with that of"
-            " `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the other one.",
+            " `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the other one. That `true` is refused is right.",
             tuple(f"ssh root@{way(pair.peer(node))} true   # on {node.name}" for node in (first, second)),
         ),
     ]
@@ -187,6 +189,14 @@ def after(pair: WantedPair) -> list[SetupStep]:
             (),
             "",
             tuple(f"mount -t nfs {service.address}:{each.mount_point} /mnt" for each in pair.resources),
+        ),
+        SetupStep(
+            "Make backups",
+            (),
+            "Replication is none: what is deleted on one node is deleted on the other one at once. Let the job touch a"
+            " file when it has succeeded, and name that in hastwatch.toml: `[setup] backup`. Until then `doctor` says"
+            " that there is none.",
+            (),
         ),
         SetupStep(
             "Remove the copies of this directory",

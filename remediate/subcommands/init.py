@@ -21,6 +21,7 @@ first, so that clients have one planned switchover. What somebody has to decide 
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import string
 import sys
@@ -52,6 +53,7 @@ EXITS = {
     exits.UNAVAILABLE: "with --adopt: a node cannot be read",
     exits.CANNOT_KEEP: "the directory cannot be written",
 }
+NO_WAY = "no way to it was named"
 T = TypeVar("T")
 
 
@@ -78,11 +80,17 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
         own.error(str(error))
     except NotAnswered as error:
         return refuse(console, PROG, str(error), REFUSED)
+    if (
+        options.via is None
+        and isinstance(machines[0], SeenNode)
+        and not looking.is_it(answers.pair.nodes[0], machines[0])
+    ):
+        machines[0] = NO_WAY  # this machine is none of the two
     try:
         notes = _notes(answers.pair, machines)
     except WrongInput as error:
         return refuse(console, PROG, str(error), REFUSED)
-    return _write(console, answers.to, _files(answers.pair, machines, notes, Placement(user=options.user)), notes)
+    return _write(console, answers.to, _files(answers, machines, notes, Placement(user=options.user)), notes)
 
 
 def _write(console: Console, to: str, files: list[PlannedFile], notes: list[str]) -> int:
@@ -121,7 +129,7 @@ def _adopt(own: Parser, options: argparse.Namespace, invocation: Invocation) -> 
     notes, placement = adopting.left_to_decide(pair), Placement(user=options.user)
     planned = [files.of_node(pair.pair, each.node, placement) for each in (pair.standby, pair.active)
                if not each.configured]  # fmt: skip
-    page = steps.page(pair.pair, adopting.steps(pair, placement), notes)
+    page = steps.page(pair.pair, adopting.steps(pair, placement, os.path.abspath(options.to)), notes)
     planned = [PlannedFile(README, page), *planned, *files.of_monitoring(pair.pair, placement)]
     return _write(invocation.console, options.to, planned, notes)
 
@@ -158,7 +166,7 @@ def _machines(options: argparse.Namespace, invocation: Invocation) -> list[SeenN
     machines: list[SeenNode | str] = []
     for prefix in (options.via, options.peer):
         if prefix is None and (machines or not sys.platform.startswith("freebsd")):
-            machines.append("no way to it was named")
+            machines.append(NO_WAY)
             continue
         transport = invocation.machine(prefix or "")
         try:
@@ -256,6 +264,11 @@ def _notes(pair: WantedPair, machines: list[SeenNode | str]) -> list[str]:
             notes.append(f"Not looked at: {node.name} ({machine}).")
         else:
             notes += looking.compare(pair, node, machine)
+    service = pair.service
+    notes.append(
+        f"Not looked at: whether somebody else on the segment has vhid {service.vhid}. On either node,"
+        f" `tcpdump -c 1 -ni {service.interface} proto 112` shows every second who has one, and which."
+    )
     if not pair.nodes[0].management:
         notes.append("No management address: a power cut costs the time that ssh takes to give up.")
     if not pair.witness:
@@ -264,11 +277,13 @@ def _notes(pair: WantedPair, machines: list[SeenNode | str]) -> list[str]:
 
 
 def _files(
-    pair: WantedPair, machines: list[SeenNode | str], notes: list[str], placement: Placement
+    answers: Answers, machines: list[SeenNode | str], notes: list[str], placement: Placement
 ) -> list[PlannedFile]:
+    pair = answers.pair
     password = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
     sizes = looking.smaller(pair, [each if isinstance(each, SeenNode) else None for each in machines])
-    page = steps.page(pair, steps.new_pair(pair, placement, sizes), notes)
+    planned = steps.new_pair(pair, placement, os.path.abspath(answers.to), sizes)
+    page = steps.page(pair, planned, notes)
     return [PlannedFile(README, page), *files.planned(pair, password, placement)]
 
 

@@ -83,16 +83,18 @@ class AtATerminal(Console):
 
 
 class InvokedBeside(Invocation):
-    """`hastwatch init` on a machine from which names of simulated nodes are ways to them."""
+    """`hastwatch init` on a machine from which names of simulated nodes are ways to them, and which is the first one
+    itself."""
 
     def __init__(self, pair: Pair, asked: TextIO | None = None) -> None:
         self.pair, self.console = pair, AtATerminal(asked)
 
     def machine(self, prefix: str) -> Transport:
         """Raises ConfigError."""
-        if prefix not in self.pair.nodes:
+        nodes = self.pair.nodes | {"": next(iter(self.pair.nodes.values()))}
+        if prefix not in nodes:
             raise ConfigError(f"{prefix!r} leads nowhere")
-        return MachineOfThePair(self.pair.nodes[prefix])
+        return MachineOfThePair(nodes[prefix])
 
 
 class Unwired(Installed):

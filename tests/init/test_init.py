@@ -137,7 +137,8 @@ def test_without_a_way_nothing_is_looked_at_and_that_is_said(
 ) -> None:
     words = [word for word in OPTIONS if word not in LOOKS]
     assert init.main([*words, "--to", str(tmp_path / "pair")], InvokedBeside(pair)) == 0
-    assert capsys.readouterr().out.count("Not looked at: ") == 2
+    out = capsys.readouterr().out
+    assert "Not looked at: nfs001 (" in out and "Not looked at: nfs002 (" in out
 
 
 def test_a_release_whose_hastd_is_no_primary_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,6 +147,19 @@ def test_a_release_whose_hastd_is_no_primary_is_named(tmp_path: Path, capsys: py
     out = capsys.readouterr().out
     assert "nfs001 runs FreeBSD 14.5-RELEASE.\n" in out
     assert "nfs002 runs FreeBSD 15.1-RELEASE-p1: no primary of this release gets its device" in out
+
+
+def test_a_freebsd_machine_that_is_neither_node_is_not_taken_for_one(
+    pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "freebsd14")
+    invoked = InvokedBeside(pair)
+    words = [word for word in changed("--node", "nfs003=10.1.101.3", "nfs004=10.1.101.4") if word not in LOOKS]
+    assert init.main([*words, "--to", str(tmp_path / "pair")], invoked) == 0
+    assert "Not looked at: nfs003 (no way to it was named)" in capsys.readouterr().out
+    words = [word for word in OPTIONS if word not in LOOKS]
+    assert init.main([*words, "--to", str(tmp_path / "own")], invoked) == 0
+    assert "nfs001 runs FreeBSD 13.2-RELEASE.\n" in capsys.readouterr().out
 
 
 def test_a_smaller_disk_limits_both_copies(tmp_path: Path) -> None:
