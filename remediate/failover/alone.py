@@ -1,6 +1,7 @@
 """A node that serves without a word of the other one may not be the only one that serves.
 
-Where both meet again as MASTER, the one gives way that nobody writes to, or else the one that was promoted meanwhile.
+Where both meet again as MASTER, the one gives way that nobody writes to, or else the one that was promoted meanwhile,
+as it does where nobody writes to either.
 A node knows by itself whether anything has been written here (`state.quiet`), and where it can ask the other one, which
 of the two has written more; until that is known it goes on to give way. While nobody else is heard it stays MASTER all
 the same. All of it ends when the nodes are connected, or the other one says that it is no primary. Which resources were
@@ -77,7 +78,8 @@ def reasons(context: Context, observation: Observation, gone: Collection[str] = 
     )
     if not gives_way:  # the counter is one for all resources: clients of one of them are enough to stay
         why = {name: DemotionCause.APART for name in why if name in promoted and why[name] != WROTE_MORE}
-    return {DemotionReason(reason, name) for name, reason in why.items() if reason is not None}
+    apart = {DemotionReason(DemotionCause.APART, name) for name in why if gives_way and name in promoted}
+    return apart | {DemotionReason(reason, name) for name, reason in why.items() if reason is not None}
 
 
 def _is_connected(observation: Observation, name: str) -> bool:

@@ -456,7 +456,8 @@ class ConvergeRun:
 
     def _hold_back(self, reasons: set[DemotionReason], observation: Observation) -> tuple[str, ...]:
         try:
-            share = demotion_reasons.amount(reasons, int(self.context.config.failover.demotion))
+            most = int(self.context.config.failover.demotion)
+            share = demotion_reasons.amount(reasons, most, observation.vhids)
             carp_demotion.hold(self.context, observation.facts.boot_id, reasons, share)
         except (StepFailed, ProbeError) as error:
             why = ", ".join(sorted(map(str, reasons)))

@@ -22,6 +22,7 @@ from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.hast_state import HastRole
 from checks.probes.node_state import MountState
+from checks.probes.vhid import Vhid
 from remediate.context import Context
 from remediate.failover import alone, carp_demotion, dumps, known_bug, own_copy, peer
 from remediate.failover.behind import is_ahead, lacks_nothing
@@ -92,10 +93,17 @@ def _serves(state: ResourceState) -> bool:
     return mounted and state.role in (HastRole.PRIMARY, HastRole.NOT_KNOWN) and state.carp in (CarpState.MASTER, None)
 
 
-def amount(reasons: set[DemotionReason], most: int) -> int:
+def amount(reasons: set[DemotionReason], most: int, vhids: Collection[Vhid]) -> int:
     """What the reasons add to the demotion: `most`, or half of it where all are such that the address must still go to
-    this node from one that cannot serve."""
-    return most // 2 if all(reason.why in HALF for reason in reasons) else most
+    this node from one that cannot serve. A node that served before the cut, and is written to no more, comes to one
+    less than `most` with its advskew: where both are so it wins, as of two equal sums both would give way, and each
+    would be the losing copy."""
+    causes = {reason.why for reason in reasons}
+    if causes <= set(HALF):
+        return most // 2
+    if causes <= set(PARTED) - {DemotionCause.APART}:
+        return max(most // 2, most - 1 - max((vhid.advskew for vhid in vhids if vhid.numbers_read), default=0))
+    return most
 
 
 def _of_resource(context: Context, observation: Observation, decision: Decision, name: str) -> DemotionCause | None:

@@ -111,7 +111,7 @@ def test_a_reason_is_mild_where_the_standby_could_serve_if_it_had_to(
 ) -> None:
     assert DemotionRecord(reasons).is_mild is mild
     if reasons:
-        assert (demotion_reasons.amount(set(reasons), 240) == 120) is mild
+        assert (demotion_reasons.amount(set(reasons), 240, ()) == 120) is mild
 
 
 @pytest.mark.parametrize(("one", "other", "same"), [(BOOT, BOOT, True), (BOOT, ANOTHER, False), ("", "", False)])
