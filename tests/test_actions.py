@@ -34,6 +34,7 @@ BASE = {
     "dmesg": r"",
     "echo": r"\S+( \S+)? >> /etc/(hast|sysctl)\.conf",
     "du": r"-xh -d 2 \S+",
+    "find": r"\S+ -name \S+ -delete",
     "geom": r"disk list",
     "gjournal": r"list",
     "grep": r"(-\w+ )?\w+ /\S+|DAD|carp: demoted",

@@ -7,6 +7,7 @@ A group that cannot be read says why, and the others are there. NONCE are 32 hex
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,14 +40,16 @@ def answer(nonce: str) -> str:
     from checks.probes.hung_commands import GivenUpCommands
     from checks.probes.state_cache import Memory
 
-    return of_node(Node((), Deadline(SECONDS), GivenUpCommands(Memory())), nonce)
+    directory = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return of_node(Node((), Deadline(SECONDS), GivenUpCommands(Memory())), nonce, directory)
 
 
-def of_node(node: Node, nonce: str) -> str:
-    """The facts of the node that this runs on. Raises nothing."""
+def of_node(node: Node, nonce: str, programs: str = "") -> str:
+    """The facts of the node that this runs on, with `programs`, the directory that its modules are in. Raises
+    nothing."""
     import json
 
-    audited = AuditedNode(node, nonce)
+    audited = AuditedNode(node, nonce, programs)
     return (
         json.dumps({"version": VERSION, "groups": {group.name: _of_group(group, audited) for group in GROUPS}}) + "\n"
     )

@@ -68,8 +68,10 @@ def problem(reason: str, text: str, node: str = "", **values: str) -> SetupProbl
 class AuditedNode:
     """What a group reads: a node, its own hastwatch.toml, and what the asker chose at random for this audit."""
 
-    def __init__(self, node: Node, nonce: str) -> None:
+    def __init__(self, node: Node, nonce: str, programs: str = "") -> None:
         self.node = node
+        self.programs = programs
+        """The directory of the node's own hastwatch that this process reads; empty where it runs elsewhere."""
         self.nonce = nonce
         """Hexadecimal digits; secrets are told apart by digests with it."""
         self.tables = cache(self._tables)

@@ -13,6 +13,7 @@ from checks.setup import (
     kernel,
     points,
     privileges,
+    programs,
     rc,
     release,
     scripts,
@@ -22,7 +23,7 @@ from checks.setup import (
 )
 
 MODULES = (
-    hast_conf, release, kernel, carp, segment, devd, rc, exports, scripts, points, copies, clock, privileges, ways,
-    backup, window,
+    hast_conf, release, kernel, carp, segment, devd, rc, exports, scripts, points, copies, clock, privileges, programs,
+    ways, backup, window,
 )  # fmt: skip
 GROUPS = tuple(module.GROUP for module in MODULES)

@@ -3,6 +3,10 @@ word, ends it."""
 
 from __future__ import annotations
 
+import py_compile
+import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +15,11 @@ import pytest
 from checks.hast_setup import ACCEPTED
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import Severity
+from checks.setup import programs
+from checks.setup.group import AuditedNode
 from checks.setup.groups import GROUPS
 from checks.setup.segment import BLOCK, COST, _digest
+from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from simulator.release import named
 from tests.failover.installed_pair import state_directory
 from tests.setup.audited import TOML, AuditedPair, BrokenSetup, cheap_digests, remedy
@@ -175,7 +182,25 @@ def test_extents_of_different_sizes_are_found_and_gone_with_another_copy(state: 
     assert reasons(pair) == []
 
 
+def test_a_compiled_module_that_was_cut_off_is_found_and_gone_with_the_remedy(pairs: Pairs, tmp_path: Path) -> None:
+    (tmp_path / "checks").mkdir()
+    source = tmp_path / "checks" / "ask.py"
+    source.write_text("ANSWER = 42\n" * 50)
+    compiled = Path(py_compile.compile(str(source), doraise=True) or "")
+    compiled.with_name("ask.cpython-27.pyc").write_bytes(b"another Python's")
+    audited = AuditedNode(NodeOfThePair(pairs.sound("").active, 8.0, SimulatedMemory()), "0" * 32, str(tmp_path))
+    assert programs.read(audited).broken == ()
+    compiled.write_bytes(compiled.read_bytes()[:40])
+    (found,) = programs.judge(programs.read(audited))
+    assert found.reason == "setup-bytecode-broken" and "ask.cpython" in found.text
+    row = ROWS[found.reason]
+    (line, _) = re.findall(r"`([^`]*)`", row.action.replace("{directory}", found.values["directory"]))
+    subprocess.run(shlex.split(line), check=True)
+    assert programs.read(audited).broken == () and not compiled.exists()
+
+
 TRIED_HERE = {
+    "setup-bytecode-broken",
     "setup-carp-password-differs",
     "setup-clocks-differ", "setup-copies-unlike", "setup-providers-unlike",
     "setup-export-root", "setup-hastd-no-primary", "setup-releases-differ", "setup-hastd-not-tried",
