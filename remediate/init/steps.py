@@ -194,8 +194,8 @@ def after(pair: WantedPair) -> list[SetupStep]:
             "Make backups",
             (),
             "Replication is none: what is deleted on one node is deleted on the other one at once. Let the job touch a"
-            " file when it has succeeded, and name that in hastwatch.toml: `[setup] backup`. Until then `doctor` says"
-            " that there is none.",
+            " file when it has succeeded, and name that in hastwatch.toml: `[setup] backup`. Then `doctor` says when"
+            " it is too old.",
             (),
         ),
         SetupStep(

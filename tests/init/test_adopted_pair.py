@@ -62,7 +62,7 @@ def test_clients_wait_once_and_no_longer_than_for_a_planned_switchover(adopted: 
 def test_all_checks_are_ok_and_what_is_left_is_what_the_page_leaves_to_decide(adopted: Adopted) -> None:
     assert [report.line for report in adopted.pair.looks() if not report.well] == []
     findings = adopted.pair.audit()
-    assert {each.reason for each in findings} == {"setup-export-root", "setup-no-backup"}
+    assert {each.reason for each in findings} == {"setup-export-root"}
     assert all(f"[{each.reason}]" in adopted.page and each.text in adopted.page for each in findings)
     assert not adopted.pair.pair.hook_errors
 
