@@ -42,6 +42,7 @@ TOOLS = {
     "hastwatch": "/usr/local/hastwatch/bin/hastwatch",
     "hastwatch-ask": ahead.PROGRAM,
     "hostname": "/bin/hostname",
+    "id": "/usr/bin/id",
     "ifconfig": "/sbin/ifconfig",
     "jls": "/usr/sbin/jls",
     "kldstat": "/sbin/kldstat",

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from checks.plugin.config import PATH as CONFIGURATION
 from checks.plugin.finding import Row, Severity
-from checks.probes.errors import NotFound, NotUnderstood
+from checks.probes.errors import NotFound, NotPermitted, NotUnderstood
 from checks.probes.node import Node
 
 
@@ -76,6 +76,13 @@ class AuditedNode:
         """Hexadecimal digits; secrets are told apart by digests with it."""
         self.tables = cache(self._tables)
         """The tables of its configuration, none where it has no such file. Raises ProbeError."""
+
+    def needs_root(self, what: str) -> None:
+        """Raise NotPermitted where this process is not root's: what only root is shown would look as if it were not
+        there. Raises ProbeError."""
+        user = self.node.run("id", "-u").stdout.strip()
+        if user != "0":
+            raise NotPermitted(f"{what} are shown to root alone")
 
     def _tables(self) -> dict[str, object]:
         import tomllib

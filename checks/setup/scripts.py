@@ -48,6 +48,7 @@ class ScriptFacts(NamedTuple):
 def read(audited: AuditedNode) -> ScriptFacts:
     """Raises ProbeError."""
     node = audited.node
+    audited.needs_root("the crontabs")
     done = node.run("grep", "-rnsE", CREATES, *PLACES)
     if done.status not in (0, 1, 2):  # 2: one of the places is not there, which -s passes over
         raise CommandFailed(f"`grep -rnsE` exits with {done.status}: {done.words}")

@@ -61,6 +61,7 @@ class SegmentFacts(NamedTuple):
 def read(audited: AuditedNode) -> SegmentFacts:
     """Raises ProbeError."""
     node = audited.node
+    audited.needs_root("the passwords of CARP")
     shown = node.run("ifconfig", "-ak")
     if shown.status != 0:
         raise CommandFailed(f"`ifconfig -ak` exits with {shown.status}")
