@@ -8,6 +8,7 @@ import time
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from checks.devd import HOOK
 from checks.hast_setup import CHECK
 from checks.plugin.config import PATH as CONFIGURATION
 from checks.plugin.config import CheckConfig
@@ -150,7 +151,7 @@ def _old_rules(node: Node) -> dict[str, bool]:
     events = [{"system": "CARP", "subsystem": name, "type": state.value} for name in names for state in STATES]
     variables = [configuration.variables_of(event) for event in events]
     of_carp = [rule for rule in configuration.rules if any(rule.fits(each) for each in variables)]
-    files = {rule.file for rule in of_carp if not rule.file.endswith("/hastwatch.conf")}
+    files = {rule.file for rule in of_carp if not any(HOOK in action for action in rule.actions)}
     return {file: all(rule in of_carp for rule in configuration.rules if rule.file == file) for file in sorted(files)}
 
 

@@ -117,11 +117,11 @@ def _adopt(own: Parser, options: argparse.Namespace, invocation: Invocation) -> 
         own.error("--adopt requires --via on a machine that is no node")
     try:
         witness = wanted.address(options.witness) if options.witness else ""
-        nodes = [invocation.machine(prefix or "").node(existing.AUDIT) for prefix in (options.via, options.peer)]
+        ways = [invocation.machine(prefix or "") for prefix in (options.via, options.peer)]
     except (WrongInput, ConfigError) as error:
         own.error(str(error))
     try:
-        pair = existing.read(nodes, witness)
+        pair = existing.read([each.node(existing.AUDIT) for each in ways], witness)
     except WrongInput as error:
         return refuse(invocation.console, PROG, str(error), REFUSED)
     except ProbeError as error:

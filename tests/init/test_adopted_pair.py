@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from checks.devd import HOOK
 from remediate import exits
 from remediate.rehearsal.service import Account, Clients
 from remediate.subcommands import init
@@ -83,6 +84,15 @@ def test_a_second_run_finds_nothing_to_do_but_what_is_to_decide(adopted: Adopted
     assert not [line for line in typed if line.startswith(("sysrc", "sed", "echo", "mv", "install"))]
 
 
+def test_a_rule_that_calls_hastwatch_already_stays(tmp_path: Path) -> None:
+    with state_directory() as state:
+        pair = DocumentedPair(state)
+        for node in pair.pair.nodes.values():
+            node.files.write(RULE, node.files.read(RULE).replace(OLD_HOOK, HOOK))
+        assert pair.adopt(tmp_path / "pair", *WITNESS) == 0
+    assert RULE not in (tmp_path / "pair" / README).read_text()
+
+
 def test_a_rule_beside_others_is_left_to_a_person(tmp_path: Path) -> None:
     with state_directory() as state:
         pair = DocumentedPair(state)
@@ -133,6 +143,13 @@ def test_what_is_no_pair_in_service_is_not_adopted(
     out, err = capsys.readouterr()
     assert out == "" and why in err and err.count("\n") == 1
     assert not (tmp_path / "pair").exists()
+
+
+def test_a_way_whose_program_is_missing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--adopt", "--via", "no-such-program", "--peer", "no-such-program", "--to", str(tmp_path / "pair")]
+    assert init.main(words) == exits.UNAVAILABLE
+    err = capsys.readouterr().err
+    assert err.startswith("hastwatch init: no-such-program: not found in ") and err.count("\n") == 1
 
 
 def test_a_node_that_cannot_be_audited_is_not_adopted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
