@@ -337,32 +337,32 @@ class Executor:
         late = partial(self._take_alone, place)
         return roles.become_primary(self.context, place, self.seen.facts, let_go, late)
 
-    def _take_alone(self, place: ResourcePlace) -> None:
+    def _take_alone(self, place: ResourcePlace) -> bool:
         """The device is late: the other node may have died since it let go, and the worker waits for a connection that
         it has begun, which no route ends (tcp_output.c: an error does not drop it). Where the other node is known to
         be gone, take the role again with connections rejected; the worker has offered no device, so nothing was
-        written. Raises Superseded, StepFailed, ProbeError."""
+        written. Whether it is known to be gone. Raises Superseded, StepFailed, ProbeError."""
         remote = self.seen.facts.resources[place.name].remote
         if remote in self._rejecting or not remote:
-            return
+            return remote in self._rejecting
         looked = peer.look(self.context, place)
         for name in self._taken:
             if self.seen.facts.resources[name].remote == remote:
                 self._looked[name] = looked
         if looked.peer is not Peer.GONE:
-            return
+            return False
         self.refuse_superseded(Step(Action.BECOME_PRIMARY, place.name))
         try:
             self._reject((remote,))
         except (StepFailed, ProbeError) as error:
             self.left.append(str(error))
-            return
         if remote in self._rejecting:
             result = "the role is taken again, with connections to the other node rejected"
             self.context.journal.entry("gone", resource=place.name, why=looked.says, result=result, run=self.run,
                                        severity=NOTICE)  # fmt: skip
             roles.give(self.context, place, Role.SECONDARY)
             roles.give(self.context, place, Role.PRIMARY)
+        return True
 
     @property
     def _awaits_the_other(self) -> bool:

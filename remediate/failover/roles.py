@@ -36,21 +36,27 @@ def order(place: ResourcePlace, role: Role) -> tuple[str, ...]:
     return HASTCTL, "role", role.value, place.name
 
 
-def become_primary(context: Context, place: ResourcePlace, facts: Facts, let_go: bool, late: Callable[[], None]) -> str:
+def become_primary(context: Context, place: ResourcePlace, facts: Facts, let_go: bool, late: Callable[[], bool]) -> str:
     """Take the role, and wait for the device; what was seen, for the journal. `let_go`: the other node has just said
-    itself that it is no primary. `late` is called once where the device is not there after LATE seconds. Raises
-    StepFailed, ProbeError, and what `late` raises."""
+    itself that it is no primary. `late` is called once where the device is not there after LATE seconds, and says
+    whether the other node is known to be gone. Raises StepFailed, ProbeError, and what `late` raises."""
+    gone = False
+
+    def is_late() -> None:
+        nonlocal gone
+        gone = late()
+
     _note_role(context, place, Role.SECONDARY)
     left = _has_device(context, place)
     if left:
         _refuse_old_writes(context, place)
     give(context, place, Role.PRIMARY)
-    waited = _device_appears(context, place, late)
+    waited = _device_appears(context, place, is_late)
     # a device that was not there is the worker's: it opens its disk before it makes one (primary.c, hastd_primary())
     looks = [lambda: _refuse_lost(context, place)] if left or context.here.machine is None else []
     if let_go:
         looks.append(lambda: _yield_to_a_primary_peer(context, place))
-    elif waited > LATE or facts.said[place.name].peer_asked:
+    elif not gone and (waited > LATE or facts.said[place.name].peer_asked):
         looks.append(lambda: _refuse_beside_a_primary(context, place))
     context.timing.together(looks)
     return f"{place.device} after {waited:.2f} s"

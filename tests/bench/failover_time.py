@@ -257,6 +257,10 @@ class Found(NamedTuple):
         return self.gap - self.phases["the client waits"]
 
 
+JOURNALLED = 5.0
+"""Seconds after the first answer by which the journal has the promotion: the service is verified first."""
+
+
 def measured(event: Event, way: Way, shift: float = 0.0) -> Found:
     """One failover."""
     with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as state:
@@ -273,6 +277,7 @@ def measured(event: Event, way: Way, shift: float = 0.0) -> Found:
         new = list(pair.nodes)[1]
         last, served = _gap(pair, client, began, new)
         processes = sum(node.started for node in pair.nodes.values())
+        pair.clock.advance(JOURNALLED)
         marks, counted = way.marks(pair), way.counted(pair)
     carp = [note.at for note in pair.notes[noted:] if note.node == new and note.text.endswith("MASTER")]
     marks["until MASTER"], marks["the client waits"] = carp[0], served
