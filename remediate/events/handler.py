@@ -82,13 +82,15 @@ def main(words: list[str] | None = None) -> int:
         argv = command(options, decision.request)
         done = run(argv, time.monotonic() + DEADLINE, shown=argv[0])
     except (ProbeError, ConfigError) as error:
-        return _say(f"{message}{asked(decision.request)} could not be asked for: {error}", UNAVAILABLE)
+        left = _left_to_operator(options.check, decision.reason)
+        return _say(f"{message}{asked(decision.request)} could not be asked for: {error}{left}", UNAVAILABLE)
     status = status_of(done, options)
     tells = status != 0 or decision.request.held is not None
     answer = f": {done.words}" if tells and (done.stdout + done.stderr).strip() else ""
     how = {0: "is asked for", UNAVAILABLE: "could not be asked for"}.get(status, f"was refused ({done.status})")
     what = f"{asked(decision.request)} {how}"
-    return _say(f"{message}{what}, because {decision.why}{answer}", status)
+    left = _left_to_operator(options.check, decision.reason) if status != 0 else ""
+    return _say(f"{message}{what}, because {decision.why}{answer}{left}", status)
 
 
 def parser() -> Parser:
@@ -176,12 +178,15 @@ def action_of(check: str, reason: str) -> str:
 
 
 def _next_step(check: str, decision: RepairDecision) -> str:
-    """What is left to an operator, and where to read more."""
+    """What is left to an operator where the finding calls for no repair."""
     rule = BY_FINDING.get((check, decision.reason))
-    if rule is None or rule.remedy:
-        return ""
-    action = action_of(check, rule.reason)
-    return f"{f'; next: {action}' if action else ''}; see: {see(rule.reason)}"
+    return "" if rule is None or rule.remedy else _left_to_operator(check, rule.reason)
+
+
+def _left_to_operator(check: str, reason: str) -> str:
+    """What to do about a finding that is not repaired, and where to read more."""
+    action = action_of(check, reason)
+    return f"{f'; next: {action}' if action else ''}; see: {see(reason)}"
 
 
 STAGES = {Since.FIRST: "SOFT 1", Since.SOFT: "SOFT 2", Since.HARD: "HARD"}

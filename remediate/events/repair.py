@@ -18,6 +18,7 @@ from remediate.context import Context
 from remediate.events import guards
 from remediate.events.diagnosis import Unsafe, converge_request, trouble
 from remediate.events.guards import DONE, STAYS, Guard, HeldBack
+from remediate.events.next_step import next_step
 from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.events.steps import RepairStep, heed, steps
 from remediate.failover import executor
@@ -275,17 +276,13 @@ class _Run:
         sentence += f"; {self.failed}" if self.failed and self.failed not in sentence else ""
         if converged.result is not ConvergeResult.IN_PLACE and converged.said:
             sentence += f"; the node is not in place: {'; '.join(converged.said)}"
+        sentence += f"; {next_step(self.context, self.remedy)}" if left else ""
         try:
             repairs.end(self.context.store, begun, sentence)
         except StateError as error:
             self._journal("repair", result=f"the result was not recorded: {error}", severity=WARNING)
         self._journal("repair", result=sentence, severity=ERR if left else NOTICE)
-        told = f"hastwatch repair {self.remedy.value}: {sentence}"
-        if left:
-            told += (
-                f"; next: `hastwatch status`, then what {icinga_notify.CHECKS[self.remedy]} says after its first line"
-            )
-        icinga_notify.tell(self.context, self.remedy, told, not left)
+        icinga_notify.tell(self.context, self.remedy, f"hastwatch repair {self.remedy.value}: {sentence}", not left)
         return RepairOutcome(Ending.NO_HELP if left else Ending.HELPED, sentence, steps=tuple(self.done))
 
     def _journal(self, event: str, *, why: str = "", result: str = "", severity: JournalLevel = INFO) -> None:

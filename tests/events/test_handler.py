@@ -132,12 +132,13 @@ def test_what_the_engine_says_reaches_no_shell_and_no_second_line(node: Node, tm
 def test_a_node_that_refuses_is_said_with_its_words(tmp_path: Path) -> None:
     done = Node(tmp_path, 1, "held back: maintenance").event(*CALLED)
     assert "was refused (1)" in done.stdout and "held back: maintenance" in done.stdout
+    assert "; next: on NODE: `hastwatch repair devd`" in done.stdout
     assert done.returncode == 1
 
 
 def test_a_command_that_is_not_there_is_said() -> None:
     done = handler(*CALLED, "--hastwatch", "/nowhere/hastwatch")
-    assert "could not be asked for: /nowhere/hastwatch: not found" in done.stdout
+    assert "could not be asked for: /nowhere/hastwatch: not found; next: on NODE: `hastwatch repair" in done.stdout
     assert done.returncode == 69
 
 

@@ -89,6 +89,9 @@ def test_what_a_convergence_refuses_is_said_and_is_no_help(pair: InstalledPair) 
     pair.passes(60)
     outcome = repairs(pair, pair.standby, Remedy.CONVERGE)
     assert (outcome.ending, outcome.status) == (Ending.NO_HELP, 1)
+    assert "; next: on nfs002: `hastwatch converge --dry-run` says what forbids it" in outcome.said
+    assert outcome.said.endswith("; see: hastwatch explain carp-master-hast-secondary")
+    assert pair.entries(pair.standby, "repair")[-1].result == outcome.said
     assert "promotions have failed before" in outcome.said
     assert pair.store(pair.standby).read("repairs.json")["repairs"][0]["result"] == outcome.said  # type: ignore[index]
 
