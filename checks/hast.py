@@ -215,7 +215,7 @@ def _dirty(connection: HastConnection) -> str:
         return f"{text} to synchronise, rate not known yet"
     left = resource.dirty / falling
     until = time.strftime("%H:%M", time.localtime(connection.now + left))
-    return f"{text} to synchronise at {say_size(falling)}/s, {say_duration(left)} left, until about {until}"
+    return f"{text}, falling {say_size(falling)}/s, {say_duration(left)} left ({until})"
 
 
 def judge_route(there: tuple[str, Route]) -> Judgement:

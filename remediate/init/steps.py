@@ -17,7 +17,7 @@ from remediate.init.wanted import WantedNode, WantedPair, WantedResource
 
 KEY = "/root/.ssh/id_ed25519"
 DEVICE_APPEARS = 10
-"""Seconds: hastd needs up to 3 s from the role to the device (freebsd-facts: device-appears-late)."""
+"""Seconds: hastd needs up to 3 s from the role to the device (freebsd-facts: device-follows-the-role)."""
 COPIED = "From the machine on which it was written."
 BOOTED = "Wait until both answer again, and 2 minutes more."
 
