@@ -42,7 +42,7 @@ BASE = {
     "install": r"-m [0-7]{3} \S+ \S+",
     "kldload": r"carp",
     "hastctl": r"(list|status|dump|create)( \S+)?|role (init|primary|secondary) \S+",
-    "ifconfig": r"|-a|\S+ (up|inet6 -ifdisabled|vhid \w+ (advbase|peer|advskew|pass) \S+)|\S+",
+    "ifconfig": r"|-a|(-k )?\S+|\S+ (up|inet6 -ifdisabled|vhid \w+ (advbase|peer|advskew|pass) \S+)",
     "kill": r"-9|-CONT PID",
     "ls": r"-\w+( /\S+)?",
     "mkdir": r"-p( \S+)?",

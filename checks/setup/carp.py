@@ -41,17 +41,30 @@ class CarpFacts(NamedTuple):
 def read(audited: AuditedNode) -> CarpFacts:
     """Raises ProbeError."""
     vhids = [each for each in carp.vhids(audited.node) if each.is_read and each.numbers_read]
-    words = ifconfig_words(audited, tuple(dict.fromkeys(each.interface for each in vhids)))
-    at_boot = {}
-    for interface, values in words.items():
-        for value in values:
-            if "vhid" in value[:-1]:
-                at_boot[f"{_after(value, 'vhid')}@{interface}"] = _after(value, "advskew") or "0"
+    at_boot = _at_boot(audited, tuple(dict.fromkeys(each.interface for each in vhids)), "advskew")
+    at_boot = {name: skew or "0" for name, skew in at_boot.items()}
     now = {each.name: str(each.advskew) for each in vhids if each.protocol == "carp"}
-    return CarpFacts(now, at_boot, {name: _file(audited, name.partition("@")[0]) for name in now})
+    return CarpFacts(now, at_boot, {name: file_of(audited, name.partition("@")[0]) for name in now})
 
 
-def _file(audited: AuditedNode, number: str) -> str:
+def passwords_at_boot(audited: AuditedNode, interfaces: tuple[str, ...]) -> dict[str, str]:
+    """The password that rc.conf(5) has for each vhid, empty where it has none: a secret. Raises ProbeError."""
+    return _at_boot(audited, interfaces, "pass")
+
+
+def _at_boot(audited: AuditedNode, interfaces: tuple[str, ...], word: str) -> dict[str, str]:
+    """What follows a word in the lines of each vhid, by its name; the last that has it counts, as ifconfig(8) leaves
+    what a line does not name (carp.c, setcarp_callback())."""
+    values: dict[str, str] = {}
+    for interface, lines in ifconfig_words(audited, interfaces).items():
+        for words in lines:
+            if "vhid" in words[:-1]:
+                name = f"{_after(words, 'vhid')}@{interface}"
+                values[name] = _after(words, word) or values.get(name, "")
+    return values
+
+
+def file_of(audited: AuditedNode, number: str) -> str:
     """The first of FILES that has the line of a vhid. Raises ProbeError."""
     for path in FILES:
         try:

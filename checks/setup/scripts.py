@@ -21,6 +21,14 @@ CREATES = "^[^#]*hastctl[[:space:]]+(-[a-z]+[[:space:]]+)*create([[:space:]]|$)"
 """For grep -E: a line that creates a resource, and not a comment before it."""
 SCRIPTS = ("hastwatch", "hastwatch_hold")
 CRON = "/etc/cron.d/hastwatch"
+KEYWORD = re.compile(r"# (?P<name>PROVIDE|REQUIRE|BEFORE|KEYWORD)(?:(?<!BEFORE)S)?:(?P<words>.*)")
+"""A line that rcorder(8) reads; of a script it reads one block of them, the first (rcorder.c, crunch_file())."""
+ORDER = {
+    "hastwatch_hold": {"BEFORE": ("netif",)},
+    "hastwatch": {"REQUIRE": ("hastd",), "KEYWORD": ("shutdown",)},
+}
+"""What has to stand there: the hold before the network configures CARP, the roles after hastd, and before hastd is
+stopped. No clock is set by then: ntpdate and ntpd need the network (rc.d/ntpdate, rc.d/ntpd)."""
 PERIODIC = re.compile(r"(?m)^[^#\n]*\bhastwatch\s+converge\s+--periodic\b")
 
 ROWS = (
@@ -29,6 +37,9 @@ ROWS = (
              "on {node}: remove line {line} of {file}; a copy is created once, by hand"),
     SetupRow(Tier.SAFE, "setup-rc-script", CRITICAL, "a script of hastwatch is not in /usr/local/etc/rc.d",
              "at boot nothing holds this node back, or nothing gives it its role",
+             "on {node}: `install -m 555 {examples}/rc.d/{script} /usr/local/etc/rc.d/`"),
+    SetupRow(Tier.SAFE, "setup-rc-order", CRITICAL, "rcorder puts a script of hastwatch at a wrong place of the boot",
+             "CARP takes the address before the hold, the role comes before hastd, or a shutdown stops hastd first",
              "on {node}: `install -m 555 {examples}/rc.d/{script} /usr/local/etc/rc.d/`"),
     SetupRow(Tier.SAFE, "setup-cron-job", WARNING, "cron does not run `hastwatch converge --periodic`",
              "what devd missed is never repaired: CARP and HAST drift apart",
@@ -43,6 +54,8 @@ class ScriptFacts(NamedTuple):
     missing: tuple[str, ...] = ()
     """Of SCRIPTS, those that are not there or cannot be run."""
     periodic: bool = False
+    misplaced: dict[str, str] = {}  # noqa: RUF012 - never changed
+    """Of the others what of ORDER they lack."""
 
 
 def read(audited: AuditedNode) -> ScriptFacts:
@@ -54,7 +67,22 @@ def read(audited: AuditedNode) -> ScriptFacts:
         raise CommandFailed(f"`grep -rnsE` exits with {done.status}: {done.words}")
     places = [":".join(line.split(":", 2)[:2]) for line in done.stdout.splitlines()]
     missing = [name for name in SCRIPTS if program.why_not(node, f"/usr/local/etc/rc.d/{name}")]
-    return ScriptFacts(tuple(place for place in places if ":" in place), tuple(missing), _has_job(audited))
+    misplaced = {name: lack for name in SCRIPTS if name not in missing and (lack := _lack(audited, name))}
+    creates = tuple(place for place in places if ":" in place)
+    return ScriptFacts(creates, tuple(missing), _has_job(audited), misplaced)
+
+
+def _lack(audited: AuditedNode, script: str) -> str:
+    """What of ORDER a script does not have, as its line would be. Raises ProbeError."""
+    words: dict[str, list[str]] = {}
+    for line in audited.node.read(f"/usr/local/etc/rc.d/{script}").splitlines():
+        if keyword := KEYWORD.match(line):
+            words.setdefault(keyword["name"], []).extend(keyword["words"].split())
+        elif words:
+            break
+    lacks = [f"{name}: {each}" for name, needed in ORDER[script].items() for each in needed
+             if each not in words.get(name, [])]  # fmt: skip
+    return ", ".join(lacks)
 
 
 def _has_job(audited: AuditedNode) -> bool:
@@ -75,11 +103,14 @@ def judge(facts: ScriptFacts) -> Problems:
     for script in facts.missing:
         says = f"no executable /usr/local/etc/rc.d/{script}"
         yield problem("setup-rc-script", says, script=script, examples=EXAMPLES)
+    for script, lack in facts.misplaced.items():
+        says = f"/usr/local/etc/rc.d/{script} has no `{lack}`"
+        yield problem("setup-rc-order", says, script=script, examples=EXAMPLES)
     if not facts.periodic:
         yield problem("setup-cron-job", "no crontab has it", examples=EXAMPLES)
 
 
 GROUP = SetupGroup(
-    "scripts", "rc.d scripts and cron job of hastwatch; `hastctl create` in what runs by itself",
+    "scripts", "rc.d scripts of hastwatch, their place in the boot, the cron job; `hastctl create` in what runs alone",
     ROWS, ScriptFacts, read, judge,
 )  # fmt: skip

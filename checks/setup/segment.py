@@ -16,6 +16,7 @@ from checks.plugin.text import name_list
 from checks.probes import ifconfig
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import CommandFailed
+from checks.setup.carp import file_of, passwords_at_boot
 from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupRow, Tier, problem
 
 KEYED = re.compile(r"\s+carp: \S+ vhid (?P<number>\d+) .* key \"(?P<key>.*)\"")
@@ -23,6 +24,8 @@ HEADING = re.compile(r"(?P<name>\S+): flags=")
 COST, BLOCK = 1 << 15, 8
 """scrypt's N and r (RFC 7914): 32 MB."""
 MEMORY = 64 << 20
+LONGEST = 19
+"""Bytes of a password that ifconfig(8) hands to the kernel (carp.c, setcarp_callback())."""
 NEIGHBOUR = re.compile(r"\S+ \((?P<address>[0-9.]+)\) at (?P<ether>[0-9a-f:]{17}) on (?P<interface>\S+)")
 """A line of `arp -an` (arp.c, print_entry())."""
 VIRTUAL = "00:00:5e:00:01:"
@@ -38,6 +41,9 @@ ROWS = (
              "neither takes the other one's advertisements: both are MASTER",
              "set the same `pass` in /etc/rc.conf of both nodes, then `ifconfig {nic} vhid {vhid} pass PASSWORD`"
              " on each"),
+    SetupRow(Tier.MANUAL, "setup-carp-password-at-boot", CRITICAL, "rc.conf gives a vhid another password than it has",
+             "after the next boot of this node neither hears the other one: both are MASTER",
+             "on {node}: `ifconfig -k {nic}` shows the password that vhid {vhid} has; set `pass` in {file} to it"),
     SetupRow(Tier.MANUAL, "setup-vhid-taken", CRITICAL, "another address has the Ethernet address of a vhid",
              "a router with VRRP or another pair uses the same number: switches send its frames to either of them",
              "give vhid {vhid} another number on both nodes, in /etc/rc.conf and the configuration of devd's users"),
@@ -56,6 +62,8 @@ class SegmentFacts(NamedTuple):
     own: dict[str, str] = {}  # noqa: RUF012 - never changed
     taken: dict[str, str] = {}  # noqa: RUF012 - never changed
     """From the vhid to the addresses of others that have its Ethernet address."""
+    at_boot: dict[str, str] = {}  # noqa: RUF012 - never changed
+    """From a vhid to the file of rc.conf(5) that has another password for it, or none; the node itself compares."""
 
 
 def read(audited: AuditedNode) -> SegmentFacts:
@@ -75,7 +83,24 @@ def read(audited: AuditedNode) -> SegmentFacts:
         addresses={each.name: " ".join(each.addresses) for each in vhids},
         own={each.interface: " ".join(each.own) for each in vhids},
         taken=_taken(neighbours.stdout, vhids) if neighbours.status == 0 else {},
+        at_boot=_at_boot(audited, keys, vhids),
     )
+
+
+def _at_boot(audited: AuditedNode, keys: dict[str, str], vhids: list[Vhid]) -> dict[str, str]:
+    """The vhids with a password that rc.conf(5) has with another one, each with its file. Raises ProbeError."""
+    configured = passwords_at_boot(audited, tuple(dict.fromkeys(each.interface for each in vhids)))
+    return {
+        each.name: file_of(audited, str(each.number))
+        for each in vhids
+        if each.name in configured
+        and each.name in keys
+        and _bytes(configured[each.name])[:LONGEST] != _bytes(keys[each.name])
+    }
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode("utf-8", "surrogateescape")
 
 
 def _keys(text: str) -> dict[str, str]:
@@ -95,8 +120,7 @@ def _digest(password: str, nonce: str, number: int) -> str:
     import hashlib
 
     salt = f"{nonce} {number}".encode()
-    key = password.encode("utf-8", "surrogateescape")
-    return hashlib.scrypt(key, salt=salt, n=COST, r=BLOCK, p=1, maxmem=MEMORY, dklen=16).hex()
+    return hashlib.scrypt(_bytes(password), salt=salt, n=COST, r=BLOCK, p=1, maxmem=MEMORY, dklen=16).hex()
 
 
 def _taken(text: str, vhids: list[Vhid]) -> dict[str, str]:
@@ -118,6 +142,10 @@ def judge(facts: SegmentFacts) -> Problems:
         number, _, interface = name.partition("@")
         if not digest:
             yield problem("setup-carp-no-password", f"{name} has no password", vhid=number, nic=interface)
+    for name, file in facts.at_boot.items():
+        number, _, interface = name.partition("@")
+        says = f"the password of {name} is another one in {file}"
+        yield problem("setup-carp-password-at-boot", says, vhid=number, nic=interface, file=file)
     for name, addresses in facts.taken.items():
         says = f"{name_list(addresses.split())} has the Ethernet address of {name}"
         yield problem("setup-vhid-taken", says, vhid=name.partition("@")[0])
@@ -146,6 +174,6 @@ def _vhid(facts: SegmentFacts, name: str) -> Vhid:
 
 
 GROUP = SetupGroup(
-    "segment", "CARP's passwords by digest, unicast peers, and who else uses a vhid on the segment",
+    "segment", "CARP's passwords by digest, also at the next boot, unicast peers, and who else uses a vhid",
     ROWS, SegmentFacts, read, judge, judge_pair,
 )  # fmt: skip

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 
 ENABLED = 'hastwatch_hold_enable="YES"\nhastwatch_enable="YES"\n'
 """rc.conf(5): its two scripts."""
+RCORDER = {
+    HOLD_SCRIPT: "# BEFORE: netif",
+    CONVERGE_SCRIPT: "# REQUIRE: hastd devd NETWORKING\n# KEYWORD: nojail shutdown",
+}
+"""What rcorder(8) reads in them."""
 
 ELSEWHERE = {"answer", "init", "pair", "reach", "rehearse", "submit", "tickle"}
 """Subcommands that a node of the pair lacks: of this machine; `own_commands` has two of them."""
@@ -76,9 +81,10 @@ class Installed:
             node.session = self._session
             node.install(HOLD_SCRIPT, PythonHook(self._hold_script))
             node.install(CONVERGE_SCRIPT, PythonHook(self._converge_script))
-            for path in (HOLD_SCRIPT, CONVERGE_SCRIPT):
+            for path, order in RCORDER.items():
                 name = path.rpartition("/")[2]
-                node.files.write(path, f'#!/bin/sh\n{name}_svcj="NO"\n', node.clock.now, mode="rwxr-xr-x")
+                text = f'#!/bin/sh\n# PROVIDE: {name}\n{order}\n\n{name}_svcj="NO"\n'
+                node.files.write(path, text, node.clock.now, mode="rwxr-xr-x")
 
     def wire(self) -> None:
         """Let devd, hastd and rc(8) call it."""

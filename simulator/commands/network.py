@@ -24,6 +24,8 @@ def ifconfig(call: Call) -> int:
         loopbacks = "".join(describe_loopback(name, of) for name in network.loopbacks)
         call.out("".join(describe(each, of, keys) for each in network.interfaces.values()) + loopbacks)
         return 0
+    keys = words[:1] == ["-k"] and len(words) == 2
+    words = words[keys:]
     if words == ["-l"]:
         call.out(" ".join([*network.interfaces, *network.loopbacks]) + "\n")
         return 0
@@ -37,7 +39,7 @@ def ifconfig(call: Call) -> int:
         call.err(f"ifconfig: interface {words[0]} does not exist\n")
         return 1
     if len(words) == 1:
-        call.out(describe(interface, of))
+        call.out(describe(interface, of, keys and call.user == "root"))
         return 0
     if words[1] in ("up", "down"):
         network.set_up(interface.name, words[1] == "up")

@@ -92,6 +92,8 @@ OF_SCRIPTS = (
       )),
     BrokenSetup("setup-rc-script", ("rm /usr/local/etc/rc.d/hastwatch",), OTHER),
     BrokenSetup("setup-rc-script", ("chmod 644 /usr/local/etc/rc.d/hastwatch_hold",), ONE),
+    *(BrokenSetup("setup-rc-order", (f"sed -i '' '/{line}/d' /usr/local/etc/rc.d/{script}",), OTHER)
+      for script, line in (("hastwatch_hold", "BEFORE"), ("hastwatch", "REQUIRE"), ("hastwatch", "KEYWORD"))),
     BrokenSetup("setup-cron-job", ("rm /etc/cron.d/hastwatch",), OTHER),
     BrokenSetup("setup-cron-job", ("sed -i '' 's/^[*]/#*/' /etc/cron.d/hastwatch",), OTHER),
 )  # fmt: skip
@@ -129,6 +131,10 @@ OF_DEVD = (
 CARP = "ifconfig vtnet1 vhid 2"
 OF_SEGMENT = (
     BrokenSetup("setup-carp-no-password", (f"{CARP} pass ''",), BOTH, (f"{CARP} pass UltraSecret",), typed=False),
+    BrokenSetup("setup-carp-password-at-boot", (f"sed -i '' 's/UltraSecret/Another/' {RC_CONF}",), OTHER,
+                (f"sed -i '' 's/Another/UltraSecret/' {RC_CONF}",)),
+    BrokenSetup("setup-carp-password-at-boot", (f"sed -i '' 's/pass UltraSecret//' {RC_CONF}",), ONE,
+                (f"sed -i '' 's/advskew 10/advskew 10 pass UltraSecret/' {RC_CONF}",)),
     BrokenSetup("setup-vhid-taken", ("arp -s 10.1.101.1 00:00:5e:00:01:02",), ONE, ("arp -d 10.1.101.1",), typed=False),
     BrokenSetup("carp-peer-wrong", (f"{CARP} peer 10.1.101.77",), ONE, (f"{CARP} mcast",), typed=False,
                 releases="14.5"),

@@ -143,10 +143,12 @@ def test_a_kernel_that_was_installed_and_not_booted_is_found(state: Path) -> Non
 @pytest.mark.slow
 def test_passwords_that_differ_are_found_and_neither_is_told(state: Path) -> None:
     pair = AuditedPair(state)
-    pair.types("nfs002", ["ifconfig vtnet1 vhid 2 pass Another"])
+    pair.types("nfs002", ["ifconfig vtnet1 vhid 2 pass Another", "sed -i '' 's/UltraSecret/Another/' /etc/rc.conf"])
     answers = [node.run(f"hastwatch-ask --setup {'0' * 32}").out for node in pair.pair.nodes.values()]
     assert reasons(pair) == ["setup-carp-password-differs"]
     assert not [answer for answer in answers if "UltraSecret" in answer or "Another" in answer]
+    pair.types("nfs002", ["sed -i '' 's/Another/UltraSecret/' /etc/rc.conf"])
+    assert reasons(pair) == ["setup-carp-password-differs", "setup-carp-password-at-boot"]
     pair.types("nfs002", ["ifconfig vtnet1 vhid 2 pass UltraSecret"])
     pair.passes(120)
     assert reasons(pair) == []
