@@ -65,6 +65,7 @@ BASE = {
     "timeout": r"\d+ hastctl list \S+",
     "umount": r"-f( \S+)?",
     "visudo": r"-cf \S+",
+    "zfs": r"list|snapshot -r \S+",
     "zpool": r"(clear|status)( -P)?( \S+)?",
 }
 """What may follow the name of a command of FreeBSD's base system, as section 1 and 8 of its manual have it."""

@@ -75,8 +75,10 @@ class SetupConfig(NamedTuple):
     """From the reason of a finding that is accepted to why it is."""
     backup: str = ""
     """The file that tells of the last backup by its time."""
+    snapshots: str = ""
+    """The ZFS dataset of which snapshots are taken."""
     backup_age: float = 90000.0
-    """Seconds after which that is too old: a day, and an hour for the backup itself."""
+    """Seconds after which that and the newest snapshot are too old: a day, and an hour for the backup itself."""
 
 
 class CheckConfig(NamedTuple):

@@ -61,6 +61,7 @@ TOOLS = {
     "uname": "/usr/bin/uname",
     "xzcat": "/usr/bin/xzcat",
     "zcat": "/usr/bin/zcat",
+    "zfs": "/sbin/zfs",
     "zpool": "/sbin/zpool",
     "zstdcat": "/usr/bin/zstdcat",
 }

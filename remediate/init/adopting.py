@@ -21,7 +21,9 @@ from remediate.init.files import ON_NODE
 from remediate.init.steps import SetupStep, ways
 
 INSTALLER = "sh contrib/freebsd/install"
-OF_INSTALLER = frozenset(("setup-nfs-at-boot", "setup-rc-script", "setup-cron-job", "setup-hast-exec-broken"))
+OF_INSTALLER = frozenset(
+    ("setup-nfs-at-boot", "setup-rc-script", "setup-rc-order", "setup-cron-job", "setup-hast-exec-broken")
+)
 """Findings that end with the installer, beside those about devd's rule."""
 OF_CONFIGURATION = frozenset(("setup-no-peer", "setup-no-management", "setup-no-witness"))
 """Those that end with a hastwatch.toml."""

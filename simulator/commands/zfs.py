@@ -1,12 +1,14 @@
-"""zfs(8), as far as a failover needs it: list, get, mount, unmount, of the one dataset that a pool has here.
+"""zfs(8), as far as a failover needs it: list, get, mount, unmount, snapshot, of the one dataset that a pool has here.
 
 For what it is held to see `zpool.py`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from simulator.clock import Steps
-from simulator.commands.zfs_words import Options, Verb, get_them, list_them, named, nicenum, run_verb
+from simulator.commands.zfs_words import Options, Verb, get_them, list_them, named, nicenum, run_verb, table
 from simulator.nfs.exports_file import ZFS_EXPORTS
 from simulator.shell.calls import Call, command
 from simulator.storage.zfs import Pool
@@ -23,11 +25,12 @@ def zfs(call: Call) -> Steps[int]:
     return run_verb(
         call,
         {
-            "list": ("Hpro:t:", _list),
+            "list": ("Hpro:t:d:", _list),
             "get": ("Hpo:t:", _get),
             "mount": ("aO", _mount),
             "unmount": unmount,
             "umount": unmount,
+            "snapshot": ("r", _snapshot),
         },
     )
 
@@ -87,7 +90,29 @@ def _list(call: Call, options: Options, words: list[str]) -> Steps[int]:
     pools, status = yield from named(call, words, NO_DATASET)
     if not pools and not words and not options.has("-H"):
         call.out("no datasets available\n")
+    if options.values("-t")[-1:] == ["snapshot"]:
+        columns = options.columns("name,used,avail,refer,mountpoint")
+        rows = [
+            [{"name": f"{pool.label.name}@{name}", "creation": f"{taken:.0f}"}.get(column, "-") for column in columns]
+            for pool in pools
+            for name, taken in pool.label.snapshots
+        ]
+        table(call, options, columns, rows)
+        return status
     list_them(call, options, pools, "name,used,avail,refer,mountpoint", _dataset_property)
+    return status
+
+
+def _snapshot(call: Call, options: Options, words: list[str]) -> Steps[int]:
+    """zfs-snapshot(8) of one dataset. It goes out with a transaction group of its own."""
+    dataset, _, name = (words or [""])[0].partition("@")
+    pools, status = yield from named(call, [dataset], NO_DATASET)
+    for pool in pools:
+        if name in dict(pool.label.snapshots):
+            call.err(f"cannot create snapshot '{words[0]}': dataset already exists\n")
+            return 1
+        label = replace(pool.label, snapshots=(*pool.label.snapshots, (name, call.node.now)))
+        yield pool.sync([], label)
     return status
 
 

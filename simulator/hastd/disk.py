@@ -49,6 +49,8 @@ class PoolLabel:
     at: float = 0.0
     root_immutable: bool = False
     """The flag schg of its root directory."""
+    snapshots: tuple[tuple[str, float], ...] = ()
+    """What stands after `@`, and when each was taken, by the clock of the host that took it."""
 
 
 OnDisk = Superblock | PoolLabel

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pytest
 
@@ -80,12 +80,13 @@ def cheap_digests() -> Iterator[None]:
 class AuditedPair(InstalledPair):
     """The pair, with hastwatch on both nodes."""
 
-    def __init__(self, state: Path, releases: str = "") -> None:
+    def __init__(self, state: Path, releases: str = "", kind: Literal["ufs", "zfs"] = "ufs") -> None:
         config = RemediationConfig()
         layout = layout_of(config, 1)
         first, second = layout.nodes
         layout = replace(layout, nodes=(first, replace(second, advskew=first.advskew)), hast_exec=HAST_HOOK)
         layout = replace(layout, filedelay=3, dirdelay=2, metadelay=1)
+        layout = replace(layout, resources=tuple(replace(each, kind=kind) for each in layout.resources))
         layout = layout.running(releases) if releases else layout
         super().__init__(healthy_pair(layout, hooked=False), state, config)
         for node in self.pair.nodes.values():

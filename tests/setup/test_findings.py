@@ -86,6 +86,34 @@ def test_what_is_true_of_every_pair_is_a_remark(pairs: Pairs) -> None:
     assert {("setup-no-fencing", "nfs001"), ("setup-no-fencing", "nfs002")} <= set(remarks)
 
 
+@pytest.mark.slow
+def test_an_old_snapshot_is_found_on_the_node_that_has_the_pool_and_gone_with_the_remedy(state: Path) -> None:
+    pair = AuditedPair(state, kind="zfs")
+    settings = TOML.replace("backup =", 'snapshots = "home"\nbackup_age = 60\n# backup =')
+    for name in pair.pair.nodes:
+        pair.configure(name, settings)
+    for text in ("home has no snapshot", "the newest snapshot of home is "):
+        (old,) = pair.wrong()
+        assert (old.reason, old.subject) == ("setup-snapshot-old", "nfs001") and old.text.startswith(text)
+        names, lines = remedy(old)
+        for name in names:
+            pair.types(name, lines)
+        assert pair.wrong() == []
+        pair.passes(120)
+
+
+@pytest.mark.slow
+def test_snapshots_of_a_dataset_that_no_node_has_are_found(pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    for name in pair.pair.nodes:
+        pair.configure(name, TOML.replace("backup =", 'snapshots = "tank/home"\nbackup ='))
+    found = pair.wrong()
+    for name in pair.pair.nodes:
+        pair.configure(name, TOML)
+    assert [each.reason for each in found] == ["setup-snapshots-nowhere"]
+    assert pair.wrong() == []
+
+
 def reasons(pair: AuditedPair) -> list[str]:
     return [finding.reason for finding in pair.wrong()]
 
@@ -208,7 +236,7 @@ TRIED_HERE = {
     "setup-carp-password-differs",
     "setup-clocks-differ", "setup-copies-unlike", "setup-providers-unlike",
     "setup-export-root", "setup-hastd-no-primary", "setup-releases-differ", "setup-hastd-not-tried",
-    "setup-kernel-old",
+    "setup-kernel-old", "setup-snapshot-old", "setup-snapshots-nowhere",
 }  # fmt: skip
 """Of the tests above."""
 
