@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from importlib import import_module
+from itertools import takewhile
 
 import pytest
 
@@ -32,7 +33,7 @@ BASE = {
     "cmp": r"\S+ \S+",
     "df": r"-\w+( \S+)?",
     "dmesg": r"",
-    "echo": r"\S+( \S+)? >> /etc/(hast|sysctl)\.conf",
+    "echo": r"exec \S+|[a-z0-9_.]+=\w+",
     "du": r"-xh -d 2 \S+",
     "find": r"\S+ -name \S+ -delete",
     "geom": r"disk list",
@@ -53,8 +54,10 @@ BASE = {
     "ps": r"-?ax\w* -o [a-z,%]+",
     "route": r"-n (delete -host|get) \S+",
     "rpcinfo": r"-p( \S+)?",
-    "sed": r"-i  (/exec/d|s/timeout \w+/timeout 10/|/vhid \w+ /s/skew \w+/skew \w+/) \S+",
+    "doas": r"-C \S+",
+    "sed": r"-i  (/exec/d|/hastwatch/d|\w+|s/timeout \w+/timeout 10/|/vhid \w+ /s/skew \w+/skew \w+/) \S+",
     "service": r"\w+ (one)?(start|stop|restart|status|reload|quietstart)",
+    "sshd": r"-t",
     "showmount": r"-e( \S+)?",
     "shutdown": r"-r now",
     "sudo": r"-n hastwatch-ask",
@@ -87,8 +90,7 @@ def command_lines(action: str) -> list[list[str]]:
 def can_be_typed(words: list[str]) -> bool:
     """Whether the command exists and takes these options."""
     name, *rest = words
-    if ">" in rest:  # the shell's
-        rest = rest[: rest.index(">")]
+    rest = list(takewhile(lambda word: word not in (">", ">>"), rest))  # the shell's
     if name == "hastwatch":
         module = import_module(SUBCOMMANDS[rest[0]][0])
         module.parser().parse_args(rest[1:])

@@ -55,6 +55,7 @@ TOOLS = {
     "rm": "/bin/rm",
     "route": "/sbin/route",
     "sh": "/bin/sh",
+    "sshd": "/usr/sbin/sshd",
     "stat": "/usr/bin/stat",
     "sysctl": "/sbin/sysctl",
     "tail": "/usr/bin/tail",

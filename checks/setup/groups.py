@@ -11,6 +11,7 @@ from checks.setup import (
     exports,
     hast_conf,
     kernel,
+    logins,
     points,
     privileges,
     programs,
@@ -23,7 +24,7 @@ from checks.setup import (
 )
 
 MODULES = (
-    hast_conf, release, kernel, carp, segment, devd, rc, exports, scripts, points, copies, clock, privileges, programs,
-    ways, backup, window,
+    hast_conf, release, kernel, carp, segment, devd, rc, exports, scripts, points, copies, clock, privileges, logins,
+    programs, ways, backup, window,
 )  # fmt: skip
 GROUPS = tuple(module.GROUP for module in MODULES)

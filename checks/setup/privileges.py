@@ -1,4 +1,4 @@
-"""Who may do what on a node: the state directory, the configuration, the fragment of sudo(8), and root's keys."""
+"""Who may do what on a node: the state directory, the configuration, and the rules of sudo(8) and doas(1)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupRow, Tier
 
 STATE = "/var/db/hastwatch"
 SUDOERS = "/usr/local/etc/sudoers.d/hastwatch"
-KEYS = "/root/.ssh/authorized_keys"
+DOAS = "/usr/local/etc/doas.conf"
 USER = re.compile(r"(?m)^(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*) ALL = \(root\) NOPASSWD: HASTWATCH_ASK")
-KEY = re.compile(r"\b(ssh-(rsa|ed25519|dss)|ecdsa-sha2-\S+|sk-\S+) AAAA\S+(?P<comment> .*)?$")
-"""sshd(8), AUTHORIZED_KEYS FILE FORMAT: options, type, key, comment."""
-OURS = re.compile(r"\bhastwatch(-ask)?\b")
+OURS = "hastwatch"
+"""What stands in each rule of doas.conf that is of hastwatch."""
+PERMITTED = re.compile(r"permit nopass (?P<user>(?!root )\S+) as root cmd \S+/hastwatch-ask")
+RULE = re.compile(r"(permit|deny)( +(nopass|persist|nolog|keepenv|setenv *\{[^}]*\}))* +(?P<who>[^\s{}]+)(?P<rest>.*)")
+"""doas.conf(5)."""
 
 ROWS = (
     SetupRow(Tier.SAFE, "setup-state-open", CRITICAL, "others than root may read or write the state directory",
@@ -33,14 +35,21 @@ ROWS = (
              "the monitoring user may do more than is meant, or less than the checks need",
              "on {node}: `hastwatch contrib sudoers --user {user} > /root/f`, `visudo -cf /root/f`,"
              " `install -m 440 /root/f {path}`"),
-    SetupRow(Tier.NETWORK, "setup-key-open", CRITICAL, "a key of the other node is not restricted to hastwatch",
-             "whoever has one node has both",
-             "on {node}: give line {line} of {path} the options that `hastwatch contrib authorized-keys` prints"),
+    SetupRow(Tier.SAFE, "setup-doas-open", CRITICAL, "others than root may write doas.conf",
+             "doas refuses it, and the monitoring user gets no answers",
+             "on {node}: `chown root:wheel {path}`, `chmod 600 {path}`"),
+    SetupRow(Tier.SAFE, "setup-doas-other", WARNING, "hastwatch's rules in doas.conf are not as it generates them",
+             "the monitoring user may do more than is meant, or less than the checks need",
+             "on {node}: `sed -i '' '/hastwatch/d' {path}`, `hastwatch contrib doas --user {user} >> {path}`,"
+             " `doas -C {path}`"),
+    SetupRow(Tier.MANUAL, "setup-doas-any", WARNING, "doas.conf has a rule for that user without a command",
+             "it permits everything to that user, or denies what the checks need",
+             "on {node}: `sed -i '' {line}d {path}`, `doas -C {path}`, where nothing else needs that rule"),
 )  # fmt: skip
 
 
 class PrivilegeFacts(NamedTuple):
-    """Paths by what is to be said of them, and lines of authorized_keys by number; no key leaves the node."""
+    """Paths by what is to be said of them, and users."""
 
     state: str = ""
     """Who else may read or write the state directory, its mode or owner; empty where nobody may, or it is not there."""
@@ -48,17 +57,25 @@ class PrivilegeFacts(NamedTuple):
     sudoers: str = ""
     user: str = ""
     """Whom the sudo fragment is for, where it is not as generated."""
-    keys: tuple[str, ...] = ()
+    doas: str = ""
+    """As `sudoers`, of doas.conf."""
+    doas_user: str = ""
+    """Whom its rules are for, where they are not as generated."""
+    doas_any: tuple[str, ...] = ()
+    """Numbers of its lines that are for that user and name no command."""
 
 
 def read(audited: AuditedNode) -> PrivilegeFacts:
     """Raises ProbeError."""
+    doas_user, doas_any = _doas(audited)
     return PrivilegeFacts(
         state=_shown(audited, STATE, private=True),
         config=_shown(audited, CONFIGURATION),
         sudoers=_shown(audited, SUDOERS),
         user=_other_user(audited),
-        keys=tuple(_open_keys(audited)),
+        doas=_shown(audited, DOAS),
+        doas_user=doas_user,
+        doas_any=doas_any,
     )
 
 
@@ -82,34 +99,39 @@ def _other_user(audited: AuditedNode) -> str:
         return ""
     named = USER.search(text)
     user = named["user"] if named else "nagios"
-    done = audited.node.run("hastwatch", "contrib", "sudoers", "--user", user)
+    return "" if _rules(_generated(audited, "sudoers", user)) == _rules(text) else user
+
+
+def _generated(audited: AuditedNode, what: str, user: str) -> str:
+    done = audited.node.run("hastwatch", "contrib", what, "--user", user)
     if done.status != 0:
-        raise CommandFailed(f"`hastwatch contrib sudoers` exits with {done.status}: {done.words}")
-    return "" if _rules(done.stdout) == _rules(text) else user
+        raise CommandFailed(f"`hastwatch contrib {what}` exits with {done.status}: {done.words}")
+    return done.stdout
+
+
+def _doas(audited: AuditedNode) -> tuple[str, tuple[str, ...]]:
+    """For whom the rules of doas.conf are, where those of hastwatch are not as generated; and the lines for that user
+    that name no command. Nothing where it has no rule of hastwatch. Raises ProbeError."""
+    try:
+        text = audited.node.read(DOAS)
+    except NotFound:
+        return "", ()
+    ours = [rule for rule in _rules(text) if OURS in rule]
+    if not ours:
+        return "", ()
+    user = next((named["user"] for rule in ours if (named := PERMITTED.fullmatch(rule))), "nagios")
+    generated = _rules(_generated(audited, "doas", user))
+    numbers = []
+    for number, line in enumerate(text.splitlines(), 1):
+        rule = RULE.match(line.strip())
+        if rule and rule["who"] == user and "cmd" not in rule["rest"].split():
+            numbers.append(str(number))
+    return "" if sorted(ours) == sorted(generated) else user, tuple(numbers)
 
 
 def _rules(text: str) -> list[str]:
     """The lines that count."""
     return [" ".join(line.split()) for line in text.splitlines() if line.strip() and not line.startswith("#")]
-
-
-def _open_keys(audited: AuditedNode) -> list[str]:
-    """The numbers of the lines that are for hastwatch or root of another machine and lack a forced command or
-    `restrict`."""
-    try:
-        text = audited.node.read(KEYS)
-    except NotFound:
-        return []
-    numbers = []
-    for number, line in enumerate(text.splitlines(), 1):
-        key = KEY.search(line)
-        if not key or line.lstrip().startswith("#"):
-            continue
-        options = line[: key.start()]
-        between = OURS.search(options) or "root@" in (key["comment"] or "")
-        if between and not ("command=" in options and re.search(r"(^|,)restrict(,|\s|$)", options.strip())):
-            numbers.append(str(number))
-    return numbers
 
 
 def judge(facts: PrivilegeFacts) -> Problems:
@@ -118,16 +140,19 @@ def judge(facts: PrivilegeFacts) -> Problems:
         ("setup-state-open", STATE, facts.state),
         ("setup-config-open", CONFIGURATION, facts.config),
         ("setup-sudoers-open", SUDOERS, facts.sudoers),
+        ("setup-doas-open", DOAS, facts.doas),
     ):
         if shown:
             yield problem(reason, f"{path} is {shown}", path=path)
     if facts.user:
         yield problem("setup-sudoers-other", f"{SUDOERS} is not as generated", user=facts.user, path=SUDOERS)
-    for number in facts.keys:
-        yield problem("setup-key-open", f"line {number} of {KEYS} is not restricted", line=number, path=KEYS)
+    if facts.doas_user:
+        yield problem("setup-doas-other", f"{DOAS} is not as generated", user=facts.doas_user, path=DOAS)
+    for number in facts.doas_any:
+        yield problem("setup-doas-any", f"line {number} of {DOAS} names no command", line=number, path=DOAS)
 
 
 GROUP = SetupGroup(
-    "privileges", "state directory, hastwatch.toml, the sudo fragment as generated, keys between the nodes restricted",
+    "privileges", "state directory, hastwatch.toml, the rules of sudo and doas as generated",
     ROWS, PrivilegeFacts, read, judge,
 )  # fmt: skip

@@ -285,7 +285,8 @@ def rmdir(call: Call) -> int:
 
 @command("sed")
 def sed(call: Call) -> Steps[int]:
-    """sed(1): one s command, or d, each for the lines of an address /RE/ (-i "" in place, -E), or -n A,Bp."""
+    """sed(1): one s command, or d, each for the lines of an address /RE/ or the line of a number (-i "" in place, -E),
+    or -n A,Bp."""
     words, extended, in_place, quiet = call.argv[1:], False, False, False
     while words and words[0].startswith("-"):
         option = words.pop(0)
@@ -300,7 +301,12 @@ def sed(call: Call) -> Steps[int]:
     address, function = "", script
     if script.startswith("/"):
         _, address, function = script.split("/", 2)
-    lines = [_edited(line, function, extended) if re.search(address, line) else line for line in text.splitlines(True)]
+    number = re.match(r"\d*", function)[0]  # type: ignore[index]  # it matches any text
+    function = function.removeprefix(number)
+    lines = [
+        _edited(line, function, extended) if re.search(address, line) and number in ("", str(place)) else line
+        for place, line in enumerate(text.splitlines(True), 1)
+    ]
     text = "".join(lines)
     if not in_place:
         call.out(text)

@@ -72,6 +72,31 @@ def visudo(call: Call) -> int:
     return 0
 
 
+@command("doas")
+def doas(call: Call) -> int:
+    """doas(1) -C FILE: whether it is there; what is in it is not judged."""
+    path = call.argv[-1]
+    if call.argv[1:2] != ["-C"] or not call.node.files.exists(path):
+        call.err(f"doas: could not open config file {path}: No such file or directory\n")
+        return 1
+    return 0
+
+
+@command("sshd")
+def sshd(call: Call) -> int:
+    """sshd(8) -t and -T: of the configuration that it would have, PermitRootLogin alone; no Match block is read. The
+    first value counts (sshd_config(5)), the default is FreeBSD's (servconf.c, fill_default_server_options())."""
+    files, path, value = call.node.files, "/etc/ssh/sshd_config", "no"
+    for line in files.read(path).splitlines() if files.exists(path) else []:
+        words = line.split()
+        if words[:1] == ["PermitRootLogin"] and len(words) == 2:
+            value = words[1]
+            break
+    if "-T" in call.argv:
+        call.out(f"port 22\npermitrootlogin {'without-password' if value == 'prohibit-password' else value}\n")
+    return 0
+
+
 @command("fuser")
 def fuser(call: Call) -> int:
     """fuser(1) -c PATH for a whole file system: pids on standard output, path and kind of use beside them.

@@ -147,18 +147,40 @@ OF_CLOCK = (
     BrokenSetup("setup-clock-no-step", ("sysrc ntpd_sync_on_start=NO",), ONE),
 )  # fmt: skip
 SUDOERS, KEYS = "/usr/local/etc/sudoers.d/hastwatch", "/root/.ssh/authorized_keys"
-A_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ"
+DOAS, HASTWATCH = "/usr/local/etc/doas.conf", "/usr/local/hastwatch/bin/hastwatch"
 OF_PRIVILEGES = (
     BrokenSetup("setup-state-open", ("chmod 755 /var/db/hastwatch",), ONE),
     BrokenSetup("setup-config-open", (f"chmod 664 {SETTINGS}",), ONE),
     BrokenSetup("setup-config-open", (f"chown nagios:nagios {SETTINGS}",), OTHER),
     BrokenSetup("setup-sudoers-open", (f"chmod 646 {SUDOERS}",), ONE),
     BrokenSetup("setup-sudoers-other", (f"sed -i '' 's/HASTWATCH_REPAIR$/ALL/' {SUDOERS}",), OTHER),
-    *(BrokenSetup("setup-key-open", (f"echo '{options}{A_KEY} {comment}' >> {KEYS}",), OTHER,
-                  (f"rm {KEYS}",), typed=False)
+    BrokenSetup("setup-doas-open", (f"touch {DOAS}", f"chmod 666 {DOAS}"), OTHER),
+    BrokenSetup("setup-doas-other", (f"hastwatch contrib doas > {DOAS}", f"sed -i '' '/nfs --detach/d' {DOAS}"), ONE),
+    BrokenSetup("setup-doas-other", (f"hastwatch contrib doas > {DOAS}",
+                                     f"echo 'permit nopass nagios as root cmd {HASTWATCH}' >> {DOAS}"), OTHER),
+    BrokenSetup("setup-doas-any", (f"hastwatch contrib doas > {DOAS}", f"echo 'permit nopass nagios' >> {DOAS}"), ONE),
+    BrokenSetup("setup-doas-any", (f"hastwatch contrib doas > {DOAS}", f"echo 'deny nagios as root' >> {DOAS}"), OTHER),
+)  # fmt: skip
+A_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ"
+SSHD, LETS_IN = "/etc/ssh/sshd_config", "echo PermitRootLogin forced-commands-only >> /etc/ssh/sshd_config"
+PERMITTED = f"echo 'restrict,command=\"exec {HASTWATCH} answer\" {A_KEY} root@nfs001' > {KEYS}"
+USERS_KEYS = "/home/nagios/.ssh/authorized_keys"
+OF_LOGINS = (
+    *(BrokenSetup("setup-key-open", (f"echo '{options}{A_KEY} {comment}' > {KEYS}", LETS_IN), OTHER)
       for options, comment in (
           ("", "root@nfs001"), ("restrict ", "root@nfs001"), ('command="exec hastwatch answer" ', "pair"),
+          ('restrict,command="exec /usr/local/hastwatch/bin/hastwatch answer; sh" ', "pair"),
+          ('command="exec /usr/local/hastwatch/bin/hastwatch answer" ', "restrict"),
+          ('restrict,pty,command="exec /usr/local/hastwatch/bin/hastwatch answer" ', "pair"),
       )),
+    *(BrokenSetup("setup-monitoring-key", (f"echo '{options}{A_KEY} {comment}' > {USERS_KEYS}",), ONE)
+      for options, comment in (
+          ("", "icinga"), ('restrict,command="exec sudo -n hastwatch-ask" ', "icinga"),
+          (f'restrict,command="exec sudo -n {HASTWATCH} ${{SSH_ORIGINAL_COMMAND#{HASTWATCH} }}" ', "repairs"),
+      )),
+    BrokenSetup("setup-root-refused", (PERMITTED, f"echo '#PermitRootLogin no' > {SSHD}"), OTHER),
+    BrokenSetup("setup-root-refused", (PERMITTED, f"echo 'PermitRootLogin no' > {SSHD}"), OTHER),
+    BrokenSetup("setup-root-password", (PERMITTED, f"echo 'PermitRootLogin yes' > {SSHD}"), OTHER),
 )  # fmt: skip
 STAMP = "/var/backups/home"
 OF_BACKUP = (
@@ -168,6 +190,7 @@ GROUPS = (
     OF_SEGMENT,
     OF_CLOCK,
     OF_PRIVILEGES,
+    OF_LOGINS,
     OF_BACKUP,
     OF_POINTS,
     OF_SCRIPTS,

@@ -19,8 +19,11 @@ from checks.plugin.finding import Severity
 from checks.setup import programs
 from checks.setup.group import AuditedNode
 from checks.setup.groups import GROUPS
+from checks.setup.logins import ANSWER, CHECKS, REPAIRS
 from checks.setup.segment import BLOCK, COST, _digest
+from remediate.contrib.placement import Placement
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
+from remediate.subcommands.contrib import text as text_of
 from simulator.release import named
 from tests.failover.installed_pair import state_directory
 from tests.setup.audited import TOML, AuditedPair, BrokenSetup, cheap_digests, remedy
@@ -186,6 +189,13 @@ def test_a_digest_is_another_one_with_each_nonce_and_costs_memory() -> None:
     digests = {_digest("UltraSecret", nonce * 32, vhid) for nonce in "01" for vhid in (1, 2)}
     assert len(digests) == 4 and all(len(each) == 32 for each in digests)
     assert COST * BLOCK * 128 == 32 << 20 and _digest("", "0" * 32, 2) == ""
+
+
+def test_the_options_of_a_remedy_are_those_of_the_generated_lines() -> None:
+    for by in ("sudo", "doas"):
+        lines = text_of("authorized-keys", Placement(by=f"{by} -n"))
+        for options in (ANSWER, CHECKS.replace("{by}", by), REPAIRS.replace("{by}", by)):
+            assert f"\n{options} KEY-OF-" in lines
 
 
 def test_clocks_that_differ_are_found(pairs: Pairs) -> None:

@@ -1,0 +1,177 @@
+"""Who may log in to a node by ssh for hastwatch: root of the other node, and the monitoring user, with a forced command
+each, and whether sshd(8) lets root in at all. No key leaves the node.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from checks.plugin.finding import CRITICAL, WARNING
+from checks.plugin.tables import table
+from checks.probes.errors import CommandFailed, NotFound, NotUnderstood
+from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupProblem, SetupRow, Tier, problem
+from checks.setup.privileges import DOAS, PERMITTED, SUDOERS, USER
+
+ROOTS_KEYS = "/root/.ssh/authorized_keys"
+KEY = re.compile(
+    r"\b(?P<type>(sk-)?(ssh-(rsa|ed25519|dss)|ecdsa-sha2-nistp\d+)(@openssh\.com)?) AAAA\S+(?P<comment> .*)?$"
+)
+"""sshd(8), AUTHORIZED_KEYS FILE FORMAT: options, type, key, comment."""
+TYPE = re.compile(r"[a-z0-9@.-]{1,60}")
+OURS = re.compile(r"\bhastwatch(-ask)?\b")
+FORCED = re.compile(r'(^|,)command="')
+BIN = "/usr/local/hastwatch/bin"
+"""Where the commands are, as `hastwatch contrib` has it by default."""
+ANSWER = f'restrict,command="exec {BIN}/hastwatch answer"'
+CHECKS = 'restrict,command="exec {by} -n ' + BIN + '/hastwatch-ask \\"$SSH_ORIGINAL_COMMAND\\""'
+REPAIRS = 'restrict,command="set -f; exec {by} -n ' + BIN + "/hastwatch ${SSH_ORIGINAL_COMMAND#" + BIN + '/hastwatch }"'
+"""The options of the three lines, as `hastwatch contrib authorized-keys` has them."""
+OF_ROOT = re.compile(r'exec /[^\s"]+/hastwatch answer|exec /[^\s"]+/hastwatch-ask')
+OF_USER = re.compile(
+    r'exec (sudo|doas) -n /[^\s"]+/hastwatch-ask \\"\$SSH_ORIGINAL_COMMAND\\"'
+    r"|set -f; exec (sudo|doas) -n (?P<path>/[^\s\"]+/hastwatch) \$\{SSH_ORIGINAL_COMMAND#(?P=path) \}"
+)
+OPENING = {"pty", "port-forwarding", "agent-forwarding", "x11-forwarding", "user-rc", "environment"}
+"""What permits again what `restrict` forbids, or names variables of the command's environment (sshd(8))."""
+QUOTED = re.compile(r'"(\\.|[^"\\])*"')
+SSHD_CONFIG = "/etc/ssh/sshd_config"
+
+ROWS = (
+    SetupRow(Tier.NETWORK, "setup-key-open", CRITICAL, "a key of the other node is not restricted to hastwatch",
+             "whoever has one node has both",
+             "on {node}: `sed -i '' {script} {path}`"),
+    SetupRow(Tier.NETWORK, "setup-monitoring-key", WARNING, "a key of the monitoring user is not as generated",
+             "whoever has the monitoring host, or the other node, gets more than the checks and repairs",
+             "on {node}: `sed -i '' {script} {path}`"),
+    SetupRow(Tier.NETWORK, "setup-root-refused", CRITICAL, "sshd does not let root in, whose key hastwatch uses",
+             "the other node cannot ask this one: no switchover, and failovers wait",
+             "on {node}: `sed -i '' {script} {path}`, `sshd -t`, `service sshd reload`"),
+    SetupRow(Tier.NETWORK, "setup-root-password", WARNING, "sshd lets root in with a password",
+             "whoever guesses it has the node, and with its key what hastwatch answers on the other one",
+             "on {node}: `sed -i '' {script} {path}`, `sshd -t`, `service sshd reload`"),
+)  # fmt: skip
+
+
+class LoginFacts(NamedTuple):
+    """Lines of authorized_keys that are not as generated: from their number to the type of the key and what it is for,
+    `ssh-ed25519 answer`."""
+
+    root: dict[str, str] = {}  # noqa: RUF012 - never changed
+    user: dict[str, str] = {}  # noqa: RUF012 - never changed
+    path: str = ""
+    """The monitoring user's file."""
+    by: str = "sudo"
+    """How that user becomes root."""
+    permits: str = ""
+    """PermitRootLogin as sshd(8) has it; empty where root has no key of hastwatch."""
+
+
+def read(audited: AuditedNode) -> LoginFacts:
+    """Raises ProbeError."""
+    audited.needs_root("the keys of root")
+    root, uses_root = _lines(_text(audited, ROOTS_KEYS), OF_ROOT, others=False)
+    user, by = _monitoring_user(audited)
+    path = f"{_home(audited, user)}/.ssh/authorized_keys"
+    keys, _ = _lines(_text(audited, path), OF_USER, others=True) if path != ROOTS_KEYS else ({}, False)
+    return LoginFacts(root, keys, path, by, _permits(audited) if uses_root else "")
+
+
+def _text(audited: AuditedNode, path: str) -> str:
+    try:
+        return audited.node.read(path)
+    except NotFound:
+        return ""
+
+
+def _lines(text: str, generated: re.Pattern[str], others: bool) -> tuple[dict[str, str], bool]:
+    """The lines that are not as generated, and whether there is one of hastwatch. A key without a forced command is one
+    of them where its comment is root's of another machine, or with `others` always."""
+    lines, ours = {}, False
+    for number, line in enumerate(text.splitlines(), 1):
+        key = KEY.search(line)
+        if not key or line.lstrip().startswith("#"):
+            continue
+        options = line[: key.start()].strip()
+        forced = FORCED.search(options)
+        command = options[forced.end() :] if forced else ""
+        names = {each.partition("=")[0].lower() for each in QUOTED.sub("", options).split(",")}
+        restricted = "restrict" in names and not names & OPENING
+        if OURS.search(options):
+            ours = True
+            match = generated.match(command)
+            is_right = restricted and match is not None and command[match.end() :][:1] == '"'
+        else:
+            between = others or "root@" in (key["comment"] or "")
+            is_right = not between or bool(forced and restricted)
+        if not is_right:
+            repairs = "SSH_ORIGINAL_COMMAND#" in command
+            lines[str(number)] = f"{key['type']} {'repairs' if repairs else 'checks'}"
+    return lines, ours
+
+
+def _monitoring_user(audited: AuditedNode) -> tuple[str, str]:
+    """Who runs the checks, and by which program as root, as the rules of sudo and doas have it. Raises ProbeError."""
+    if named := USER.search(_text(audited, SUDOERS)):
+        return named["user"], "sudo"
+    for line in _text(audited, DOAS).splitlines():
+        if named := PERMITTED.fullmatch(" ".join(line.split())):
+            return named["user"], "doas"
+    return "nagios", "sudo"
+
+
+def _home(audited: AuditedNode, user: str) -> str:
+    """passwd(5). Raises ProbeError."""
+    for line in _text(audited, "/etc/passwd").splitlines():
+        fields = line.split(":")
+        if fields[0] == user and len(fields) > 5:
+            return fields[5]
+    return f"/home/{user}"
+
+
+def _permits(audited: AuditedNode) -> str:
+    """`sshd -T`, for the other node where its address is known: a Match block may be for that. Raises ProbeError."""
+    management = table(audited.tables(), "failover").get("management")
+    of = f"user=root,host={management},addr={management}" if isinstance(management, str) and management else ""
+    done = audited.node.run("sshd", "-T", *(("-C", of) if of else ()))
+    if done.status != 0:
+        raise CommandFailed(f"`sshd -T` exits with {done.status}: {done.words}")
+    for line in done.stdout.splitlines():
+        name, _, value = line.partition(" ")
+        if name == "permitrootlogin":
+            return value
+    raise NotUnderstood("sshd -T", "no permitrootlogin")
+
+
+def judge(facts: LoginFacts) -> Problems:
+    """One node."""
+    for number, what in facts.root.items():
+        yield _of_line("setup-key-open", ROOTS_KEYS, number, what.partition(" ")[0], ANSWER)
+    for number, what in facts.user.items():
+        kind, _, purpose = what.partition(" ")
+        options = (REPAIRS if purpose == "repairs" else CHECKS).replace(
+            "{by}", "doas" if facts.by == "doas" else "sudo"
+        )
+        yield _of_line("setup-monitoring-key", facts.path, number, kind, options)
+    for reason, value, better in (
+        ("setup-root-refused", "no", "forced-commands-only"),
+        ("setup-root-password", "yes", "prohibit-password"),
+    ):
+        if facts.permits == value:
+            script = f"s/^#*PermitRootLogin .*/PermitRootLogin {better}/"
+            yield problem(reason, f"PermitRootLogin is {value}", script=script, path=SSHD_CONFIG)
+
+
+def _of_line(reason: str, path: str, number: str, kind: str, options: str) -> SetupProblem:
+    """With a script for sed(1) that puts the options before the key; what a node tells of it is a number and a type."""
+    says = f"line {number} of {path} is not restricted"
+    number = number if number.isdecimal() else "0"
+    kind = kind if TYPE.fullmatch(kind) else "ssh-"
+    new = options.replace("\\", "\\\\")
+    return problem(reason, says, script=f"{number}s~^.*\\({kind} AAAA\\)~{new} \\1~", path=path)
+
+
+GROUP = SetupGroup(
+    "logins", "the keys of the other node and of the monitoring user, restricted as generated; root's login by ssh",
+    ROWS, LoginFacts, read, judge,
+)  # fmt: skip
