@@ -65,6 +65,8 @@ class DemotionCause(enum.Enum):
     """A healthy standby that would take the address back, and is not to (`failback`)."""
     NOT_CONNECTED = "not connected"
     """A standby that no primary is connected to, and whose copy is not known to lack anything."""
+    WROTE_ALONE = "may have written alone"
+    """A node that serves no more, and no primary is connected: where that has written too, this is the losing copy."""
     MAY_BE_BEHIND = "may be behind"
     """A standby that does not know yet whether its copy lacks writes."""
     APART = "promoted while the other node was not heard"

@@ -28,6 +28,7 @@ from remediate.failover import (
     carp_demotion,
     clients,
     demotion_reasons,
+    gave_way,
     hearing,
     known_bug,
     mastership,
@@ -200,6 +201,7 @@ class ConvergeRun:
         refusals: tuple[str, ...] = ()
         for _ in range(ROUNDS):
             afterwards.write_down(self.context)
+            gave_way.before_a_look(self.context)
             self.looks = []
             try:
                 looking = counted(self.context, self.looks)
@@ -233,10 +235,9 @@ class ConvergeRun:
                 clients.note_leaving(self.context, observation)
                 self.hold(observation, plan.decisions)
             elif self._is_taking_over(observation, plan):
-                self._hold_back(
-                    {DemotionReason(DemotionCause.FAILED)}.intersection(carp_demotion.reasons(self.context.store)),
-                    observation,
-                )
+                held = carp_demotion.reasons(self.context.store)
+                stay = {each for each in held if each.why in (DemotionCause.FAILED, DemotionCause.WROTE_ALONE)}
+                self._hold_back(stay, observation)
             alone.begins(self.context, observation, self._going_up(observation, plan))
             self.begins(observation, plan)
             stopped = self.carry(Executor(self.context, observation, self.id, self.watch), plan)

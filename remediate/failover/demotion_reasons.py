@@ -18,6 +18,7 @@ from checks.probes import carp, hast, unproven
 from checks.probes.bug_292322 import AsPrimary
 from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import HALF, PARTED, STAYS, DemotionCause, DemotionReason
+from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.hast_state import HastRole
@@ -46,6 +47,13 @@ GIVES_BACK = (
     DemotionCause.SUSPENDED,
 )
 """Rules by which a MASTER serves nothing and will not by itself: it gives the address to a node that could."""
+BELOW_MOST = (
+    (frozenset(PARTED) - {DemotionCause.APART}, 3),
+    (frozenset(PARTED), 2),
+    (frozenset({*HALF, DemotionCause.WROTE_ALONE}), 1),
+)
+"""By how much less than the whole demotion a node comes to, its advskew included, for these reasons. A node that serves
+wins against one that gave up its service, and that one takes the address from one that refuses to serve."""
 LEAVES = {Leaving.GOES_DOWN: DemotionCause.SHUTDOWN, Leaving.MOVES: DemotionCause.SWITCHOVER}
 
 
@@ -95,15 +103,15 @@ def _serves(state: ResourceState) -> bool:
 
 def amount(reasons: set[DemotionReason], most: int, vhids: Collection[Vhid]) -> int:
     """What the reasons add to the demotion: `most`, or half of it where all are such that the address must still go to
-    this node from one that cannot serve. A node that served before the cut, and is written to no more, comes to one
-    less than `most` with its advskew: where both are so it wins, as of two equal sums both would give way, and each
-    would be the losing copy."""
+    this node from one that cannot serve. The sums of two nodes that may have written alone differ (`BELOW_MOST`), as of
+    two equal sums both would give way, and each would be the losing copy."""
     causes = {reason.why for reason in reasons}
     if causes <= set(HALF):
         return most // 2
-    if causes <= set(PARTED) - {DemotionCause.APART}:
-        return max(most // 2, most - 1 - max((vhid.advskew for vhid in vhids if vhid.numbers_read), default=0))
-    return most
+    below = next((less for which, less in BELOW_MOST if causes <= which), None)
+    if below is None:
+        return most
+    return max(most // 2, most - below - max((vhid.advskew for vhid in vhids if vhid.numbers_read), default=0))
 
 
 def _of_resource(context: Context, observation: Observation, decision: Decision, name: str) -> DemotionCause | None:
@@ -156,14 +164,21 @@ def _primary_has_none_dirty(context: Context, name: str) -> bool:
 
 def _unconnected(context: Context, place: ResourcePlace, own: ledger.Ledger, was_off: bool) -> DemotionCause:
     """What is known of a copy that no primary is connected to. The other node writes nothing where it says that it is
-    no primary; else it may have written as long as this one was off, or for longer than `stale_after`."""
+    no primary; else it may have written as long as this one was off, or for longer than `stale_after`. Where this one
+    may have written alone, too, it is the losing copy."""
     asked = peer.ask(context, place)
     if asked is not None and asked.peer is Peer.LET_GO:
         return DemotionCause.NOT_CONNECTED
     since = own.disconnected_at
     short = since is not None and context.timing.wall() - since <= context.config.failover.stale_after
     followed = own.role == "primary" or short  # it has just given up the role, and the event of it is to come
-    return DemotionCause.NOT_CONNECTED if followed and not was_off else DemotionCause.MAY_BE_BEHIND
+    if was_off or not followed:
+        return DemotionCause.MAY_BE_BEHIND
+    if not own_copy.has_counted(context, place.name):
+        return DemotionCause.NOT_CONNECTED
+    both = dumps.read(context, place.name) if asked is not None else None
+    apart = both is None or both.relation is Relation.SPLIT_BRAIN
+    return DemotionCause.WROTE_ALONE if apart else DemotionCause.NOT_CONNECTED
 
 
 def _still(context: Context, name: str) -> DemotionCause | None:
