@@ -40,6 +40,7 @@ BASE = {
     "gjournal": r"list",
     "grep": r"(-\w+ )?\w+ /\S+|DAD|carp: demoted",
     "gstat": r"-p",
+    "netstat": r"-sz -p carp",
     "install": r"-m [0-7]{3} \S+ \S+",
     "kldload": r"carp",
     "hastctl": r"(list|status|dump|create)( \S+)?|role (init|primary|secondary) \S+",

@@ -32,6 +32,9 @@ VIRTUAL = "00:00:5e:00:01:"
 """The Ethernet address of a vhid, its number behind it, of CARP as of VRRP (ip_carp.c, carp_init_softc(); RFC 5798
 7.3)."""
 
+DISCARDED = re.compile(r"(?m)^\s+(\d+) discarded for bad authentication$")
+"""A line of `netstat -s -p carp` (inet.c, carp_stats())."""
+
 ROWS = (
     SetupRow(Tier.MANUAL, "setup-carp-no-password", WARNING, "a vhid has no password",
              "whoever is on the segment can take the service address",
@@ -44,6 +47,9 @@ ROWS = (
     SetupRow(Tier.MANUAL, "setup-carp-password-at-boot", CRITICAL, "rc.conf gives a vhid another password than it has",
              "after the next boot of this node neither hears the other one: both are MASTER",
              "on {node}: `ifconfig -k {nic}` shows the password that vhid {vhid} has; set `pass` in {file} to it"),
+    SetupRow(Tier.SAFE, "setup-carp-unauthentic", WARNING, "advertisements for a vhid of this node were discarded",
+             "another pair uses its number, or the other node has another password or other addresses for it",
+             "on {node}: `netstat -sz -p carp` counts anew; look again after a minute"),
     SetupRow(Tier.MANUAL, "setup-vhid-taken", CRITICAL, "another address has the Ethernet address of a vhid",
              "a router with VRRP or another pair uses the same number: switches send its frames to either of them",
              "give vhid {vhid} another number on both nodes, in /etc/rc.conf and the configuration of devd's users"),
@@ -62,6 +68,8 @@ class SegmentFacts(NamedTuple):
     own: dict[str, str] = {}  # noqa: RUF012 - never changed
     taken: dict[str, str] = {}  # noqa: RUF012 - never changed
     """From the vhid to the addresses of others that have its Ethernet address."""
+    discarded: str = "0"
+    """Advertisements that the kernel could not authenticate, since it has been counting."""
     at_boot: dict[str, str] = {}  # noqa: RUF012 - never changed
     """From a vhid to the file of rc.conf(5) that has another password for it, or none; the node itself compares."""
 
@@ -83,8 +91,19 @@ def read(audited: AuditedNode) -> SegmentFacts:
         addresses={each.name: " ".join(each.addresses) for each in vhids},
         own={each.interface: " ".join(each.own) for each in vhids},
         taken=_taken(neighbours.stdout, vhids) if neighbours.status == 0 else {},
+        discarded=_discarded(audited) if vhids else "0",
         at_boot=_at_boot(audited, keys, vhids),
     )
+
+
+def _discarded(audited: AuditedNode) -> str:
+    """ip_carp.c, carp_input_c(): for a vhid of this node, and not signed with its password and addresses. Raises
+    ProbeError."""
+    shown = audited.node.run("netstat", "-s", "-p", "carp")
+    counted = DISCARDED.search(shown.stdout)
+    if shown.status != 0 or not counted:
+        raise CommandFailed(f"`netstat -s -p carp` exits with {shown.status} and tells no count: {shown.words}")
+    return counted[1]
 
 
 def _at_boot(audited: AuditedNode, keys: dict[str, str], vhids: list[Vhid]) -> dict[str, str]:
@@ -142,6 +161,8 @@ def judge(facts: SegmentFacts) -> Problems:
         number, _, interface = name.partition("@")
         if not digest:
             yield problem("setup-carp-no-password", f"{name} has no password", vhid=number, nic=interface)
+    if facts.discarded != "0":
+        yield problem("setup-carp-unauthentic", f"{facts.discarded} advertisements had a wrong signature")
     for name, file in facts.at_boot.items():
         number, _, interface = name.partition("@")
         says = f"the password of {name} is another one in {file}"

@@ -1,4 +1,4 @@
-"""netstat(1) of TCP connections and devd's sockets."""
+"""netstat(1) of TCP connections, devd's sockets, and CARP's counters."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ UNIX = (
     "Active UNIX domain sockets\n"
     f"{'Address':<16} {'Type':<6} Recv-Q Send-Q {'Inode':>16} {'Conn':>16} {'Refs':>16} {'Nextref':>16} Addr\n"
 )
+CARP = "carp:\n\t\t{} discarded for bad authentication\n\t\t0 discarded for bad vhid\n"
+"""Two of the lines that inet.c, carp_stats() prints."""
 
 
 @command("netstat")
 def netstat(call: Call) -> int:
     """netstat(1) -nW -p tcp: the connections of nfsd, nothing at all where there are none; -an -f unix: the sockets of
-    devd that are listened on."""
+    devd that are listened on; -s -p carp, with -z: what CARP has counted."""
     if call.argv[1:] == ["-an", "-f", "unix"]:
         paths = PIPES if call.node.devd.process is not None else ()
         call.out(UNIX + "".join(_unix(number, path) for number, path in enumerate(paths)))
+        return 0
+    if call.argv[1:] in (["-s", "-p", "carp"], ["-sz", "-p", "carp"]):
+        if "carp" in call.node.kernel.modules:
+            call.out(CARP.format(call.node.network.bad_authentication))
+        if "z" in call.argv[1]:
+            call.node.network.bad_authentication = 0
         return 0
     if call.argv[1:] != ["-nW", "-p", "tcp"]:
         call.err(f"netstat: {' '.join(call.argv[1:])} is not simulated\n")

@@ -56,6 +56,8 @@ class Network:
         number = node.layout.number
         self.configured = False
         """rc.d/netif has run in this boot: before that, nothing has an address."""
+        self.bad_authentication = 0
+        """Advertisements for a vhid of this node that were discarded in this boot (carps_badauth)."""
         self.loopbacks = ["lo0"]
         self.host_routes: dict[str, HostRoute] = {}
         self.neighbours: dict[str, tuple[str, str]] = {}
@@ -116,6 +118,7 @@ class Network:
             return
         for vhid in list(self.interfaces[interface].vhids):
             if vhid.layout.vhid == advertisement.vhid:
+                self.bad_authentication += advertisement.password != vhid.password
                 vhid.hear(advertisement)
 
     def demote(self, by: int, reason: str) -> None:

@@ -23,7 +23,7 @@ def configure(node: Node) -> None:
     """All interfaces have their addresses; CARP begins, where the kernel has it: without it ifconfig(8) fails, which a
     boot does not stop for."""
     network = node.network
-    network.configured = True
+    network.configured, network.bad_authentication = True, 0
     variables = rc_variables(node, "netif")
     if "carp" not in node.kernel.modules:
         return

@@ -24,6 +24,7 @@ from checks.setup.segment import BLOCK, COST, _digest
 from remediate.contrib.placement import Placement
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.subcommands.contrib import text as text_of
+from simulator.network.carp import Advertisement
 from simulator.release import named
 from tests.failover.installed_pair import state_directory
 from tests.setup.audited import TOML, AuditedPair, BrokenSetup, cheap_digests, remedy
@@ -176,12 +177,18 @@ def test_passwords_that_differ_are_found_and_neither_is_told(state: Path) -> Non
     pair = AuditedPair(state)
     pair.types("nfs002", ["ifconfig vtnet1 vhid 2 pass Another", "sed -i '' 's/UltraSecret/Another/' /etc/rc.conf"])
     answers = [node.run(f"hastwatch-ask --setup {'0' * 32}").out for node in pair.pair.nodes.values()]
-    assert reasons(pair) == ["setup-carp-password-differs"]
+    assert reasons(pair) == ["setup-carp-password-differs", *["setup-carp-unauthentic"] * 2]
     assert not [answer for answer in answers if "UltraSecret" in answer or "Another" in answer]
     pair.types("nfs002", ["sed -i '' 's/Another/UltraSecret/' /etc/rc.conf"])
-    assert reasons(pair) == ["setup-carp-password-differs", "setup-carp-password-at-boot"]
+    assert reasons(pair) == [
+        "setup-carp-password-differs",
+        "setup-carp-password-at-boot",
+        *["setup-carp-unauthentic"] * 2,
+    ]
     pair.types("nfs002", ["ifconfig vtnet1 vhid 2 pass UltraSecret"])
     pair.passes(120)
+    pair.types("nfs001", ["netstat -sz -p carp"])
+    pair.types("nfs002", ["netstat -sz -p carp"])
     assert reasons(pair) == []
 
 
@@ -189,6 +196,18 @@ def test_a_digest_is_another_one_with_each_nonce_and_costs_memory() -> None:
     digests = {_digest("UltraSecret", nonce * 32, vhid) for nonce in "01" for vhid in (1, 2)}
     assert len(digests) == 4 and all(len(each) == 32 for each in digests)
     assert COST * BLOCK * 128 == 32 << 20 and _digest("", "0" * 32, 2) == ""
+
+
+@pytest.mark.slow
+def test_a_vhid_that_another_pair_uses_is_found_by_what_carp_discards(pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    pair.standby.network.hear("vtnet1", Advertisement(2, 1.0, "of another pair", "10.1.101.77"))
+    (found,) = pair.wrong()
+    assert (found.reason, found.subject) == ("setup-carp-unauthentic", "nfs002")
+    names, lines = remedy(found)
+    for name in names:
+        pair.types(name, lines)
+    assert pair.wrong() == []
 
 
 def test_the_options_of_a_remedy_are_those_of_the_generated_lines() -> None:
@@ -243,7 +262,7 @@ def test_a_compiled_module_that_was_cut_off_is_found_and_gone_with_the_remedy(pa
 
 TRIED_HERE = {
     "setup-bytecode-broken",
-    "setup-carp-password-differs",
+    "setup-carp-password-differs", "setup-carp-unauthentic",
     "setup-clocks-differ", "setup-copies-unlike", "setup-providers-unlike",
     "setup-export-root", "setup-hastd-no-primary", "setup-releases-differ", "setup-hastd-not-tried",
     "setup-kernel-old", "setup-snapshot-old", "setup-snapshots-nowhere",
