@@ -27,6 +27,7 @@ from remediate.subcommands.contrib import text as text_of
 from simulator.network.carp import Advertisement
 from simulator.release import named
 from tests.failover.installed_pair import state_directory
+from tests.setup.audited import ACCEPTED as ACCEPTED_EXPORTS
 from tests.setup.audited import TOML, AuditedPair, BrokenSetup, cheap_digests, remedy
 from tests.setup.cases import CASES, QUICK
 
@@ -131,6 +132,13 @@ def test_what_is_accepted_is_listed_with_the_reason_and_not_counted(pairs: Pairs
     )
     pair.accepted.clear()
     assert reasons(pair) == ["setup-export-root"] * 2
+    for name in pair.pair.nodes:
+        pair.types(name, ["cp /etc/exports /root/exports", "sed -i '' 's/-maproot=root//' /etc/exports"])
+    gone = reasons(pair)
+    for name in pair.pair.nodes:
+        pair.types(name, ["cp /root/exports /etc/exports"])
+    pair.accepted |= ACCEPTED_EXPORTS
+    assert gone == []
 
 
 @pytest.mark.parametrize("reason", ["setup-nonsense", "setup-well", "command-failed", "node-unreachable"])
@@ -143,13 +151,20 @@ def test_what_is_no_finding_cannot_be_accepted(reason: str, pairs: Pairs) -> Non
 
 
 def test_nodes_of_different_releases_are_found(state: Path) -> None:
-    assert reasons(AuditedPair(state, "14.4,14.5")) == ["setup-releases-differ"]
+    pair = AuditedPair(state, "14.4,14.5")
+    assert reasons(pair) == ["setup-releases-differ"]
+    pair.pair.nodes["nfs001"].installed = pair.pair.nodes["nfs002"].installed
+    pair.types("nfs001", ["shutdown -r now"])
+    pair.passes(120)
+    assert reasons(pair) == []
 
 
 def test_a_stock_hastd_of_15_is_no_primary(pairs: Pairs) -> None:
     pair = pairs.sound("15.1+D57511")
     pair.configure("nfs002", TOML)
     assert reasons(pair) == ["setup-hastd-no-primary"]
+    pair.configure("nfs002", TOML, repaired=True)
+    assert reasons(pair) == []
 
 
 def test_a_release_that_is_not_known_has_to_be_tried(pairs: Pairs) -> None:
@@ -221,7 +236,8 @@ def test_clocks_that_differ_are_found(pairs: Pairs) -> None:
     pair = pairs.sound("")
     pair.standby.skew = 60.0
     found = pair.wrong()
-    pair.standby.skew = 0.0
+    pair.standby.skew = 0.0  # ntpd has stepped it
+    assert pair.wrong() == []
     (only,) = found
     assert only.reason == "setup-clocks-differ" and re.fullmatch(r"nfs001 is -6[012] s from nfs002", only.text)
 
@@ -232,7 +248,7 @@ def test_providers_of_different_sizes_are_found(pairs: Pairs) -> None:
     disk.size *= 2
     found = reasons(pair)
     disk.size //= 2
-    assert found == ["setup-providers-unlike"]
+    assert found == ["setup-providers-unlike"] and reasons(pair) == []
 
 
 def test_extents_of_different_sizes_are_found_and_gone_with_another_copy(state: Path) -> None:
