@@ -1,8 +1,7 @@
 """kill -9 of the worker at every moment of a promotion, a demotion and a switchover, then converge: it ends right.
 
 A moment is before or during one of its commands, or before one of its writes to the state directory. The tests take
-one in five of them; `python -m tests.failover.test_killed` takes all and prints how many there are, `--every 2
---first 1` each other one, from the second on. CI takes each other one, and with the next commit the others.
+one in five of them; `python -m tests.failover.test_killed` takes all, as CI does, and prints how many there are.
 """
 
 from __future__ import annotations
@@ -191,16 +190,11 @@ def test_a_death_at_any_moment_is_made_good_by_the_next_converge(name: str, offs
 
 def main() -> int:
     """The moments of all transitions; prints how many there are."""
-    parser = argparse.ArgumentParser(prog="python -m tests.failover.test_killed", description=__doc__)
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only each N-th moment (default: all)")
-    parser.add_argument("--first", type=int, default=0, metavar="N", help="after so many (default: %(default)s)")
-    options = parser.parse_args()
-    if options.every < 1 or not 0 <= options.first < options.every:
-        parser.error("--every is a positive number, and --first is less")
+    argparse.ArgumentParser(prog="python -m tests.failover.test_killed", description=__doc__).parse_args()
     bad = 0
     for name, transition in TRANSITIONS.items():
         plain = played(transition, KillPoint())
-        moments = list(fates(plain.life))[options.first :: options.every]
+        moments = list(fates(plain.life))
         found = {fate: trouble for fate in moments if (trouble := wrong(transition, plain, fate))}
         commands, writes = plain.life.commands, plain.life.writes
         print(f"{name}: {len(moments)} moments ({commands} commands, {writes} writes), {len(found)} end wrong")
