@@ -25,7 +25,6 @@ from remediate.contrib.placement import Placement
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.subcommands.contrib import text as text_of
 from simulator.network.carp import Advertisement
-from simulator.release import named
 from tests.failover.installed_pair import state_directory
 from tests.setup.audited import ACCEPTED as ACCEPTED_EXPORTS
 from tests.setup.audited import TOML, AuditedPair, BrokenSetup, cheap_digests, remedy
@@ -171,11 +170,16 @@ def test_a_release_that_is_not_known_has_to_be_tried(pairs: Pairs) -> None:
     pair = pairs.sound("15.1+D57511")
     for name in pair.pair.nodes:
         pair.configure(name, TOML)
-    release = named("15.1")._replace(osrelease="15.9-RELEASE")
+    release = pair.standby.installed._replace(osrelease="15.9-RELEASE")
     for node in pair.pair.nodes.values():
-        node.installed = node.kernel.release = release
+        node.installed = node.kernel.release = node.hastd.program = release
         node.kernel.values["kern.osrelease"] = release.osrelease
     assert reasons(pair) == ["setup-hastd-not-tried"] * 2
+    for finding in pair.wrong():
+        names, lines = remedy(finding)
+        for name in set(names) & {pair.standby.name}:
+            pair.types(name, lines)
+    assert [each.subject for each in pair.wrong()] == [pair.active.name]
 
 
 def test_a_kernel_that_was_installed_and_not_booted_is_found(state: Path) -> None:
