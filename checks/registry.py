@@ -56,7 +56,7 @@ REGISTRY = (
         "the service as a client sees it: portmapper, NULL, MNT, GETATTR, FSSTAT; from anywhere, without a mount"
     ), on_node=False),
     CheckEntry("check_hast_setup", (
-        "how both nodes are set up: 75 points, each with its remedy; once an hour, or `hastwatch doctor`"
+        "how both nodes are set up: 86 points, each with its remedy; once an hour, or `hastwatch doctor`"
     ), audits=True),
 )  # fmt: skip
 """In the order in which they are shown: those that compare the nodes, then those of one node, then from outside; the
