@@ -11,7 +11,7 @@ from itertools import product
 
 import pytest
 
-from remediate.contrib.definitions import definitions
+from checks import registry
 from tests.contrib.perfdata import placeholders
 from tests.engines.icinga_pair import NODES, IcingaPair, why_not
 from tests.engines.phases import Phases, heading
@@ -29,7 +29,7 @@ def icinga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IcingaPair]:
 
 
 def test_every_check_of_a_healthy_pair_is_ok_on_both_agents_with_the_numbers_of_its_help(icinga: IcingaPair) -> None:
-    checks = [each.name for each in definitions() if each.on_node]
+    checks = [each.name for each in registry.OF_SERVICE]
     with icinga.running("--automatic", "--no-cron"):
         for node, check in product(NODES, checks):
             icinga.watch_well(node, check)
@@ -39,6 +39,9 @@ def test_every_check_of_a_healthy_pair_is_ok_on_both_agents_with_the_numbers_of_
                 assert any(each.fullmatch(label) for each in known), label
         for node in NODES:
             icinga.watch_well(node, "hastwatch-agent")
+            icinga.watch(node, "check_hast_setup")  # the set-up of the simulated pair is not all that it asks for
+            icinga.await_("the audit", lambda: icinga.state(node, "check_hast_setup") == ("CRITICAL", "HARD"))  # noqa: B023
+            icinga.look_no_more()
 
 
 def test_devd_that_died_is_restarted_and_the_failover_that_it_missed_is_done(icinga: IcingaPair) -> None:

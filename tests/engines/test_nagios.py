@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.nagios_pair import EVERY_CHECK, NODES, monitored, why_not
+from tests.engines.nagios_pair import EVERY_CHECK, NODES, OF_SERVICE, monitored, why_not
 from tests.engines.phases import Phases, heading
 from tests.engines.split_brain import recover, split_brain
 
@@ -36,15 +36,18 @@ def table() -> Iterator[None]:
 
 def test_every_service_of_the_sample_is_ok_on_a_healthy_pair(here: Path) -> None:
     with monitored(here, EVERY_CHECK, settings=SLOWLY) as pair:
-        outside = "check_nfs_export"  # asks the network, where no simulated node is
-        pair.nagios.wait_for("its turn", lambda: pair.nagios.service("nfs", outside)["has_been_checked"] == "1")
-        assert "[nfs-portmapper]" in pair.nagios.service("nfs", outside)["plugin_output"]
+        others = {
+            ("nfs", "check_nfs_export"): "[nfs-portmapper]",  # asks the network, where no simulated node is
+            **{(node, "check_hast_setup"): "SETUP CRITICAL" for node in NODES},
+        }
+        for service, line in others.items():
+            pair.nagios.wait_for("its turn", lambda: pair.nagios.service(*service)["has_been_checked"] == "1")  # noqa: B023
+            assert line in pair.nagios.service(*service)["plugin_output"]
         states = {
             (each["host_name"], each["service_description"]): each["current_state"] for each in pair.nagios.services()
         }
-        states.pop(("nfs", outside))
-        checks = [*(check for check in EVERY_CHECK if check != outside), "nrpe"]
-        assert states == {(node, check): "0" for node in NODES for check in checks}
+        well = {service: state for service, state in states.items() if service not in others}
+        assert well == {(node, check): "0" for node in NODES for check in (*OF_SERVICE, "nrpe")}
 
 
 def test_devd_that_died_is_restarted_and_the_failover_that_it_missed_is_done(here: Path) -> None:
