@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from remediate.contrib.definitions import definitions
+from checks import registry
 from remediate.contrib.placement import Placement
 from remediate.subcommands.contrib import text
 from tests.engines import nagios
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(nagios.why_not() is not None, reason=str(nagios.
 SHIPPED = Path(__file__).resolve().parents[2] / "contrib" / "nagios"
 MINUTE = "4"
 """Seconds that stand for one: the shortest interval of the templates is a quarter of it."""
-CHECKS_OF_NODES = [each.name for each in definitions() if each.on_node]
+CHECKS_OF_NODES = [each.name for each in registry.OF_SERVICE]
 ANSWERS = """#!/bin/sh
 # Of check_nrpe and check_ping: the address is the second word, a file of its name says what does not answer there.
 case $(cat {directory}/$2 2>/dev/null) in
