@@ -40,6 +40,8 @@ INSTEAD = {"check_hast_splitbrain": "grep -h hastd"}
 """What a check also finds its OK in, where it says in the text that the core was not read."""
 SHARES = 4
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+IN_FULL = re.compile(rf"({'|'.join(STATES)}): .+ \[[a-z0-9-]+\]")
+"""A finding that the first line shortens, on a line after it."""
 NUMBER = r"-?\d+(\.\d+)?"
 RANGE = r"(@?(~|-?[\d.]+)?:?(-?[\d.]+)?)?"
 PERFDATA = re.compile(
@@ -92,14 +94,17 @@ def test_a_check_keeps_the_contract_of_a_plugin_whatever_was_recorded(check: str
 
 def broken_promises(ran: Ran, check: str, title: str) -> Iterator[str]:
     """What a run does that a plugin must not do."""
-    output, status = ran.block.output, ran.block.status
+    (output, *shortened), status = ran.block.output.split("\n"), ran.block.status
     if status not in range(4):
         yield f"exit status {status}"
         return
-    if "Traceback" in output:
+    if "Traceback" in ran.block.output:
         yield "a traceback"
-    if output.count("\n") or not output.isprintable():
-        yield f"more than one line: {output!r}"
+    if not output.isprintable():
+        yield f"not one line: {output!r}"
+    for line in shortened:
+        if not (IN_FULL.fullmatch(line) and line.isprintable()):
+            yield f"a further line: {line!r}"
     if not output.startswith(f"{title} {STATES[status]} - "):
         yield f"the wrong beginning: {output[:60]!r}"
     text, _, perfdata = output.partition(" | ")
