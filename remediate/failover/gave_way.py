@@ -19,12 +19,17 @@ from remediate.failover.resource import places
 from remediate.failover.this_boot import this_boot
 from remediate.state import ledger
 from remediate.state.journal import WARNING
+from remediate.state.store import StateError
 
 
 def before_a_look(context: Context) -> None:
     """Hold back where the address has gone to another node: looking at everything takes seconds where that does not
     answer. Raises nothing; the look holds back, too."""
-    names = [name for name in ledger.resources(context.store) if own_copy.is_primary_apart(context, name)]
+    try:
+        known = ledger.resources(context.store)
+    except StateError:
+        return
+    names = [name for name in known if own_copy.is_primary_apart(context, name)]
     if not names:
         return
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from simulator.clock import Steps
-from simulator.commands.zfs_words import Options, Verb, get_them, list_them, named, nicenum, run_verb, table
+from simulator.commands.zfs_words import USAGE, Options, Verb, get_them, list_them, named, nicenum, run_verb, table
 from simulator.nfs.exports_file import ZFS_EXPORTS
 from simulator.shell.calls import Call, command
 from simulator.storage.zfs import Pool
@@ -105,7 +105,10 @@ def _list(call: Call, options: Options, words: list[str]) -> Steps[int]:
 
 def _snapshot(call: Call, options: Options, words: list[str]) -> Steps[int]:
     """zfs-snapshot(8) of one dataset. It goes out with a transaction group of its own."""
-    dataset, _, name = (words or [""])[0].partition("@")
+    if not words:
+        call.err("missing snapshot argument\nusage:\n\tsnapshot [-r] <dataset>@<snap> ...\n")
+        return USAGE
+    dataset, _, name = words[0].partition("@")
     pools, status = yield from named(call, [dataset], NO_DATASET)
     for pool in pools:
         if name in dict(pool.label.snapshots):
