@@ -28,6 +28,13 @@ def looked_at_every_minute(state: Path) -> InstalledPair:
     return pair
 
 
+def skewed(pair: InstalledPair, skews: tuple[int, int]) -> None:
+    """Give the vhids of the active node and of the standby these advskews."""
+    for node, skew in zip((pair.active, pair.standby), skews, strict=True):
+        for vhid in node.network.vhids():
+            vhid.advskew = skew
+
+
 # --- a foreign demotion on the node that serves ----------------------------------------------------------------
 
 
@@ -181,9 +188,7 @@ def test_after_a_cut_the_node_that_had_the_clients_goes_on_serving_them(
     pair: InstalledPair, skews: tuple[int, int]
 ) -> None:
     cut_in_two(pair)
-    for node, skew in zip((pair.active, pair.standby), skews, strict=True):
-        for vhid in node.network.vhids():
-            vhid.advskew = skew
+    skewed(pair, skews)
     assert pair.reasons(pair.standby) == ("home: promoted while the other node was not heard",)
     assert pair.share(pair.standby) == 120 and pair.share(pair.active) == 0, pair.story()
     pair.breaks("heal")
@@ -200,9 +205,7 @@ def test_a_node_that_was_cut_off_from_its_clients_gives_way_to_the_one_that_serv
     state: Path, skews: tuple[int, int]
 ) -> None:
     pair = looked_at_every_minute(state)
-    for node, skew in zip((pair.active, pair.standby), skews, strict=True):
-        for vhid in node.network.vhids():
-            vhid.advskew = skew
+    skewed(pair, skews)
     pair.breaks("isolate", "nfs001")
     assert pair.until(lambda: pair.serves(pair.standby)), pair.story()
     pair.passes(130)
@@ -219,9 +222,7 @@ def test_of_two_nodes_that_nobody_writes_to_the_promoted_one_gives_way(state: Pa
     """Else both would: their sums are equal, and each has written. Nobody would serve until somebody promotes."""
     pair = looked_at_every_minute(state)
     pair.clients.stop()
-    for node, skew in zip((pair.active, pair.standby), skews, strict=True):
-        for vhid in node.network.vhids():
-            vhid.advskew = skew
+    skewed(pair, skews)
     pair.breaks("isolate", "nfs001")
     pair.active.run("echo mine > /hast/home/first")
     assert pair.until(lambda: pair.serves(pair.standby)), pair.story()

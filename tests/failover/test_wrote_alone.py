@@ -10,7 +10,7 @@ import pytest
 from checks.probes.carp_demotion import HALF, DemotionCause, DemotionReason
 from remediate.failover.demotion_reasons import amount
 from tests.failover.installed_pair import InstalledPair, master
-from tests.failover.test_demotion import looked_at_every_minute
+from tests.failover.test_demotion import looked_at_every_minute, skewed
 
 BOTH_SKEWS = [(10, 10), (0, 100), (100, 0)]
 CAUSES = (DemotionCause.QUIET, DemotionCause.APART, DemotionCause.WROTE_ALONE, DemotionCause.DOWN)
@@ -24,9 +24,7 @@ def role_by_hand(pair: InstalledPair) -> None:
 def parted(state: Path, skews: tuple[int, int]) -> InstalledPair:
     """Each node serves, and has written what the other one lacks."""
     pair = looked_at_every_minute(state)
-    for node, skew in zip((pair.active, pair.standby), skews, strict=True):
-        for vhid in node.network.vhids():
-            vhid.advskew = skew
+    skewed(pair, skews)
     pair.breaks("isolate", "nfs001")
     pair.passes(2)
     pair.active.run("echo mine > /hast/home/first; sync")
@@ -98,9 +96,7 @@ def test_a_node_that_nobody_writes_to_keeps_the_address_from_one_without_hastd(
 ) -> None:
     pair = looked_at_every_minute(state)
     pair.clients.stop()
-    for node, skew in zip((pair.active, pair.standby), skews, strict=True):
-        for vhid in node.network.vhids():
-            vhid.advskew = skew
+    skewed(pair, skews)
     pair.breaks("isolate", "nfs001")
     pair.active.run("echo mine > /hast/home/first; sync")
     assert pair.until(lambda: pair.serves(pair.standby)), pair.story()

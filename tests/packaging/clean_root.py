@@ -150,7 +150,13 @@ def clean_root(directory: Path) -> Iterator[CleanRoot]:
     for name, text in (("service", SERVICE), ("sysrc", SYSRC)):
         (directory / name).write_text(text)
         (directory / name).chmod(0o755)
-    script = SETUP.format(python=PYTHON, name=PYTHON.name, tools=directory)
+    with entered(SETUP.format(python=PYTHON, name=PYTHON.name, tools=directory)) as root:
+        yield root
+
+
+@contextmanager
+def entered(script: str) -> Iterator[CleanRoot]:
+    """The mount namespace that a script sets up, which says `ready` and waits, as long as the context lasts."""
     process = subprocess.Popen(
         ["unshare", "--mount", "sh", "-euc", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     )

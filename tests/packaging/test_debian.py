@@ -17,7 +17,7 @@ import pytest
 
 from checks import VERSION
 from checks.registry import REGISTRY
-from tests.packaging.clean_root import CleanRoot, Entry, changed
+from tests.packaging.clean_root import CleanRoot, Entry, changed, entered
 from tests.state.child import ROOT
 
 BASE = Path("/var/tmp/hastwatch-bookworm")
@@ -84,16 +84,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def debian(base: Path, packages: Path, layer: Path) -> Iterator[CleanRoot]:
     """A machine with Debian 12 and the packages in /media."""
-    script = SETUP.format(base=base, packages=packages, layer=layer)
-    process = subprocess.Popen(
-        ["unshare", "--mount", "sh", "-euc", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout and process.stdout.readline() == "ready\n"
-        yield CleanRoot(process.pid)
-    finally:
-        process.kill()
-        process.wait()
+    with entered(SETUP.format(base=base, packages=packages, layer=layer)) as root:
+        yield root
 
 
 @pytest.fixture
