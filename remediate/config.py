@@ -17,6 +17,7 @@ to = "icinga"
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.plugin import config as of_checks
@@ -43,7 +44,7 @@ class RemediationConfig(NamedTuple):
     """None where the file has none of its tables."""
 
     @property
-    def resource(self) -> dict[str, ResourceConfig]:
+    def resource(self) -> Mapping[str, ResourceConfig]:
         """The resources that the file names."""
         return self.checks.resource
 

@@ -33,7 +33,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 from checks.plugin.finding import Severity
@@ -71,7 +71,7 @@ class ResourceConfig(NamedTuple):
 class SetupConfig(NamedTuple):
     """`[setup]`, for check_hast_setup."""
 
-    accepted: dict[str, str] = {}  # noqa: RUF012 - as below
+    accepted: Mapping[str, str] = {}
     """From the reason of a finding that is accepted to why it is."""
     backup: str = ""
     """The file that tells of the last backup by its time."""
@@ -91,8 +91,8 @@ class CheckConfig(NamedTuple):
     ask_write: bool = False
     docs: str = ""
     """The URL of the documentation, without a slash at its end."""
-    severity: dict[str, str] = {}  # noqa: RUF012 - never changed: a NamedTuple has no other way to say "empty"
-    resource: dict[str, ResourceConfig] = {}  # noqa: RUF012 - as above
+    severity: Mapping[str, str] = {}
+    resource: Mapping[str, ResourceConfig] = {}
     setup: SetupConfig = SetupConfig()
     hastd_repaired: bool = False
     """`failover.hastd_repaired`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, WARNING
 from checks.plugin.text import name_list
 from checks.probes import carp, rc_conf
 from checks.probes.errors import NotFound
+from checks.probes.vhid import Vhid
 from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupRow, Tier, problem
 
 MOST_ALIASES = 16
@@ -32,30 +34,32 @@ ROWS = (
 class CarpFacts(NamedTuple):
     """The advskew of each vhid, by `2@vtnet1`: what it is now, and what rc.conf says."""
 
-    now: dict[str, str] = {}  # noqa: RUF012 - never changed
-    at_boot: dict[str, str] = {}  # noqa: RUF012 - never changed
-    files: dict[str, str] = {}  # noqa: RUF012 - never changed
+    now: Mapping[str, str] = {}
+    at_boot: Mapping[str, str] = {}
+    files: Mapping[str, str] = {}
     """Which file of rc.conf(5) has the line of a vhid."""
 
 
 def read(audited: AuditedNode) -> CarpFacts:
     """Raises ProbeError."""
     vhids = [each for each in carp.vhids(audited.node) if each.is_read and each.numbers_read]
-    at_boot = _at_boot(audited, tuple(dict.fromkeys(each.interface for each in vhids)), "advskew")
+    at_boot = _at_boot(audited, vhids, "advskew")
     at_boot = {name: skew or "0" for name, skew in at_boot.items()}
     now = {each.name: str(each.advskew) for each in vhids if each.protocol == "carp"}
     return CarpFacts(now, at_boot, {name: file_of(audited, name.partition("@")[0]) for name in now})
 
 
-def passwords_at_boot(audited: AuditedNode, interfaces: tuple[str, ...]) -> dict[str, str]:
-    """The password that rc.conf(5) has for each vhid, empty where it has none: a secret. Raises ProbeError."""
-    return _at_boot(audited, interfaces, "pass")
+def passwords_at_boot(audited: AuditedNode, vhids: Iterable[Vhid]) -> dict[str, str]:
+    """The password that rc.conf(5) has for each vhid of their interfaces, empty where it has none: a secret. Raises
+    ProbeError."""
+    return _at_boot(audited, vhids, "pass")
 
 
-def _at_boot(audited: AuditedNode, interfaces: tuple[str, ...], word: str) -> dict[str, str]:
-    """What follows a word in the lines of each vhid, by its name; the last that has it counts, as ifconfig(8) leaves
-    what a line does not name (carp.c, setcarp_callback())."""
+def _at_boot(audited: AuditedNode, vhids: Iterable[Vhid], word: str) -> dict[str, str]:
+    """What follows a word in the lines of each vhid of their interfaces, by its name; the last that has it counts, as
+    ifconfig(8) leaves what a line does not name (carp.c, setcarp_callback())."""
     values: dict[str, str] = {}
+    interfaces = tuple(dict.fromkeys(each.interface for each in vhids))
     for interface, lines in ifconfig_words(audited, interfaces).items():
         for words in lines:
             if "vhid" in words[:-1]:
@@ -88,8 +92,8 @@ def ifconfig_words(audited: AuditedNode, interfaces: tuple[str, ...]) -> dict[st
 
 
 def _names(interface: str) -> list[str]:
-    base = f"ifconfig_{re.sub(r'[-./+]', '_', interface)}"
     """network.subr, get_if_var()."""
+    base = f"ifconfig_{re.sub(r'[-./+]', '_', interface)}"
     return [base, f"{base}_ipv6", f"{base}_aliases", *(f"{base}_alias{number}" for number in range(MOST_ALIASES))]
 
 

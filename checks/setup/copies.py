@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, WARNING
@@ -23,23 +24,24 @@ ROWS = (
 class CopyFacts(NamedTuple):
     """By resource: the bytes of the provider, and of the data and an extent as its metadata have them, in digits."""
 
-    providers: dict[str, str] = {}  # noqa: RUF012 - never changed
-    data: dict[str, str] = {}  # noqa: RUF012 - never changed
-    extents: dict[str, str] = {}  # noqa: RUF012 - never changed
+    providers: Mapping[str, str] = {}
+    data: Mapping[str, str] = {}
+    extents: Mapping[str, str] = {}
 
 
 def read(audited: AuditedNode) -> CopyFacts:
     """Raises ProbeError."""
-    node, facts = audited.node, CopyFacts({}, {}, {})
+    node = audited.node
     try:
         resources = hast_conf.configured(node)
     except (NotFound, NotUnderstood):
-        return facts  # why hastd refuses the file is said of the file
+        return CopyFacts()  # why hastd refuses the file is said of the file
+    providers, data, extents = {}, {}, {}
     for name, resource in resources.items():
         metadata = hast.metadata(node, name)
-        facts.data[name], facts.extents[name] = str(metadata.datasize), str(metadata.extentsize)
-        facts.providers[name] = _size(audited, resource.local)
-    return facts
+        data[name], extents[name] = str(metadata.datasize), str(metadata.extentsize)
+        providers[name] = _size(audited, resource.local)
+    return CopyFacts(providers, data, extents)
 
 
 def _size(audited: AuditedNode, provider: str) -> str:

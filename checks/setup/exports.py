@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, WARNING
@@ -38,10 +39,10 @@ ROWS = (
 class ExportFacts(NamedTuple):
     """The lines that export something, each as `FILE:NUMBER`, with what is to be said of it."""
 
-    lines: dict[str, str] = {}  # noqa: RUF012 - never changed
+    lines: Mapping[str, str] = {}
     """The text of each, blanks squeezed."""
-    refused: dict[str, str] = {}  # noqa: RUF012 - never changed
-    outside: dict[str, str] = {}  # noqa: RUF012 - never changed
+    refused: Mapping[str, str] = {}
+    outside: Mapping[str, str] = {}
     everyone: tuple[str, ...] = ()
     root: tuple[str, ...] = ()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, WARNING
@@ -54,14 +54,14 @@ class HastConfFacts(NamedTuple):
 
     refused: str = ""
     """Why hastd refuses it, else empty."""
-    settings: dict[str, str] = {}  # noqa: RUF012 - never changed
+    settings: Mapping[str, str] = {}
     """All of the file: `timeout`, `on nfs001: listen`, `home: local`, `home on nfs001: remote`."""
     resources: tuple[str, ...] = ()
-    remotes: dict[str, str] = {}  # noqa: RUF012 - never changed
+    remotes: Mapping[str, str] = {}
     """From each resource to `remote` of this node's own section."""
     addresses: tuple[str, ...] = ()
     """Those of the node that belong to no vhid."""
-    broken: dict[str, str] = {}  # noqa: RUF012 - never changed
+    broken: Mapping[str, str] = {}
     """From each program of an `exec` that cannot be run to why not."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, WARNING
@@ -52,9 +53,9 @@ ROWS = (
 class KernelFacts(NamedTuple):
     """Values by oid, now and at the next boot; the modules that are there."""
 
-    now: dict[str, str] = {}  # noqa: RUF012 - never changed
+    now: Mapping[str, str] = {}
     """Of those that the kernel has: an oid of a module that is not loaded is missing."""
-    at_boot: dict[str, str] = {}  # noqa: RUF012 - never changed
+    at_boot: Mapping[str, str] = {}
     carp_built_in: bool = False
     carp_at_boot: bool = False
     """loader.conf loads it."""

@@ -5,6 +5,7 @@ each, and whether sshd(8) lets root in at all. No key leaves the node.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, WARNING
@@ -57,8 +58,8 @@ class LoginFacts(NamedTuple):
     """Lines of authorized_keys that are not as generated: from their number to the type of the key and what it is for,
     `ssh-ed25519 answer`."""
 
-    root: dict[str, str] = {}  # noqa: RUF012 - never changed
-    user: dict[str, str] = {}  # noqa: RUF012 - never changed
+    root: Mapping[str, str] = {}
+    user: Mapping[str, str] = {}
     path: str = ""
     """The monitoring user's file."""
     by: str = "sudo"

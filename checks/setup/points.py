@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, WARNING
@@ -33,7 +34,7 @@ class PointFacts(NamedTuple):
 
     missing: tuple[str, ...] = ()
     writable: tuple[str, ...] = ()
-    names: dict[str, str] = {}  # noqa: RUF012 - never changed
+    names: Mapping[str, str] = {}
     """From each that is not empty to how many names are in it, and some of them."""
 
 

@@ -61,7 +61,7 @@ ROWS = (
 class RcFacts(NamedTuple):
     """Variables as their scripts have them; those that are unset are missing. `mountd_flags` and the like once."""
 
-    values: dict[str, str] = {}  # noqa: RUF012 - never changed
+    values: Mapping[str, str] = {}
     jailed: tuple[str, ...] = ()
     """Of JAILED those that rc.subr(8) would put into a service jail."""
 

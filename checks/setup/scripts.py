@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, WARNING
@@ -54,7 +55,7 @@ class ScriptFacts(NamedTuple):
     missing: tuple[str, ...] = ()
     """Of SCRIPTS, those that are not there or cannot be run."""
     periodic: bool = False
-    misplaced: dict[str, str] = {}  # noqa: RUF012 - never changed
+    misplaced: Mapping[str, str] = {}
     """Of the others what of ORDER they lack."""
 
 

@@ -7,6 +7,7 @@ audit, so that nobody can look it up, and a guess costs 32 MB and a tenth of a s
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.carp import TABLE
@@ -61,16 +62,16 @@ class SegmentFacts(NamedTuple):
     """By vhid, `2@vtnet1`: the digest of its password, empty where it has none, its unicast peers, its addresses; by
     interface its own addresses; and the neighbours with the Ethernet address of one of these vhids."""
 
-    digests: dict[str, str] = {}  # noqa: RUF012 - never changed
-    peers: dict[str, str] = {}  # noqa: RUF012 - never changed
-    peers6: dict[str, str] = {}  # noqa: RUF012 - never changed
-    addresses: dict[str, str] = {}  # noqa: RUF012 - never changed
-    own: dict[str, str] = {}  # noqa: RUF012 - never changed
-    taken: dict[str, str] = {}  # noqa: RUF012 - never changed
+    digests: Mapping[str, str] = {}
+    peers: Mapping[str, str] = {}
+    peers6: Mapping[str, str] = {}
+    addresses: Mapping[str, str] = {}
+    own: Mapping[str, str] = {}
+    taken: Mapping[str, str] = {}
     """From the vhid to the addresses of others that have its Ethernet address."""
     discarded: str = "0"
     """Advertisements that the kernel could not authenticate, since it has been counting."""
-    at_boot: dict[str, str] = {}  # noqa: RUF012 - never changed
+    at_boot: Mapping[str, str] = {}
     """From a vhid to the file of rc.conf(5) that has another password for it, or none; the node itself compares."""
 
 
@@ -108,7 +109,7 @@ def _discarded(audited: AuditedNode) -> str:
 
 def _at_boot(audited: AuditedNode, keys: dict[str, str], vhids: list[Vhid]) -> dict[str, str]:
     """The vhids with a password that rc.conf(5) has with another one, each with its file. Raises ProbeError."""
-    configured = passwords_at_boot(audited, tuple(dict.fromkeys(each.interface for each in vhids)))
+    configured = passwords_at_boot(audited, vhids)
     return {
         each.name: file_of(audited, str(each.number))
         for each in vhids

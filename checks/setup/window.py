@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import OK, WARNING
@@ -31,8 +32,8 @@ ROWS = (
 class WindowFacts(NamedTuple):
     """The delays in seconds, now and at the next boot, and whether NFSv4 is served."""
 
-    now: dict[str, str] = {}  # noqa: RUF012 - never changed
-    at_boot: dict[str, str] = {}  # noqa: RUF012 - never changed
+    now: Mapping[str, str] = {}
+    at_boot: Mapping[str, str] = {}
     nfs4: bool = False
 
 
