@@ -457,9 +457,7 @@ class ConvergeRun:
 
     def _hold_back(self, reasons: set[DemotionReason], observation: Observation) -> tuple[str, ...]:
         try:
-            most = int(self.context.config.failover.demotion)
-            share = demotion_reasons.amount(reasons, most, observation.vhids)
-            carp_demotion.hold(self.context, observation.facts.boot_id, reasons, share)
+            demotion_reasons.hold(self.context, observation.facts.boot_id, reasons, observation.vhids)
         except (StepFailed, ProbeError) as error:
             why = ", ".join(sorted(map(str, reasons)))
             self.context.journal.entry("hold", why=why, result=f"failed: {error}", run=self.id, severity=CRIT)

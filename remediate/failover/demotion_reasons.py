@@ -114,6 +114,12 @@ def amount(reasons: set[DemotionReason], most: int, vhids: Collection[Vhid]) -> 
     return max(most // 2, most - below - max((vhid.advskew for vhid in vhids if vhid.numbers_read), default=0))
 
 
+def hold(context: Context, boot: str, reasons: set[DemotionReason], vhids: Collection[Vhid]) -> None:
+    """Hold this node back as far as the reasons ask. Raises StepFailed and ProbeError."""
+    share = amount(reasons, int(context.config.failover.demotion), vhids)
+    carp_demotion.hold(context, boot, reasons, share)
+
+
 def _of_resource(context: Context, observation: Observation, decision: Decision, name: str) -> DemotionCause | None:
     state, rule = observation.facts.resources[name], decision.rule
     if state.split is Split.LOSING:

@@ -248,9 +248,8 @@ class Executor:
         held = carp_demotion.reasons(self.context.store)
         left = {each for each in held if each.why is not DemotionCause.NOT_CONNECTED or each.about not in self._taken}
         if left != set(held):
-            share = demotion_reasons.amount(left, int(self.context.config.failover.demotion), self.seen.vhids)
             with suppress(StepFailed, ProbeError):
-                carp_demotion.hold(self.context, self.seen.facts.boot_id, left, share)
+                demotion_reasons.hold(self.context, self.seen.facts.boot_id, left, self.seen.vhids)
 
     def _may_run(self, names: tuple[str, ...]) -> bool:
         """Whether any of these runs, as far as is known: else they are started without another look. rc(8) may start

@@ -38,20 +38,20 @@ def before_a_look(context: Context) -> None:
         located = places(node, context.config)
     except ProbeError:
         return
-    gone = [name for name in names if name in located and located[name].asks(vhids).state is CarpState.BACKUP]
-    hold_back(context, [name for name in gone if own_copy.has_counted(context, name)])
+    there = [name for name in names if name in located]
+    hold_back(context, [name for name in there if located[name].asks(vhids).state is CarpState.BACKUP])
 
 
 def hold_back(context: Context, names: Collection[str]) -> None:
-    """Hold back for these resources, beside the reasons that there are. Raises nothing."""
-    if not names:
+    """Hold back for those of these resources that may have been written to alone, beside the reasons that there are.
+    Raises nothing."""
+    counted = [name for name in names if own_copy.has_counted(context, name)]
+    if not counted:
         return
-    added = {DemotionReason(DemotionCause.WROTE_ALONE, name) for name in names}
+    added = {DemotionReason(DemotionCause.WROTE_ALONE, name) for name in counted}
     reasons = added.union(carp_demotion.reasons(context.store))
     try:
-        vhids = carp.vhids(context.here.node())
-        share = demotion_reasons.amount(reasons, int(context.config.failover.demotion), vhids)
-        carp_demotion.hold(context, this_boot(context), reasons, share)
+        demotion_reasons.hold(context, this_boot(context), reasons, carp.vhids(context.here.node()))
     except (StepFailed, ProbeError) as error:
-        why = f"{', '.join(names)} may have been written to alone"
+        why = f"{', '.join(counted)} may have been written to alone"
         context.journal.entry("hold", why=why, result=f"failed: {error}", severity=WARNING)

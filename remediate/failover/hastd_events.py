@@ -112,7 +112,7 @@ def _role(context: Context, name: str, role: str, at: float) -> str:
     now = role if resource is None else resource.role.value
     if resource is not None:
         damaged.at_an_event(context, resource)
-    if now != Role.PRIMARY.value and own_copy.is_primary_apart(context, name) and own_copy.has_counted(context, name):
+    if now != Role.PRIMARY.value and own_copy.is_primary_apart(context, name):
         gave_way.hold_back(context, [name])
     replicas.write_down(
         context, name, ROLES[now], at if now == role else context.timing.wall(), context.journal.node_name
