@@ -151,5 +151,11 @@ def parts(session: Session) -> Iterator[Part]:
         yield SetupOfPair(*nodes)
 
 
-CHECK = CheckCommand("check_hast_setup", "SETUP", ABOUT, TABLE, (), parts, uses_peer=True)
+TAKES = 45.0
+"""Seconds for both nodes, one after the other: each may take `checks.setup.answer.SECONDS`, and a login by ssh. It is
+below what engines wait by default, 60 s: Icinga 2 (CheckCommand, timeout), Nagios (service_check_timeout), NRPE
+(command_timeout)."""
+CHECK = CheckCommand(
+    "check_hast_setup", "SETUP", ABOUT, TABLE, (), parts, uses_peer=True, takes=TAKES, is_audit=True
+)  # fmt: skip
 main = CHECK.main

@@ -26,8 +26,10 @@ class CheckEntry(NamedTuple):
     on_node: bool = True
     """Whether it runs on a node of the pair; else on the monitoring host, and sees the service as a client does."""
     audits: bool = False
-    """Whether it looks at what only an administrator changes: for once an hour, and `hastwatch doctor` shows it; what
-    watches the service leaves it out."""
+    """Whether it looks at what only an administrator changes: `hastwatch doctor` shows it, and what watches the service
+    leaves it out."""
+    interval: int = 60
+    """Seconds after which an engine looks again."""
 
     @property
     def module(self) -> str:
@@ -49,7 +51,7 @@ REGISTRY = (
     CheckEntry("check_hast_splitbrain", (
         "the counters of both nodes, the marker of hastd's hook, the log: whether the copies have diverged, or"
         " will be found to have"
-    )),
+    ), interval=30),
     CheckEntry("check_hast_mount", "the right file system, writable, roomy, answering, and only on the primary"),
     CheckEntry("check_devd", "that devd lives and answers, and that the failover hook is really what it would run"),
     CheckEntry("check_nfs_export", (
@@ -57,7 +59,7 @@ REGISTRY = (
     ), on_node=False),
     CheckEntry("check_hast_setup", (
         "how both nodes are set up: 86 points, each with its remedy; once an hour, or `hastwatch doctor`"
-    ), audits=True),
+    ), audits=True, interval=3600),
 )  # fmt: skip
 """In the order in which they are shown: those that compare the nodes, then those of one node, then from outside; the
 audit last."""

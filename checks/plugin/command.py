@@ -38,6 +38,15 @@ class CheckCommand(NamedTuple):
     """What it asks of each node, as far as that is known before it looks (`checks.plugin.ahead`)."""
     led_to: Callable[[Node], Sequence[tuple[str, ...]]] = lambda node: ()
     """What the answers to these lead it to ask. Raises ProbeError."""
+    takes: float = 0.0
+    """Seconds that it may need, where they are more than `timeout` of the configuration gives to every check."""
+    is_audit: bool = False
+    """Whether no event handler decides by its reasons: on the status line they may be counted."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for a whole run, where neither the command line nor the configuration says so."""
+        return max(CheckConfig().timeout, self.takes)
 
     def main(self, argv: list[str] | None = None, clock: Callable[[], float] = time.time) -> int:
         """Run the check as its console script does: one line on standard output, the state as exit status. `clock`
@@ -47,7 +56,7 @@ class CheckCommand(NamedTuple):
             config = load(options.config)
             severities = overrides(config, options, self.table)
             if options.timeout is None:
-                options.timeout = config.timeout
+                options.timeout = max(config.timeout, self.takes)
             session = Session(options, config, clock)
         except (ConfigError, ProbeError) as error:
             return self._refuse(error)
@@ -120,8 +129,9 @@ def parser(check: CheckCommand) -> argparse.ArgumentParser:
         "judge a row of the table below as ok, warning or critical instead; may be repeated"
     ))  # fmt: skip
     command_line.add_argument(
-        "-t", "--timeout", type=_seconds, metavar="SECONDS", help="seconds for the whole check (default: 8)"
-    )
+        "-t", "--timeout", type=_seconds, metavar="SECONDS",
+        help=f"seconds for the whole check (default: {check.timeout:g})",
+    )  # fmt: skip
     command_line.add_argument("--state-dir", metavar="DIR", help=(
         "where to keep what is remembered between runs (default: /var/tmp/hastwatch-UID)"
     ))  # fmt: skip

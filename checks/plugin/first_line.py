@@ -3,11 +3,13 @@
 What does not fit is left out in this order, and said on the lines after it: the texts of all findings but the first; of
 the text of the first what follows a `; `; what the others are about; the end of what is left of that text. The first
 keeps its meaning. No reason is left out, as event handlers decide by them, so a line with many may be longer; only
-what is well goes at last where something is not.
+what is well goes at last where something is not. No handler decides by those of an audit, which may have dozens: what
+does not fit is counted by severity.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -34,6 +36,19 @@ def in_one_line(findings: list[Finding], room: int) -> FirstLine:
         if len(candidate.text) <= room:
             break
     return candidate
+
+
+def counted_in_one_line(findings: list[Finding], room: int) -> FirstLine:
+    """The same of an audit: where the reasons of all do not fit, the worst of them are named, and the others counted
+    by severity."""
+    line = in_one_line(findings, room)
+    if len(line.text) <= room:
+        return line
+    for candidate in _counting(findings, room):
+        line = candidate
+        if len(line.text) <= room:
+            break
+    return line
 
 
 def whole(finding: Finding, text: str = "") -> str:
@@ -66,6 +81,22 @@ def _candidates(findings: list[Finding], room: int) -> Iterator[FirstLine]:
     without_text = len("; ".join([whole(first, "x"), *rest])) - 1
     if len(text := _cut(details[0], max(room - without_text, SHORTEST))) < len(details[0]):
         yield FirstLine("; ".join([whole(first, text), *rest]), findings)
+
+
+def _counting(findings: list[Finding], room: int) -> Iterator[FirstLine]:
+    """The first, and fewer and fewer of the others by their reasons."""
+    first, others = findings[0], findings[1:]
+    named = [f"{_subject(finding)} [{finding.reason}]" for finding in others]
+    text = plain(first.text).split("; ")[0]
+    rest = ""
+    for count in range(len(others) - 1, -1, -1):
+        counts = Counter(finding.severity for finding in others[count:])
+        of_each = ", ".join(f"{counts[each]} {each.name}" for each in sorted(counts, key=lambda each: -each.rank))
+        rest = f"and {len(others) - count} more ({of_each})"
+        shortened = others if text == plain(first.text) else findings
+        yield FirstLine("; ".join([whole(first, text), *named[:count], rest]), shortened)
+    without_text = len("; ".join([whole(first, "x"), rest])) - 1
+    yield FirstLine("; ".join([whole(first, _cut(text, max(room - without_text, SHORTEST))), rest]), findings)
 
 
 def _counted(findings: list[Finding]) -> str:

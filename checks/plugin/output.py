@@ -10,7 +10,7 @@ import os
 from typing import NamedTuple
 
 from checks.plugin.finding import Finding, Severity
-from checks.plugin.first_line import LONGEST, FirstLine, in_one_line, whole
+from checks.plugin.first_line import LONGEST, FirstLine, counted_in_one_line, in_one_line, whole
 from checks.plugin.judging import JudgedResults
 from checks.plugin.maintenance import NodeMaintenance
 from checks.plugin.nagios import Check, Metric, Performance, Summary
@@ -51,6 +51,8 @@ class Report(NamedTuple):
     suspended: list[NodeMaintenance]
     docs: str = ""
     """The URL of the documentation; empty where the node's own is meant."""
+    is_audit: bool = False
+    """As of the command."""
 
     @property
     def severity(self) -> Severity:
@@ -83,7 +85,8 @@ def _first_line(report: Report) -> FirstLine:
         return FirstLine("nothing was found", [])
     if findings[0].severity in (Severity.WARNING, Severity.CRITICAL):
         findings = [each for each in findings if each.severity is not Severity.OK]
-    return in_one_line(findings, LONGEST - sum(map(len, _around(report))))
+    choose = counted_in_one_line if report.is_audit else in_one_line
+    return choose(findings, LONGEST - sum(map(len, _around(report))))
 
 
 def _around(report: Report) -> tuple[str, str]:

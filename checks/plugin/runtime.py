@@ -125,7 +125,7 @@ class CheckRun:
     def report(self, nodes: list[Node]) -> Report:
         """What was found until now."""
         remarks, docs = list(self.session.remarks), self.session.config.docs
-        return Report(self.command.name, self.check, nodes, remarks, self.suspended, docs)
+        return Report(self.command.name, self.check, nodes, remarks, self.suspended, docs, self.command.is_audit)
 
     def say(self, nodes: list[Node]) -> int:
         """Write the report; the exit status."""

@@ -10,10 +10,14 @@ from functools import cache
 from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand, parser
-from checks.registry import REGISTRY
+from checks.registry import REGISTRY, CheckEntry
 
 FOR_A_TERMINAL = ("help", "version", "verbose", "json")
 """What is not offered to an engine: it reads one line."""
+
+
+EVERY_MINUTE = CheckEntry("", "").interval
+"""Seconds, as the templates of all checks have it."""
 
 
 class Option(NamedTuple):
@@ -38,6 +42,8 @@ class Definition(NamedTuple):
     on_node: bool
     """Whether it runs on a node of the pair; else on the monitoring host."""
     options: tuple[Option, ...]
+    interval: int
+    """Seconds after which an engine looks again."""
 
     @property
     def name(self) -> str:
@@ -48,14 +54,17 @@ class Definition(NamedTuple):
 @cache
 def definitions() -> tuple[Definition, ...]:
     """All checks."""
-    return tuple(definition(each.load(), each.on_node) for each in REGISTRY)
+    return tuple(definition(each.load(), each.on_node, each.interval) for each in REGISTRY)
 
 
-def definition(check: CheckCommand, on_node: bool) -> Definition:
+def definition(check: CheckCommand, on_node: bool, interval: int = EVERY_MINUTE) -> Definition:
     """One check with the options that an engine may give."""
     options_parser = parser(check)
     return Definition(
-        check, on_node, tuple(_option(options_parser, action) for action in options_parser._actions if _offered(action))
+        check,
+        on_node,
+        tuple(_option(options_parser, action) for action in options_parser._actions if _offered(action)),
+        interval,
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from remediate.contrib import icinga2
-from remediate.contrib.definitions import Definition, definitions
+from remediate.contrib.definitions import EVERY_MINUTE, Definition, definitions
 from remediate.contrib.icinga2 import EVENT, HANDLER, HANDLER_OVER_SSH, OUTPUT, Argument
 from remediate.contrib.placement import Placement
 
@@ -128,11 +128,14 @@ def _host(name: str, field: Field) -> JSON:
 
 def _templates(placement: Placement) -> Iterator[JSON]:
     """One for all, one for those of a node, and one for each check."""
-    yield _template(TEMPLATE, check_interval=60, retry_interval=20, max_check_attempts=3, enable_flapping=True)
+    yield _template(
+        TEMPLATE, check_interval=EVERY_MINUTE, retry_interval=20, max_check_attempts=3, enable_flapping=True
+    )
     yield _template(ON_NODE, imports=[TEMPLATE], event_command=HANDLER, use_agent=True)
     for definition in definitions():
         imports = [ON_NODE if definition.on_node else TEMPLATE]
         own: JSON = {"vars": {icinga2.own(definition, "host"): "$address$"}} if not definition.on_node else {}
+        own |= {"check_interval": definition.interval} if definition.interval != EVERY_MINUTE else {}
         own |= {"notes_url": f"{placement.docs}/checks/{definition.name}.html"} if placement.docs else {}
         yield _template(_of(definition), imports=imports, check_command=definition.name, **own)
 

@@ -126,7 +126,8 @@ def arguments(definition: Definition) -> list[Argument]:
 
 def variable(definition: Definition, option: Option) -> str:
     """The name of the variable behind an option."""
-    shared = option.name in common() and option.name not in OWN
+    of_all = option.name in common() and option.name not in OWN
+    shared = of_all and not (option.name == "timeout" and definition.check.takes)
     return f"{PREFIX}_{option.name}" if shared else own(definition, option.name)
 
 

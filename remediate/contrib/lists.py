@@ -10,18 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from checks.registry import ON_NODE, REGISTRY
+from remediate.contrib.definitions import EVERY_MINUTE
 
 ICINGA = {
     "check_hast_splitbrain": (
-        "/* Looked at more often: when a copy has to step down, every write until then is lost. */\n",
-        "  check_interval = 30s\n",
+        "/* Looked at more often: when a copy has to step down, every write until then is lost. */\n"
     ),
-    "check_hast_setup": (
-        "/* An audit: what it looks at changes when somebody changes it. */\n",
-        "  check_interval = 1h\n",
-    ),
+    "check_hast_setup": "/* An audit: what it looks at changes when somebody changes it. */\n",
 }
-"""What stands before the service of a check, and what more in it."""
+"""What stands before the service of a check."""
 APPLY = """\
 {before}apply Service "{name}" {{
   import "hastwatch-on-node"
@@ -43,8 +40,6 @@ define service {{
 {more}}}
 
 """
-HOURLY = "    check_interval          60\n"
-"""Minutes, where `interval_length` is the default."""
 
 
 class MissingAnchor(Exception):
@@ -79,18 +74,27 @@ def applied() -> str:
     """Icinga 2: a service for each check of a node."""
     lines = []
     for each in ON_NODE:
-        before, more = ICINGA.get(each.name, ("", ""))
+        before = ICINGA.get(each.name, "")
+        more = f"  check_interval = {_icinga(each.interval)}\n" if each.interval != EVERY_MINUTE else ""
         lines.append(APPLY.format(name=each.name, before=before, more=more))
     return "".join(lines)
 
 
+def _icinga(seconds: int) -> str:
+    """A duration of Icinga 2's language."""
+    return f"{seconds // 3600}h" if seconds % 3600 == 0 else f"{seconds}s"
+
+
 def templates() -> str:
-    """Nagios: the template of each check."""
+    """Nagios: the template of each check; an interval is in minutes, where `interval_length` is the default."""
     groups = {True: "hastwatch-on-nodes", False: "hastwatch-from-outside"}
     return "".join(
-        TEMPLATE.format(name=each.name, group=groups[each.on_node], more=HOURLY if each.audits else "")
-        for each in REGISTRY
+        TEMPLATE.format(name=each.name, group=groups[each.on_node], more=_nagios(each.interval)) for each in REGISTRY
     )
+
+
+def _nagios(seconds: int) -> str:
+    return f"    check_interval          {seconds / 60:g}\n" if seconds != EVERY_MINUTE else ""
 
 
 LISTS = (

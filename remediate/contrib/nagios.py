@@ -7,6 +7,7 @@ the quotes out of what plugins print (illegal_macro_output_chars), as the one th
 from __future__ import annotations
 
 import textwrap
+from math import ceil
 
 from remediate.contrib.definitions import Definition, definitions
 from remediate.contrib.placement import Placement
@@ -33,9 +34,11 @@ define command {
 NODE = """
 define command {{
     command_name    hastwatch-{name}
-    command_line    $USER1$/check_nrpe -H '$HOSTADDRESS$' -u -t 20:3 -c {name}
+    command_line    $USER1$/check_nrpe -H '$HOSTADDRESS$' -u -t {seconds}:3 -c {name}
 }}
 """
+NRPE, MARGIN = 20, 5
+"""Seconds that check_nrpe waits: longer than a check takes, which then says itself what it could not read."""
 OUTSIDE = """
 # As a client sees the service, from here: the host of the service is the service address. $ARG1$ is for more options,
 # as in hastwatch-{name}!--export /hast/home=10.1.101.0/24 ({name} --help):
@@ -77,11 +80,18 @@ def text(placement: Placement) -> str:
     """The file."""
     blocks = [ABOUT]
     for each in definitions():
-        blocks.append(NODE.format(name=each.name) if each.on_node else _outside(placement, each))
+        blocks.append(
+            NODE.format(name=each.name, seconds=_seconds(each)) if each.on_node else _outside(placement, each)
+        )
     handler = placement.command("hastwatch-event-handler")
     options = " ".join(f"{flag}='{macro}'" for flag, macro in MACROS)
     sections = [HANDLER.format(way=way, command=handler, options=options) for way in WAYS]
     return "".join([*blocks, HANDLERS, "\n".join(sections)])
+
+
+def _seconds(each: Definition) -> int:
+    """Below `service_check_timeout` of nagios.cfg, which is 60 by default."""
+    return max(NRPE, ceil(each.check.timeout) + MARGIN)
 
 
 def _outside(placement: Placement, each: Definition) -> str:

@@ -20,7 +20,7 @@ SUDO = "The sudo(8) rules for it, and for the repairs below, are printed by `has
 OTHER = "What {user} may run as root has to be exactly this and the repairs below."
 CHECKS = """\
 
-# A check ends by itself after 8 s (-t); NRPE's command_timeout, 60 s, is only a safeguard.
+# A check ends by itself after 8 s (-t){others}; NRPE's command_timeout, 60 s, is only a safeguard.
 """
 REPAIRS = """\
 
@@ -39,11 +39,16 @@ def text(placement: Placement) -> str:
     """The file."""
     gate = placement.as_root("hastwatch-ask")
     sudo = SUDO if placement.by.startswith("sudo") else OTHER.format(user=placement.user)
-    lines = [ABOUT.format(user=placement.user, gate=gate, sudo=sudo), CHECKS]
+    lines = [ABOUT.format(user=placement.user, gate=gate, sudo=sudo), CHECKS.format(others=_others())]
     lines += [f"command[{each.name}]={placement.command(each.name)}\n" for each in definitions() if each.on_node]
     lines += [REPAIRS, *(_repair(placement, request) for request in REQUESTS if request.held is None)]
     lines += [HELD, *(_repair(placement, request) for request in REQUESTS if request.held is not None)]
     return "".join(lines)
+
+
+def _others() -> str:
+    """The checks that take longer."""
+    return "".join(f", {each.name} after {each.check.timeout:g} s" for each in definitions() if each.check.takes)
 
 
 def _repair(placement: Placement, request: RepairRequest) -> str:

@@ -87,7 +87,7 @@ def audit(context: Context) -> tuple[CheckFinding, ...]:
     override that it refuses, or accepts what is no finding."""
     from checks.hast_setup import CHECK
 
-    nodes = opened(context)
+    nodes = opened(context, CHECK.takes)
     findings = _not_opened(nodes)
     if nodes.nodes:
         here, *peer = nodes.nodes
@@ -106,7 +106,8 @@ def _not_opened(nodes: PairNodes) -> list[CheckFinding]:
 
 
 def _session(context: Context, check: CheckCommand, nodes: tuple[Node, Node | None], names: tuple[str, ...]) -> Session:
-    return session_of(check, context.config.checks, context.timing.wall, context.here.memory, nodes, names, LOOK)
+    seconds = max(LOOK, check.takes)
+    return session_of(check, context.config.checks, context.timing.wall, context.here.memory, nodes, names, seconds)
 
 
 def _findings_of(

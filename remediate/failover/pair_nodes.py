@@ -20,7 +20,7 @@ from checks.probes.filesystem import mounted_at, mounts
 from checks.probes.node import Node
 from checks.probes.processes import COLUMNS
 from remediate.config import RemediationConfig
-from remediate.context import Context, Transport
+from remediate.context import LOOK, Context, Transport
 from remediate.failover import exported
 from remediate.state.store import STATE_DIRECTORY
 
@@ -66,16 +66,16 @@ class PairNodes(NamedTuple):
         return [each.node for each in (self.here, self.peer) if each is not None and each.node is not None]
 
 
-def opened(context: Context) -> PairNodes:
-    """Open both nodes at the same time. Raises nothing."""
+def opened(context: Context, seconds: float = LOOK) -> PairNodes:
+    """Open both nodes at the same time, with so many seconds for all that is asked of each. Raises nothing."""
     ways: list[Transport] = [context.here, *([context.peer] if context.peer is not None else [])]
-    here, *peer = context.timing.together([partial(_opened, way) for way in ways])
+    here, *peer = context.timing.together([partial(_opened, way, seconds) for way in ways])
     return PairNodes(here, peer[0] if peer else None)
 
 
-def _opened(way: Transport) -> OpenedNode:
+def _opened(way: Transport, seconds: float) -> OpenedNode:
     try:
-        node = way.node()
+        node = way.node(seconds)
     except ProbeError as error:
         return OpenedNode(way, None, error)
     node.asks_once = True

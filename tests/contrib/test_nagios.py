@@ -42,6 +42,14 @@ def program(path: Path, body: str) -> None:
 # The verifier
 
 
+def test_check_nrpe_waits_longer_than_each_check_takes_and_less_than_nagios_waits() -> None:
+    lines = [values["command_line"] for kind, values in objects(OBJECTS[0]) if kind == "command"]
+    waits = {match[2]: int(match[1]) for line in lines if (match := re.search(r"-t (\d+):3 -c (\w+)", line))}
+    assert waits.keys() == set(ON_NODES)
+    for each in definitions():
+        assert not each.on_node or each.check.timeout < waits[each.name] < 60
+
+
 @needs_nagios
 @pytest.mark.parametrize("way", ["nrpe", "ssh"])
 def test_nagios_accepts_the_shipped_objects_without_a_warning(tmp_path: Path, way: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.plugin.finding import CRITICAL, OK, REASON, UNKNOWN, WARNING, Finding, Severity
-from checks.plugin.first_line import LONGEST, SHORTEST, in_one_line
+from checks.plugin.first_line import LONGEST, SHORTEST, counted_in_one_line, in_one_line
 from checks.plugin.maintenance import NodeMaintenance
 from checks.plugin.output import Report, as_json, long_lines, status_line
 from checks.probes.maintenance import Maintenance
@@ -76,6 +76,24 @@ def test_then_the_others_are_counted_with_every_reason_once() -> None:
     )
     assert in_one_line([FIRST, OTHER, OTHER, OUTSIDE], len(wanted)) == (wanted, [OTHER, OTHER, OUTSIDE])
     assert in_one_line([FIRST, OTHER, OTHER, OUTSIDE], 10).text == wanted
+
+
+def test_of_an_audit_the_worst_are_named_and_the_others_counted_by_severity() -> None:
+    many = [FIRST, OTHER, *(OUTSIDE._replace(reason=f"export-{word}") for word in "abcdefghijklmnop")]
+    line = counted_in_one_line(many, LONGEST)
+    assert len(line.text) <= LONGEST
+    assert line.text == (
+        f"home on nfs001: {STATE} - clients hang [carp-master-hast-init]; home on nfs002 [carp-backup-hast-init];"
+        " nfs002 [export-a]; and 15 more (15 WARNING)"
+    )
+    assert line.shortened == many[1:]
+    assert counted_in_one_line([FIRST, OTHER], LONGEST) == in_one_line([FIRST, OTHER], LONGEST)
+
+
+@given(FINDINGS, st.integers(300, 400))
+def test_the_line_of_an_audit_fits_whatever_is_found(findings: list[Finding], room: int) -> None:
+    text = counted_in_one_line(findings, room).text
+    assert len(text) <= room and f"[{findings[0].reason}]" in text
 
 
 def test_at_last_a_long_text_is_cut_after_a_word_and_keeps_its_meaning() -> None:
