@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.option.slow or "slow" in config.option.markexpr:
         return
     named = {os.path.realpath(file) for file, _, _ in (word.partition("::") for word in config.args)}
-    failed = config.cache.get("cache/lastfailed", {}) if config.option.lf and config.cache else {}
+    failed = config.cache.get("cache/lastfailed", {}) if getattr(config.option, "lf", False) and config.cache else {}
     slow = [item for item in items if item.get_closest_marker("slow") and not item.get_closest_marker("quick")]
     left_out = {item for item in slow if os.path.realpath(item.path) not in named and item.nodeid not in failed}
     items[:] = [item for item in items if item not in left_out]
