@@ -95,7 +95,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rules", action="append", default=[], metavar="FILE", help=(
         "a file of devd rules; may be repeated (default: devd.conf, and *.conf in its directories)"
     ))  # fmt: skip
-    add_thresholds(parser, "per cent of a processor that devd uses", "default: 50", sizes=False)
+    add_thresholds(parser, "per cent of a processor that devd uses", sizes=False, warning="50")
 
 
 def judge_process(fares: DevdHealth) -> Judgement:

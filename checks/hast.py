@@ -124,13 +124,13 @@ hastd was seen to work (`as_primary.json`, which root may read)."""
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this check."""
     parser.add_argument("--role", choices=("auto", "primary", "secondary", "any"), default="auto", help=(
-        "the role a resource must have; auto: what CARP asks for; any: not judged (default: auto)"
+        "the role a resource must have: primary, secondary; auto: what CARP asks for; any: not judged (default: auto)"
     ))  # fmt: skip
     parser.add_argument("--replication", choices=("fullsync", "memsync", "async"), help=(
-        "the replication mode it must have (default: any but async)"
+        "the replication mode a resource must have: fullsync, memsync or async (default: any but async)"
     ))  # fmt: skip
     verified.add_option(parser)
-    add_thresholds(parser, "dirty bytes of a primary, such as 256M", "default: keepdirty x extentsize", sizes=True)
+    add_thresholds(parser, "dirty bytes of a primary, such as 256M", sizes=True, warning="keepdirty x extentsize")
 
 
 class Dirty(Number):

@@ -83,10 +83,10 @@ WARN_PERCENT, CRITICAL_PERCENT = "85", "95"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of this check."""
-    add_thresholds(parser, "per cent of space and inodes used", "default: -w 85 -c 95", sizes=False)
-    parser.add_argument(
-        "--depth", choices=("stat", "read", "write"), default="stat", help="how far to look (default: stat)"
-    )
+    add_thresholds(parser, "per cent of space and inodes used", False, WARN_PERCENT, CRITICAL_PERCENT)
+    parser.add_argument("--depth", choices=("stat", "read", "write"), default="stat", help=(
+        "how far to look: stat, read or write (default: stat)"
+    ))  # fmt: skip
     parser.add_argument("--fsid", type=_fsid, metavar="HEX", help=(
         "the fsid that the file system must have; replaces the recorded one, needed after newfs"
     ))  # fmt: skip

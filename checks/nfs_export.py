@@ -96,11 +96,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nfs4", action="store_true", help="NFSv4 must be there too")
     parser.add_argument("--no-udp", action="store_true", help="NFS over UDP is not expected")
     parser.add_argument(
-        "--portmap-port", type=_port, default=111, metavar="PORT", help="of the portmapper (default: 111)"
+        "--portmap-port", type=_port, default=111, metavar="PORT", help="the port of the portmapper (default: 111)"
     )
-    parser.add_argument("--nfs-port", type=_port, metavar="PORT", help="do not look up the port of NFS")
-    parser.add_argument("--mount-port", type=_port, metavar="PORT", help="do not look up the port of mountd")
-    add_thresholds(parser, "seconds of MNT, GETATTR and FSSTAT, each", "default: none", sizes=False)
+    for option, what in (("--nfs-port", "NFS"), ("--mount-port", "mountd")):
+        parser.add_argument(option, type=_port, metavar="PORT", help=(
+            f"the port of {what} (default: as the portmapper says)"
+        ))  # fmt: skip
+    add_thresholds(parser, "seconds of MNT, GETATTR and FSSTAT, each", sizes=False)
 
 
 def _wanted(text: str) -> ExpectedExport:

@@ -1,7 +1,8 @@
 """Write what follows from the code: the manual pages, the reference of all reasons, what is generated in contrib/.
 
-python docs/generate.py           writes docs/man, docs/checks, docs/checks.md, docs/reasons.md, the files of `hastwatch
-                                   contrib`, and the lists of checks in README.md and in contrib's other files
+python docs/generate.py           writes docs/man, docs/checks, docs/checks.md, docs/icinga2-commands.md,
+                                   docs/reasons.md, the files of `hastwatch contrib`, and the lists of checks in
+                                   README.md and in contrib's other files
 python docs/generate.py --check    writes nothing; exit status 1 where they are not what would be written
 """
 
@@ -16,7 +17,7 @@ from checks import VERSION
 from checks.plugin.command import CheckCommand
 from checks.plugin.finding import COULD_NOT_LOOK, Row
 from checks.registry import REGISTRY
-from docs import check_pages
+from docs import check_pages, icinga2_page
 from docs import pages as manual_pages
 from remediate.contrib import lists, pair_objects
 from remediate.subcommands.contrib import GENERATED
@@ -57,6 +58,7 @@ def main() -> int:
     pages |= {DOCS / "man" / page.file: page.mdoc() for page in manual_pages.all_pages()}
     pages |= {DOCS / "checks" / f"{each.name}.md": check_pages.page(each) for each in REGISTRY}
     pages[DOCS / "checks.md"] = check_pages.index()
+    pages[DOCS / "icinga2-commands.md"] = icinga2_page.page()
     pages |= {DOCS.parent / "contrib" / path: contrib(what) for what, (path, _) in GENERATED.items()}
     pages |= {DOCS.parent / "contrib" / path: text for path, text in pair_objects.SAMPLES.items()}
     listing = {path: (DOCS.parent / path).read_text() for path in lists.PATHS}

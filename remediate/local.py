@@ -37,7 +37,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--via", metavar="PREFIX", help=(
         "the command prefix that reaches this node (default: run directly); requires --state-dir"
     ))  # fmt: skip
-    parser.add_argument("--peer", metavar="PREFIX", help="the same for the other node (default: as configured)")
+    parser.add_argument("--peer", metavar="PREFIX", help=(
+        "the command prefix that reaches the other node (default: as configured)"
+    ))  # fmt: skip
     parser.add_argument(
         "--state-dir", metavar="DIR", help=f"the state directory of the node (default: {STATE_DIRECTORY})"
     )

@@ -68,6 +68,7 @@ GENERATED = (
     "contrib/nrpe/hastwatch.cfg",
     "docs/checks.md",
     "docs/checks/check_thing.md",
+    "docs/icinga2-commands.md",
     "docs/man/check_thing.1",
     "docs/man/hastwatch-event-handler.8",
     "docs/man/hastwatch.8",

@@ -124,9 +124,12 @@ def parser(check: CheckCommand) -> argparse.ArgumentParser:
         " (default: run directly)"
     ))  # fmt: skip
     used = "default: not asked" if check.uses_peer else "asked only for maintenance, and to explain a finding"
-    command_line.add_argument("--peer", metavar="PREFIX", help=f"the same for the other node ({used})")
+    command_line.add_argument("--peer", metavar="PREFIX", help=(
+        f"the command prefix that reaches the other node, such as 'ssh nfs002' ({used})"
+    ))  # fmt: skip
     command_line.add_argument("--severity", action="append", default=[], metavar="REASON=STATE", help=(
-        "judge a row of the table below as ok, warning or critical instead; may be repeated"
+        "judge this reason, a name that the check prints in brackets, as ok, warning or critical instead; may be"
+        " repeated"
     ))  # fmt: skip
     command_line.add_argument(
         "-t", "--timeout", type=_seconds, metavar="SECONDS",
@@ -159,11 +162,17 @@ def specification(check: CheckCommand) -> str:
     return "\n".join([*lines, "", "exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN and wrong usage"])
 
 
-def add_thresholds(parser: argparse.ArgumentParser, what: str, default: str, sizes: bool) -> None:
-    """Add -w and -c for the one number that a check judges."""
+def add_thresholds(
+    parser: argparse.ArgumentParser, what: str, sizes: bool, warning: str = "none", critical: str = "none"
+) -> None:
+    """Add -w and -c for the one number that a check judges; `warning` and `critical` say their defaults."""
     kind = _size_range if sizes else _range
-    parser.add_argument("-w", "--warning", type=kind, metavar="RANGE", help=f"{what} ({default})")
-    parser.add_argument("-c", "--critical", type=kind, metavar="RANGE", help=f"{what} (default: none)")
+    parser.add_argument("-w", "--warning", type=kind, metavar="RANGE", help=(
+        f"WARNING outside this range: {what} (default: {warning})"
+    ))  # fmt: skip
+    parser.add_argument("-c", "--critical", type=kind, metavar="RANGE", help=(
+        f"CRITICAL outside this range: {what} (default: {critical})"
+    ))  # fmt: skip
 
 
 def overrides(config: CheckConfig, options: argparse.Namespace, table: Table) -> dict[str, Severity]:

@@ -1,6 +1,6 @@
 """Every check and its options, out of the checks' own argument parsers: what both engines' commands are made from.
 
-An engine cannot use the options that only a terminal has a use for: they are left out, and only they.
+Left out are the options that only a terminal has a use for, and those that a check from outside does not use.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from checks.registry import REGISTRY, CheckEntry
 
 FOR_A_TERMINAL = ("help", "version", "verbose", "json")
 """What is not offered to an engine: it reads one line."""
+FOR_A_NODE = ("via", "peer")
+"""What a check that looks from outside does not use (`check_nfs_export --help`)."""
 
 
 EVERY_MINUTE = CheckEntry("", "").interval
@@ -63,13 +65,13 @@ def definition(check: CheckCommand, on_node: bool, interval: int = EVERY_MINUTE)
     return Definition(
         check,
         on_node,
-        tuple(_option(options_parser, action) for action in options_parser._actions if _offered(action)),
+        tuple(_option(options_parser, action) for action in options_parser._actions if _offered(action, on_node)),
         interval,
     )
 
 
-def _offered(action: argparse.Action) -> bool:
-    return action.dest not in FOR_A_TERMINAL
+def _offered(action: argparse.Action, on_node: bool) -> bool:
+    return action.dest not in (FOR_A_TERMINAL if on_node else FOR_A_TERMINAL + FOR_A_NODE)
 
 
 def _option(parser: argparse.ArgumentParser, action: argparse.Action) -> Option:

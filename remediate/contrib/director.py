@@ -55,7 +55,9 @@ def text(placement: Placement) -> str:
 def basket(placement: Placement) -> dict[str, JSON]:
     """All objects, by type and name."""
     variables = fields()
-    commands = {definition.name: _check(definition, placement, variables) for definition in definitions()}
+    commands = {
+        icinga2.command(definition.name): _check(definition, placement, variables) for definition in definitions()
+    }
     commands[HANDLER] = _event(HANDLER, placement, variables[BY[0]]) | {"vars": {BY[0]: placement.by}}
     commands[HANDLER_OVER_SSH] = _event(HANDLER_OVER_SSH, placement, variables[SSH[0]])
     return {
@@ -91,14 +93,20 @@ def _kind(argument: Argument) -> str:
 def _check(definition: Definition, placement: Placement, variables: dict[str, Field]) -> JSON:
     arguments = icinga2.arguments(definition)
     return {
-        "object_name": definition.name,
+        "object_name": icinga2.command(definition.name),
         "object_type": "object",
         "methods_execute": "PluginCheck",
         "command": placement.command(definition.name),
         "timeout": 60,
         "arguments": {argument.option.flag: argument.settings for argument in arguments},
+        "vars": icinga2.defaults(definition) | _address(definition),
         "fields": [_use(variables[argument.variable]) for argument in arguments],
     }
+
+
+def _address(definition: Definition) -> dict[str, str]:
+    """The variable that says whom to ask; Director knows none of Icinga's templates that a command could import."""
+    return {} if definition.on_node else {f"{icinga2.command(definition.name)}_{icinga2.ADDRESS}": "$address$"}
 
 
 def _event(name: str, placement: Placement, field: Field) -> JSON:
@@ -134,10 +142,9 @@ def _templates(placement: Placement) -> Iterator[JSON]:
     yield _template(ON_NODE, imports=[TEMPLATE], event_command=HANDLER, use_agent=True)
     for definition in definitions():
         imports = [ON_NODE if definition.on_node else TEMPLATE]
-        own: JSON = {"vars": {icinga2.own(definition, "host"): "$address$"}} if not definition.on_node else {}
-        own |= {"check_interval": definition.interval} if definition.interval != EVERY_MINUTE else {}
+        own: JSON = {"check_interval": definition.interval} if definition.interval != EVERY_MINUTE else {}
         own |= {"notes_url": f"{placement.docs}/checks/{definition.name}.html"} if placement.docs else {}
-        yield _template(_of(definition), imports=imports, check_command=definition.name, **own)
+        yield _template(_of(definition), imports=imports, check_command=icinga2.command(definition.name), **own)
 
 
 def _template(name: str, **properties: object) -> JSON:

@@ -1,8 +1,10 @@
 """Icinga 2: a CheckCommand for every check, and the EventCommands that ask for a repair.
 
-A CheckCommand has the name of its check, so that `$service.check_command$` tells the event handler which one it was.
-Every option is an argument with a variable of its own. A variable that all checks have in common can be set once, on
-a host; one that means something else in each check has the check's name in it.
+In the form of Icinga's Template Library (its documentation: 10-icinga-template-library, Plugin Check Commands): a
+CheckCommand has the name of its plugin without `check_`, every option is an argument with a variable of its own, and
+the variable begins with the name of the command. What means the same to several checks can be set once: where
+`carp_hast_peer` is not set, `hastwatch_peer` counts. `$service.check_command$` tells the event handler which check it
+was.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from remediate.contrib.definitions import Definition, Option, definitions
 from remediate.contrib.placement import Placement
 
 PREFIX = "hastwatch"
-"""Of every variable."""
+"""Of the variables that count for all checks."""
 OWN = frozenset({"severity"})
-"""Options that all checks have and that still mean something else in each: a row of its own table."""
+"""Options that all checks have and that still mean something else in each: a reason of its own."""
+ADDRESS = "host"
+"""The option of a check from outside that says whom to ask: by default the host's own address."""
 HANDLER = "hastwatch-event-handler"
 """The EventCommand that runs on the node itself, and the program of both."""
 HANDLER_OVER_SSH = "hastwatch-event-handler-ssh"
@@ -51,11 +55,13 @@ if (!globals.contains("HastwatchDir")) {{
 CHECK = """
 /* {title} */
 object CheckCommand {name} {{
-  command = [ HastwatchDir + {program} ]
+{imports}  command = [ HastwatchDir + {program} ]
 
   arguments = {{
 {arguments}
   }}
+
+{defaults}
 }}
 """
 EVENTS = """
@@ -124,21 +130,35 @@ def arguments(definition: Definition) -> list[Argument]:
     return [Argument(option, variable(definition, option)) for option in definition.options]
 
 
+def command(name: str) -> str:
+    """The name of a check's CheckCommand."""
+    return name.removeprefix("check_")
+
+
 def variable(definition: Definition, option: Option) -> str:
     """The name of the variable behind an option."""
-    of_all = option.name in common() and option.name not in OWN
-    shared = of_all and not (option.name == "timeout" and definition.check.takes)
-    return f"{PREFIX}_{option.name}" if shared else own(definition, option.name)
+    return f"{command(definition.name)}_{option.name}"
 
 
-def own(definition: Definition, name: str) -> str:
-    """The name of the variable behind an option that is the check's own."""
-    return "_".join((PREFIX, definition.name.removeprefix("check_"), name))
+def defaults(definition: Definition) -> dict[str, str]:
+    """The variables of a command that another one stands in for, with its macro."""
+    own = OWN | {"timeout"} if definition.check.takes else OWN
+    shared = {variable(definition, option): f"${PREFIX}_{option.name}$"
+              for option in definition.options if option.name in common() - own}  # fmt: skip
+    address = {variable(definition, option): "$check_address$"
+               for option in definition.options if option.name == ADDRESS}  # fmt: skip
+    return shared | address
+
+
+def imports(definition: Definition) -> tuple[str, ...]:
+    """The templates of Icinga's own that a command needs: what sets `check_address`."""
+    return () if definition.on_node else ("ipv4-or-ipv6",)
 
 
 def common() -> frozenset[str]:
-    """The names of the options that all checks have."""
-    return frozenset.intersection(*(frozenset(option.name for option in each.options) for each in definitions()))
+    """The names of the options that all checks of a node have."""
+    of_nodes = (each for each in definitions() if each.on_node)
+    return frozenset.intersection(*(frozenset(option.name for option in each.options) for each in of_nodes))
 
 
 def quoted(words: str) -> str:
@@ -149,9 +169,11 @@ def quoted(words: str) -> str:
 def _check(definition: Definition) -> str:
     return CHECK.format(
         title=definition.check.title,
-        name=quoted(definition.name),
+        name=quoted(command(definition.name)),
+        imports="".join(f"  import {quoted(each)}\n\n" for each in imports(definition)),
         program=quoted(f"/{definition.name}"),
         arguments="\n".join(_argument(argument) for argument in arguments(definition)),
+        defaults="\n".join(f"  vars.{name} = {quoted(macro)}" for name, macro in defaults(definition).items()),
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from checks.registry import ON_NODE, REGISTRY
 from remediate.contrib.definitions import EVERY_MINUTE
+from remediate.contrib.icinga2 import command
 
 ICINGA = {
     "check_hast_splitbrain": (
@@ -22,7 +23,7 @@ ICINGA = {
 APPLY = """\
 {before}apply Service "{name}" {{
   import "hastwatch-on-node"
-  check_command = "{name}"
+  check_command = "{command}"
 {more}  command_endpoint = host.vars.agent_endpoint
   assign where host.vars.hastwatch_node
 }}
@@ -76,7 +77,7 @@ def applied() -> str:
     for each in ON_NODE:
         before = ICINGA.get(each.name, "")
         more = f"  check_interval = {_icinga(each.interval)}\n" if each.interval != EVERY_MINUTE else ""
-        lines.append(APPLY.format(name=each.name, before=before, more=more))
+        lines.append(APPLY.format(name=each.name, command=command(each.name), before=before, more=more))
     return "".join(lines)
 
 

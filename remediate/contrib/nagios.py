@@ -71,8 +71,8 @@ MACROS = (
 )
 """What the event handler is told; written with `=`, because a status line may begin with a dash."""
 WAYS = ("nrpe", "ssh")
-UNUSED = ("host", "via", "peer")
-"""Options of the check from outside that a command line has already, or that it does not use."""
+GIVEN = ("host",)
+"""Options of the check from outside that its command line has already."""
 WIDTH = 118
 
 
@@ -95,7 +95,7 @@ def _seconds(each: Definition) -> int:
 
 
 def _outside(placement: Placement, each: Definition) -> str:
-    offered = [option.flag for option in each.options if option.name not in UNUSED]
+    offered = [option.flag for option in each.options if option.name not in GIVEN]
     lines = textwrap.wrap(", ".join(offered), WIDTH, initial_indent="#   ", subsequent_indent="#   ",
                           break_on_hyphens=False)  # fmt: skip
     return OUTSIDE.format(name=each.name, command=placement.command(each.name), options="\n".join(lines))

@@ -88,15 +88,15 @@ object Host "{name}" {{
 """
 ICINGA_OPTIONS = """\
   // vars.hastwatch_by = "doas"                             // how Icinga's user becomes root there (sudo -n)
-  // vars.hastwatch_hast_warning = "1G"                     // an option of one check
-  // vars.hastwatch_carp_preferred = "MASTER"
+  // vars.hast_warning = "1G"                               // an option of one check
+  // vars.carp_preferred = "MASTER"
 """
 ICINGA_SERVICE = """\
 object Host "{name}" {{
   import "hastwatch-pair"
   address = "{address}"
   vars.hastwatch_pair = [ {nodes} ]
-  vars.hastwatch_nfs_export_export = [ {exports} ]
+  vars.nfs_export_export = [ {exports} ]
   // vars.hastwatch_ssh = "nagios@{name}"          // asked for repairs that only a client sees the need of
 }}
 """

@@ -26,6 +26,7 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.node import quoted
 from checks.probes.process import CompletedCommand, run
+from checks.registry import PREFIX
 from remediate import exits
 from remediate.arguments import Parser, like
 from remediate.events.decision import EngineEvent, RepairDecision, decide
@@ -97,7 +98,9 @@ def parser() -> Parser:
     """The command line."""
     parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, ()))
     parser.add_argument("--table", action=_Table, help="print which finding calls for what, and end")
-    parser.add_argument("--check", required=True, choices=CHECKS, metavar="NAME", help="the check: check_devd, ...")
+    parser.add_argument("--check", required=True, type=_check, choices=CHECKS, metavar="NAME", help=(
+        "the check: check_devd, ..., or the name of its command in Icinga: devd, ..."
+    ))  # fmt: skip
     parser.add_argument("--state", required=True, type=_state, metavar="STATE", help="OK, WARNING, CRITICAL or UNKNOWN")
     parser.add_argument("--type", required=True, type=str.upper, choices=("SOFT", "HARD"), metavar="TYPE",
                       help="the type of the state: SOFT or HARD")  # fmt: skip
@@ -215,6 +218,11 @@ def _check_nrpe() -> str:
         if os.access(path, os.X_OK):
             return path
     raise ConfigError(f"check_nrpe is not installed: looked for {', '.join(CHECK_NRPE)}")
+
+
+def _check(text: str) -> str:
+    """The check, also where Icinga's command is named, which is without `check_`."""
+    return text if text in CHECKS else f"{PREFIX}{text}"
 
 
 def _state(text: str) -> Severity:

@@ -127,7 +127,7 @@ def test_a_template_is_one_that_icinga_web_takes(check: str) -> None:
     assert {section.rpartition(".")[2] for section in parser.sections()} == set(SECTIONS)
     for name in names:
         graph, filters, _, functions = (parser[f"{name}.{part}"] for part in SECTIONS)
-        assert dict(graph) == {"check_command": f'"{check}"'}
+        assert dict(graph) == {"check_command": f'"{check.removeprefix("check_")}"'}
         assert set(functions) == set(filters)
         assert all(re.findall(r"\$\w+\$", each) == ["$metric$"] for each in functions.values())
         macros = [tuple(re.findall(r"\$\w+\$", each)) for each in filters.values()]

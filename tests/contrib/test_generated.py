@@ -58,4 +58,4 @@ def test_an_option_is_described_as_the_check_has_it() -> None:
     assert (options["export"].takes_value, options["export"].repeatable) == (True, True)
     assert (options["portmap_port"].takes_value, options["portmap_port"].repeatable) == (True, False)
     assert (options["no_udp"].takes_value, options["no_udp"].repeatable) == (False, False)
-    assert options["portmap_port"].about == "Of the portmapper (default: 111)"
+    assert options["portmap_port"].about == "The port of the portmapper (default: 111)"

@@ -12,7 +12,7 @@ import pytest
 
 from checks.plugin.command import parser
 from remediate.contrib import icinga2
-from remediate.contrib.definitions import FOR_A_TERMINAL, Definition, Option, definitions
+from remediate.contrib.definitions import FOR_A_NODE, FOR_A_TERMINAL, Definition, Option, definitions
 from remediate.contrib.placement import Placement
 from remediate.events.handler import parser as handler_parser
 from tests.engines.icinga_daemon import IcingaDaemon, why_not
@@ -33,7 +33,7 @@ def test_every_option_of_a_check_is_an_argument_of_its_command_and_no_other_is(d
     offered = {
         next(flag for flag in action.option_strings if flag.startswith("--"))
         for action in parser(definition.check)._actions
-        if action.dest not in FOR_A_TERMINAL
+        if action.dest not in FOR_A_TERMINAL and (definition.on_node or action.dest not in FOR_A_NODE)
     }
     assert set(re.findall(r'^    "(--[a-z0-9-]+)" = \{$', block(definition.name), re.MULTILINE)) == offered
 
@@ -44,13 +44,31 @@ def test_no_two_options_of_a_check_share_a_variable() -> None:
         assert len(variables) == len(set(variables)) == len(definition.options)
 
 
-def test_what_is_set_on_a_host_means_the_same_to_all_its_checks() -> None:
-    shared = [name for name in ("config", "peer", "resource", "state_dir", "timeout", "via")]
+def test_a_variable_begins_with_the_name_of_its_command_and_is_no_other_commands() -> None:
+    variables = [each.variable for definition in definitions() for each in icinga2.arguments(definition)]
+    assert len(variables) == len(set(variables))
     for definition in definitions():
         for argument in icinga2.arguments(definition):
-            own = argument.variable == f"hastwatch_{definition.name.removeprefix('check_')}_{argument.option.name}"
-            longer = argument.option.name == "timeout" and definition.check.takes > 0
-            assert own is (longer or argument.option.name not in shared), argument
+            assert argument.variable == f"{definition.name.removeprefix('check_')}_{argument.option.name}"
+
+
+def test_what_means_the_same_to_all_checks_can_be_set_once_for_all() -> None:
+    shared = {f"$hastwatch_{name}$" for name in ("config", "peer", "resource", "state_dir", "timeout", "via")}
+    for definition in definitions():
+        unused = set() if definition.on_node else {"$hastwatch_peer$", "$hastwatch_via$"}
+        longer = {"$hastwatch_timeout$"} if definition.check.takes > 0 else set()
+        defaults = re.findall(r'^  vars\.\w+ = "(\$hastwatch_.*)"$', block(definition.name), re.MULTILINE)
+        assert set(defaults) == shared - unused - longer
+
+
+def test_no_command_has_the_name_of_one_of_icingas_own() -> None:
+    library = Path("/usr/share/icinga2/include")
+    if not library.is_dir():
+        pytest.skip("not installed: icinga2-common")
+    text = "".join(path.read_text(errors="replace") for path in library.rglob("*.conf")) + (library / "itl").read_text()
+    theirs = set(re.findall(r'(?:object|template) CheckCommand "(.+?)"', text))
+    assert len(theirs) > 200
+    assert not theirs & {icinga2.command(each.name) for each in definitions()}
 
 
 def test_every_check_is_a_service() -> None:
@@ -64,8 +82,10 @@ def test_where_the_programs_are_and_how_to_become_root_are_the_users() -> None:
 
 
 def block(name: str) -> str:
-    """The CheckCommand of that name."""
-    answered = re.search(rf'^object CheckCommand "{name}" \{{$(.*?)^\}}$', COMMANDS, re.MULTILINE | re.DOTALL)
+    """The CheckCommand of that check."""
+    answered = re.search(
+        rf'^object CheckCommand "{icinga2.command(name)}" \{{$(.*?)^\}}$', COMMANDS, re.MULTILINE | re.DOTALL
+    )
     assert answered
     return answered[1]
 
@@ -73,7 +93,6 @@ def block(name: str) -> str:
 # --- what Icinga's verifier says -----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @needs_icinga
 def test_the_master_of_many_pairs_is_accepted_without_a_warning_and_every_node_has_its_services(tmp_path: Path) -> None:
@@ -92,7 +111,6 @@ def test_the_master_of_many_pairs_is_accepted_without_a_warning_and_every_node_h
     assert "Instantiated 2 EventCommands." in output
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @needs_icinga
 @pytest.mark.parametrize(
@@ -223,6 +241,20 @@ TEMPLATES = SERVICES.partition("\napply Service")[0].rpartition("\n}\n")[0] + "\
 OBJECTS = """
 object ServiceGroup "hastwatch" { }
 object Host "n" { check_command = "dummy" }
+object Host "set-once" {
+  check_command = "dummy"
+  address6 = "2001:db8::5"
+  vars.hastwatch_peer = "ssh nfs002"
+  vars.hastwatch_resource = [ "home", "mail" ]
+  vars.carp_timeout = 5
+}
+for (command in [ "carp", "nfs_export" ]) {
+  object Service command use (command) {
+    host_name = "set-once"
+    check_command = command
+    enable_active_checks = false
+  }
+}
 
 template Host "told" {
   check_command = "dummy"
@@ -254,7 +286,7 @@ for (check in [ "check_devd", "check_carp" ]) {
   object Service check use (check) {
     import "hastwatch-on-node"
     host_name = "seen"
-    check_command = check
+    check_command = check.replace("check_", "")
     enable_active_checks = false
   }
 }
@@ -266,8 +298,8 @@ def service(definition: Definition) -> str:
     """A service that has a value for every option."""
     settings = {each.variable: value(each.option) for each in icinga2.arguments(definition)}
     lines = "".join(f"  vars.{name} = {json.dumps(value)}\n" for name, value in settings.items())
-    name = json.dumps(definition.name)
-    return f'object Service {name} {{\n  host_name = "n"\n  check_command = {name}\n{lines}}}\n'
+    name, command = json.dumps(definition.name), json.dumps(icinga2.command(definition.name))
+    return f'object Service {name} {{\n  host_name = "n"\n  check_command = {command}\n{lines}}}\n'
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +324,16 @@ def test_what_icinga_runs_is_what_the_check_understands(recorded: Recorded, defi
     assert understood(reads, recorded.argv(definition.name)) == understood(reads, wanted)
 
 
+@pytest.mark.slow
+def test_what_is_set_once_on_a_host_reaches_its_checks_and_what_is_not_set_is_left_out(recorded: Recorded) -> None:
+    for name in ("carp", "nfs_export"):
+        (recorded.programs / f"check_{name}.argv").unlink(missing_ok=True)
+        recorded.look("Service", f"set-once!{name}")
+    resources = ["--resource", "home", "--resource", "mail"]
+    assert sorted(recorded.argv("check_carp")) == sorted(["--peer", "ssh nfs002", *resources, "--timeout", "5"])
+    assert sorted(recorded.argv("check_nfs_export")) == sorted(["--host", "2001:db8::5", *resources])
+
+
 def understood(reads: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
     return reads.parse_args(words)
 
@@ -305,6 +347,7 @@ def test_the_event_handler_is_told_what_happened_and_no_shell_reads_the_output(
     recorded.submit("Service", "seen!check_devd", 2, output)
     options = handler_parser().parse_args(recorded.argv(icinga2.HANDLER))
     answered = (options.check, options.state.name, options.type, options.attempt)
+    assert "devd" in recorded.argv(icinga2.HANDLER)  # the command's name, which stands for check_devd
     assert answered == ("check_devd", "CRITICAL", "SOFT", 2)  # a first result that is submitted counts so
     assert (options.downtime, options.flapping, options.host, options.service) == (0, False, "seen", "check_devd")
     assert options.output == output

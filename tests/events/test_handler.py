@@ -62,6 +62,12 @@ def test_it_asks_for_the_repair_with_one_fixed_command_line(node: Node) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_check_is_known_by_the_name_of_its_command_in_icinga_too(node: Node) -> None:
+    done = node.event("--check", "devd", *CALLED[2:], "--host", "nfs001")
+    assert node.called == ["repair", "devd", "--detach"]
+    assert done.stdout.startswith("nfs001/check_devd CRITICAL HARD 3 [devd-not-running]: ")
+
+
 def test_it_becomes_root_by_the_words_it_is_given(node: Node) -> None:
     assert node.event(*CALLED, "--by", "/usr/bin/env A=1").returncode == 0
     assert node.called == ["repair", "devd", "--detach"]

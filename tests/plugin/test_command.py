@@ -198,7 +198,7 @@ def test_a_bad_threshold_is_a_usage_error(text: str, capfd: pytest.CaptureFixtur
     for sizes in (True, False):
 
         def add(parser: argparse.ArgumentParser, sizes: bool = sizes) -> None:
-            add_thresholds(parser, "", "", sizes)
+            add_thresholds(parser, "", sizes)
 
         assert output_of(command(seen("thing-well"))._replace(add_options=add), capfd, tmp_path, "-w", text)[0] == 3
 
