@@ -12,13 +12,13 @@ from checks.plugin.session import Session
 from checks.plugin.text import name_list
 from checks.probes import filesystem, silence
 from checks.probes.as_primary import PrimaryKnowledge
-from checks.probes.carp import Vhid
+from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import NotFound, ProbeError
 from checks.probes.hast import Metadata
 from checks.probes.hast_conf import ConfiguredResource
 from checks.probes.hast_state import HastRole
 from checks.probes.node import Node
-from checks.probes.node_state import MountState
+from checks.probes.node_state import MountState, NfsState
 from checks.probes.read_node import NodeReader, ResourceFacts, UnreadPart, needed, read_resource
 from checks.probes.silence import Silence
 from checks.probes.timestamps import utc
@@ -82,11 +82,18 @@ class ServiceOfNode(ProbedResource):
         yield from self.guarded(self._silent())
         for resource in self.resources.values():
             subject = f"{resource.name} on {self.subject}"
-            yield from self.guarded(self._resource(resource, daemons, subject), subject)
+            others = self._serves_another(resource.name, [mount.point for mount in mounts])
+            yield from self.guarded(self._resource(resource, daemons, subject, others), subject)
         if "nfsd" in daemons:
             points = [self._point(name) for name in self.resources]
             exported = [mount.point for mount in mounts if mount.exported]
             yield self.metric("outside", [point for point in exported if not _below(point, points)])
+
+    def _serves_another(self, name: str, mounted: list[str]) -> bool:
+        """A resource with another vhid, which is MASTER here, is mounted."""
+        settings = self.session.config.for_resource
+        masters = {vhid.name for vhid in self.vhids if vhid.state is CarpState.MASTER} - {settings(name).vhid}
+        return any(settings(each).vhid in masters and self._point(each) in mounted for each in self.resources)
 
     def _point(self, name: str) -> str:
         return self.session.config.for_resource(name).mount_point
@@ -104,11 +111,15 @@ class ServiceOfNode(ProbedResource):
             since = now
         yield self.metric("silence", SilencedTransition(record, now - since))
 
-    def _resource(self, resource: ConfiguredResource, daemons: frozenset[str], subject: str) -> Iterator[Metric]:
+    def _resource(
+        self, resource: ConfiguredResource, daemons: frozenset[str], subject: str, others: bool
+    ) -> Iterator[Metric]:
         session, name = self.session, resource.name
         settings = session.config.for_resource(name)
         wanted, address = session.wanted(resource), self._address(name)
         facts = read_resource(self.reader, wanted, settings.mount_point, settings.vhid, address)
+        if others and facts.state.carp is CarpState.BACKUP and facts.state.nfs is not NfsState.NONE:
+            facts = facts._replace(state=facts.state._replace(nfs=NfsState.FOR_ANOTHER))
         kept_as = f"check_carp_hast-{self.node.name}-{name}"
         since = seen_since(session.memory, kept_as, facts.state.carp, session.clock())
         standing = self._as_standby(ResourceOnNode(self.subject, facts, daemons, since), name)

@@ -134,9 +134,10 @@ STANDING_BY = (
                   "at a failover clients get stale handles before the mount",
                   "on {node}: `hastwatch converge`; it stops mountd and nfsd, as cron's call does within a minute"),
               carp=(BACKUP,), nfs=(NfsState.ALL, NfsState.SOME), passing=True),
-    StateRule(Row("carp-hast-standby", OK, "BACKUP, secondary, not mounted, mountd and nfsd stopped",
-                  "ready to take over"),
-              carp=(BACKUP,), role=(SECONDARY,), mounted=(MountState.NOTHING,), nfs=(NfsState.NONE,)),
+    StateRule(Row("carp-hast-standby", OK, "BACKUP, secondary, not mounted, mountd and nfsd stopped, or running"
+                  " for a resource with another vhid", "ready to take over"),
+              carp=(BACKUP,), role=(SECONDARY,), mounted=(MountState.NOTHING,),
+              nfs=(NfsState.NONE, NfsState.FOR_ANOTHER)),
 )  # fmt: skip
 
 RULES = (*SERVING, *UNCLEAR, *STANDING_BY)

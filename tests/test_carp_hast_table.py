@@ -16,7 +16,9 @@ from checks.probes.vhid import STATES
 from tests.plugin.sample_check import report
 
 ALL = [
-    ServiceState(*each) for each in itertools.product((*STATES, None), HastRole, MountState, NfsState, (True, False))
+    ServiceState(*each)
+    for each in itertools.product((*STATES, None), HastRole, MountState, NfsState, (True, False))
+    if each[0] is CarpState.BACKUP or each[3] is not NfsState.FOR_ANOTHER
 ]
 ROWS = list(TABLE.by_reason)
 SERVES = [rule.row.reason for rule in RULES if CarpState.MASTER in rule.carp and rule.row.severity is CRITICAL]
@@ -28,7 +30,8 @@ def test_every_state_has_a_verdict_and_every_rule_a_state() -> None:
 
 def test_only_a_node_that_serves_and_one_that_stands_by_are_well() -> None:
     assert [state for state in ALL if judge(state).row.severity is OK] == [
-        ServiceState(CarpState.BACKUP, HastRole.SECONDARY, MountState.NOTHING, NfsState.NONE, exported=exported)
+        ServiceState(CarpState.BACKUP, HastRole.SECONDARY, MountState.NOTHING, nfs, exported=exported)
+        for nfs in (NfsState.NONE, NfsState.FOR_ANOTHER)
         for exported in (True, False)
     ] + [ServiceState(CarpState.MASTER, HastRole.PRIMARY, MountState.WRITABLE, NfsState.ALL, exported=True)]
 

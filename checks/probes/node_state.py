@@ -38,6 +38,8 @@ class NfsState(enum.Enum):
     ALL = "NFS runs"
     SOME = "NFS runs in part"
     NONE = "NFS stopped"
+    FOR_ANOTHER = "NFS runs for another resource"
+    """On a BACKUP, which serves another one that has a vhid of its own."""
 
 
 class ServiceState(NamedTuple):

@@ -61,6 +61,19 @@ def warnings(node: ExportsHost, exports: list[Export]) -> list[str]:
     return list(texts.values())
 
 
+def refuse_subtrees(node: ExportsHost, exports: list[Export]) -> tuple[list[Export], list[str]]:
+    """Without those that have -alldirs and are no mount points, and what mountd says of them (mountd.c, do_mount())."""
+    taken, complaints = [], []
+    for export in exports:
+        mount = node.filesystems.under(export.path)
+        if export.alldirs and export.path != (mount[0].resource.mountpoint if mount else "/"):
+            complaints.append(f"-alldirs requested but {export.path} is not a filesystem mountpoint")
+            complaints.append(f"bad exports list line '{export.line}'")
+        else:
+            taken.append(export)
+    return taken, complaints
+
+
 def read_exports(node: ExportsHost, files: tuple[str, ...]) -> tuple[list[Export], list[str]]:
     """The good lines of a node's exports, and the complaints about the bad ones, in order."""
     exports: list[Export] = []

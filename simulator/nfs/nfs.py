@@ -20,7 +20,7 @@ from simulator.host.processes import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, 
 from simulator.network.tcp import TcpConnection, TcpHost, TcpPair
 from simulator.nfs import exports_file, nfs_ports
 from simulator.nfs.daemons import RPCBIND, NfsDaemon, Registration, daemons
-from simulator.nfs.exports import Export, ExportsHost, read_exports, warnings
+from simulator.nfs.exports import Export, ExportsHost, read_exports, refuse_subtrees, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -272,7 +272,8 @@ class Nfs:
     def load_exports(self, fresh: bool) -> None:
         """mountd's get_exportlist(): everything when `fresh`, otherwise what differs from the last time."""
         self.exports, complaints = read_exports(self.node, self._exports_files())
-        for complaint in (*complaints, *warnings(self.node, self.exports)):
+        self.exports, refused = refuse_subtrees(self.node, self.exports)
+        for complaint in (*complaints, *refused, *warnings(self.node, self.exports)):
             self._complain(complaint)
         wanted = {(self._file_system(export.path), export.line) for export in self.exports}
         known = set() if fresh else self._known
