@@ -31,6 +31,12 @@ class NodeLayout:
     hostid: int = 1523324773
     release: str = release.DEFAULT
     """Of FreeBSD, a name of `release.py`."""
+    address6: str = ""
+    """That of IPv6 beside `address`, where it has one."""
+
+    def address_for(self, service: str) -> str:
+        """That by which it calls a service address."""
+        return self.address6 if ":" in service and self.address6 else self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,7 @@ class PairLayout:
     network: str = "10.1.101.0/24"
     client: str = "client"
     client_address: str = "10.1.101.9"
+    client_address6: str = "2001:db8:65::9"
     timeout: int = 10
     """hast.conf, timeout: seconds."""
     hast_exec: str = ""
@@ -142,6 +149,10 @@ class PairLayout:
         """The same pair with a release of FreeBSD, or two, the first node's first: `14.5,15.1`. Raises ValueError."""
         (first, second), (one, other) = self.nodes, release.of_both(releases)
         return replace(self, nodes=(replace(first, release=one), replace(second, release=other)))
+
+    def client_for(self, service: str) -> str:
+        """The address by which the client calls a service address."""
+        return self.client_address6 if ":" in service else self.client_address
 
     @property
     def devd_hook(self) -> str:
@@ -182,13 +193,15 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
     """Path and content of everything that configures `node`, as recorded."""
     interfaces = dict.fromkeys(vhid.interface for vhid in pair.vhids)
     own = [f'ifconfig_{_variable(name)}="inet {node.address}/24"' for name in interfaces]
+    own6 = [f'ifconfig_{_variable(name)}_ipv6="inet6 {node.address6}/64"' for name in interfaces if node.address6]
     named = [f'hostname="{node.name}"', f'ifconfig_vtnet0="inet {node.management}/24"']
     if pair.blank:
         return {
             "/boot/loader.conf": LOADER_CONF.replace('carp_load="YES"\n', ""),
             "/etc/devd.conf": DEVD_MAIN,
             "/etc/fstab": FSTAB,
-            "/etc/rc.conf": "\n".join([*named, *own, 'sshd_enable="YES"']) + "\n",
+            "/etc/rc.conf": "\n".join([*named, *own, *own6, 'sshd_enable="YES"']) + "\n",
+            "/etc/ssh/sshd_config": SSHD_CONFIG,
             "/etc/sysctl.conf": "# $FreeBSD$\n",
         }
     aliases: list[str] = []
@@ -197,10 +210,13 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
         aliases.append(address)
         of_interface = [vhid for vhid in pair.vhids if vhid.interface == interface]
         for index, vhid in enumerate(of_interface):
-            value = f"inet vhid {vhid.vhid} advskew {node.advskew} pass {vhid.password} alias {vhid.address}/32"
+            family, length = ("inet6", 128) if ":" in vhid.address else ("inet", 32)
+            carp = f"vhid {vhid.vhid} advskew {node.advskew} pass {vhid.password}"
+            value = f"{family} {carp} alias {vhid.address}/{length}"
             aliases.append(f'ifconfig_{name}_alias{index}="{value}"')
     rc_conf = [
         *named,
+        *own6,
         *aliases,
         *RC_CONF.format(nfs="YES" if pair.nfs_at_boot else "NO").strip().split("\n"),
     ]
@@ -217,6 +233,7 @@ def configuration_files(pair: PairLayout, node: NodeLayout) -> dict[str, str]:
         "/etc/fstab": FSTAB,
         "/etc/hast.conf": hast_conf(pair),
         "/etc/rc.conf": "\n".join(rc_conf) + "\n",
+        "/etc/ssh/sshd_config": SSHD_CONFIG,
         "/etc/sysctl.conf": "net.inet.carp.preempt=1\nvfs.nfsd.server_min_nfsvers=3\n",
     }
     delays = (("filedelay", pair.filedelay, 30), ("dirdelay", pair.dirdelay, 29), ("metadelay", pair.metadelay, 28))
@@ -253,6 +270,9 @@ options {
 };
 """
 """The options of the devd.conf that FreeBSD ships."""
+
+SSHD_CONFIG = "#PermitRootLogin no\n"
+"""What of the file that FreeBSD ships is read here."""
 
 RC_CONF = """
 ifconfig_lo0="inet 127.0.0.1/8"

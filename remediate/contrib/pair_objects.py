@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from checks.registry import ON_NODE
+
+
+class MonitoredService(NamedTuple):
+    """A service address, by the name of its host; the defaults are those of the samples."""
+
+    name: str = "nfs"
+    address: str = "10.1.101.5"
+    exports: tuple[str, ...] = ("/hast/home=10.1.101.0/24",)
+    """As `check_nfs_export --export` takes them."""
 
 
 class MonitoredPair(NamedTuple):
@@ -12,9 +22,7 @@ class MonitoredPair(NamedTuple):
 
     nodes: tuple[tuple[str, str], tuple[str, str]] = (("nfs001", "10.1.101.3"), ("nfs002", "10.1.101.4"))
     """Each by its name, and the address at which monitoring reaches it."""
-    service: tuple[str, str] = ("nfs", "10.1.101.5")
-    exports: tuple[str, ...] = ("/hast/home=10.1.101.0/24",)
-    """As `check_nfs_export --export` takes them."""
+    services: tuple[MonitoredService, ...] = (MonitoredService(),)
 
 
 HEAD = """\
@@ -61,11 +69,15 @@ define servicedependency {{
     execution_failure_criteria      u,c
     notification_failure_criteria   u,c
 }}
+"""
+EXPORTED_HEAD = """\
 
 # Its event handler asks the node that has the address at that moment. Nagios is not root, and asks from no reserved
 # port without CAP_NET_BIND_SERVICE (AmbientCapabilities= of systemd.exec(5)). Then the nodes have to take any port:
 # mountd with -n (weak_mountd_authentication="YES"), and nfs_reserved_port_only="NO", which is YES by default since
 # FreeBSD 15. Else nothing but NULL calls is answered (UNKNOWN nfs-reserved-port).
+"""
+EXPORTED = """\
 
 define service {{
     use                     hastwatch-check_nfs_export
@@ -107,23 +119,31 @@ def nagios(pair: MonitoredPair = MonitoredPair()) -> str:  # noqa: B008 - never 
     nodes = ",".join(name for name, _ in pair.nodes)
     hosts = [HOST.format(name=name, address=address, number=number)
              for number, (name, address) in zip(("first", "second"), pair.nodes, strict=True)]  # fmt: skip
-    name, address = pair.service
     services = [SERVICE.format(name=each, nodes=nodes) for each in ("nrpe", *(each.name for each in ON_NODE))]
-    exports = " ".join(f"--export {each}" for each in pair.exports)
     checks = ",".join(each.name for each in ON_NODE)
-    address_of_pair = SERVICE_ADDRESS.format(name=name, address=address, nodes=nodes)
-    tail = TAIL.format(nodes=nodes, checks=checks, service=name, exports=exports)
-    return "".join((HEAD, *hosts, address_of_pair, *services, tail))
+    addresses = [SERVICE_ADDRESS.format(name=each.name, address=each.address, nodes=nodes) for each in pair.services]
+    exported = [
+        EXPORTED.format(service=each.name, exports=" ".join(f"--export {export}" for export in each.exports))
+        for each in pair.services
+    ]
+    tail = TAIL.format(nodes=nodes, checks=checks)
+    return "".join((HEAD, *hosts, *addresses, *services, tail, EXPORTED_HEAD, *exported))
 
 
 def icinga2(pair: MonitoredPair) -> str:
     """Those of Icinga 2."""
     hosts = [ICINGA_NODE.format(name=name, address=address, more="" if number else ICINGA_OPTIONS)
              for number, (name, address) in enumerate(pair.nodes)]  # fmt: skip
-    name, address = pair.service
-    quoted = {what: ", ".join(f'"{each}"' for each in values)
-              for what, values in (("nodes", [each for each, _ in pair.nodes]), ("exports", pair.exports))}  # fmt: skip
-    return "".join((ICINGA_HEAD, *hosts, ICINGA_SERVICE.format(name=name, address=address, **quoted)))
+    services = [
+        ICINGA_SERVICE.format(name=each.name, address=each.address, nodes=_quoted(name for name, _ in pair.nodes),
+                              exports=_quoted(each.exports))
+        for each in pair.services
+    ]  # fmt: skip
+    return "".join((ICINGA_HEAD, *hosts, "\n".join(services)))
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f'"{each}"' for each in words)
 
 
 SAMPLES = {
@@ -131,7 +151,7 @@ SAMPLES = {
     "icinga2/hosts.conf.sample": icinga2(
         MonitoredPair(
             (("nfs001.example.org", "10.1.101.3"), ("nfs002.example.org", "10.1.101.4")),
-            ("nfs.example.org", "10.1.101.5"),
+            (MonitoredService("nfs.example.org"),),
         )
     ),
 }

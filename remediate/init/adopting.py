@@ -118,7 +118,7 @@ def _remedies(existing: ExistingPair, finding: Finding) -> Iterator[tuple[str, s
     if finding.reason == NFSD_UDP:
         for each in (existing.standby, existing.active):
             if each.label == finding.subject:
-                yield each.label, f'sysrc {rc.NFSD}="{each.nfsd_flags} -h {existing.pair.service.address}"'
+                yield each.label, f'sysrc {rc.NFSD}="{each.nfsd_flags} -h {existing.pair.services[0].address}"'
         return
     if finding.reason == NO_CLOCK:
         yield finding.subject, f"sysrc {clock.STEP}=YES"

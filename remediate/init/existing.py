@@ -5,7 +5,6 @@ guessed: a pair that cannot be read on both nodes is not adopted.
 from __future__ import annotations
 
 import time
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from checks.devd import HOOK
@@ -23,7 +22,7 @@ from checks.probes.state_cache import Memory
 from checks.probes.vhid import CarpState, Vhid
 from checks.setup import rc
 from remediate.failover.pair_checks import NOT_READ, session_of
-from remediate.init.wanted import WantedNode, WantedPair, WantedResource, WantedService, WrongInput
+from remediate.init.wanted import WantedNode, WantedPair, WantedResource, WantedService, WrongInput, service_address
 
 AUDIT = 60.0
 """Seconds for the audit of both nodes."""
@@ -80,7 +79,7 @@ def read(nodes: list[Node], witness: str) -> ExistingPair:
     wanted = tuple(_node(each, other) for each, other in ((first, second), (second, first)))
     service = WantedService(_address(first.vhid), first.vhid.interface, first.vhid.number, first.vhid.advskew)
     resources = tuple(WantedResource(each.name, each.local) for each in first.resources.values())
-    pair = WantedPair((wanted[0], wanted[1]), service, resources, _networks(nodes[0]), witness)
+    pair = WantedPair((wanted[0], wanted[1]), (service,), resources, _networks(nodes[0]), witness)
     existing = [
         ExistingNode(node, here.label, state is CarpState.MASTER, _configured(here), _flags(here), _old_rules(here))
         for node, here, state in zip(pair.nodes, nodes, states, strict=True)
@@ -112,9 +111,9 @@ def _node(here: _Read, there: _Read) -> WantedNode:
 
 def _address(vhid: Vhid) -> str:
     addresses = [each.partition("/")[0] for each in vhid.addresses]
-    if len(addresses) != 1 or ip_address(addresses[0]).version != 4:
-        raise WrongInput(f"vhid {vhid.name} has {name_list(addresses) or 'no address'}: one of IPv4 is adopted")
-    return addresses[0]
+    if len(addresses) != 1:
+        raise WrongInput(f"vhid {vhid.name} has {name_list(addresses) or 'no address'}: one is adopted")
+    return service_address(addresses[0])
 
 
 def _networks(node: Node) -> tuple[str, ...]:

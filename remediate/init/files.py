@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from checks.setup import clock, hast_conf, kernel, rc, window
 from remediate.contrib import pair_objects
-from remediate.contrib.pair_objects import MonitoredPair
+from remediate.contrib.pair_objects import MonitoredPair, MonitoredService
 from remediate.contrib.placement import Placement
-from remediate.init.wanted import PORT, WantedNode, WantedPair
+from remediate.init.wanted import PORT, ZFS, WantedNode, WantedPair
 from remediate.subcommands import contrib
 
 ON_NODE = "/root/hastwatch-init"
@@ -32,14 +32,14 @@ class PlannedFile(NamedTuple):
     mode: int = MODE
 
 
-def planned(pair: WantedPair, password: str, placement: Placement) -> list[PlannedFile]:
-    """All of them but the commands."""
+def planned(pair: WantedPair, passwords: tuple[str, ...], placement: Placement) -> list[PlannedFile]:
+    """All of them but the commands. `passwords`: of CARP, one for each service address."""
     return [
         PlannedFile("hast.conf", of_hast(pair)),
         PlannedFile("exports", of_exports(pair)),
-        PlannedFile("netif", of_netif(pair, password), SECRET),
+        PlannedFile("netif", of_netif(pair, passwords), SECRET),
         PlannedFile("rc.conf", _assigned(of_rc(pair), '{}="{}"')),
-        PlannedFile("loader.conf", _assigned({kernel.CARP_AT_BOOT: "YES"}, '{}="{}"')),
+        PlannedFile("loader.conf", _assigned(of_loader(pair), '{}="{}"')),
         PlannedFile(
             "sysctl.conf",
             _assigned(kernel.WANTED | {name: str(seconds) for name, seconds in window.SHORT.items()}, "{}={}"),
@@ -86,35 +86,59 @@ def of_hast(pair: WantedPair) -> str:
 
 
 def of_exports(pair: WantedPair) -> str:
-    """exports(5), the same on both nodes. root of a client is nobody: without -maproot."""
-    return "".join(f"{each.mount_point} -network {network}\n" for each in pair.resources for network in pair.networks)
+    """exports(5), the same on both nodes. root of a client is nobody: without -maproot. Where each node serves
+    something NFS runs on both, and mountd would export the root file system in the place of what is not mounted: not
+    with -alldirs, which it takes of mount points alone (mountd.c do_mount())."""
+    option = "-alldirs " if len(pair.services) > 1 else ""
+    return "".join(f"{point} {option}-network {network}\n" for point, network in _exports(pair))
 
 
-def of_netif(pair: WantedPair, password: str) -> str:
+def _exports(pair: WantedPair) -> list[tuple[str, str]]:
+    """Each mount point, and a network from which it may be mounted: of the family of its service address."""
+    return [
+        (each.mount_point, network)
+        for each in pair.resources
+        for network in pair.networks_of(pair.service_of(each))
+    ]  # fmt: skip
+
+
+def of_netif(pair: WantedPair, passwords: tuple[str, ...]) -> str:
     """/etc/rc.conf.d/netif, the same on both nodes, which root alone may read: rc.conf(5) may be read by everybody, and
     rc.d/netif reads both (rc.subr(8), load_rc_config()). The alias has no network of its own: the interface has."""
-    service = pair.service
-    base = service.interface.replace(".", "_")
-    """network.subr, get_if_var()."""
-    value = f"inet vhid {service.vhid} advskew {service.advskew} pass {password} alias {service.address}/32"
-    return f'# The service address, with the password of CARP: for root alone.\nifconfig_{base}_alias0="{value}"\n'
+    lines = ["# The service address, with the password of CARP: for root alone."]
+    aliases: dict[str, int] = {}
+    for service, password in zip(pair.services, passwords, strict=True):
+        base = service.interface.replace(".", "_")
+        """network.subr, get_if_var()."""
+        number = aliases[base] = aliases.get(base, -1) + 1
+        carp = f"vhid {service.vhid} advskew {service.advskew} pass {password}"
+        value = f"{service.family} {carp} alias {service.address}/{service.length}"
+        lines.append(f'ifconfig_{base}_alias{number}="{value}"')
+    return "\n".join(lines) + "\n"
+
+
+def of_loader(pair: WantedPair) -> dict[str, str]:
+    """loader.conf(5), the same on both nodes. CARP has to be there before the network is; a pool is imported the
+    sooner if zfs(4) is."""
+    pools = any(each.kind == ZFS for each in pair.resources)
+    return {kernel.CARP_AT_BOOT: "YES"} | ({"zfs_load": "YES"} if pools else {})
 
 
 def of_rc(pair: WantedPair) -> dict[str, str]:
     """rc.conf(5), the same on both nodes. mountd and nfsd are hastwatch's to start (rc.conf.d of the installer). nfsd
-    is bound to the service address, else it answers over UDP from another one."""
+    is bound to the service addresses, else it answers over UDP from another one."""
     return {
         **dict.fromkeys(rc.ENABLED.values(), "YES"),
         clock.SERVICES["ntpd"]: "YES",
         clock.STEP: "YES",
         rc.MOUNTD: "-r",
-        rc.NFSD: f"-u -t -h {pair.service.address}",
+        rc.NFSD: " ".join(("-u", "-t", *(f"-h {each.address}" for each in pair.services))),
     }
 
 
 def of_hastwatch(pair: WantedPair, node: WantedNode, placement: Placement) -> str:
     """hastwatch.toml(5) of a node. The other one is reached by its address, which needs no name server."""
-    peer, service = pair.peer(node), pair.service
+    peer = pair.peer(node)
     lines = [
         f"# hastwatch.toml(5) of {node.name}.",
         f"# For a monitoring user that is not root: via = {json.dumps(placement.as_root('hastwatch-ask'))}",
@@ -122,6 +146,7 @@ def of_hastwatch(pair: WantedPair, node: WantedNode, placement: Placement) -> st
         "",
     ]
     for resource in pair.resources:
+        service = pair.service_of(resource)
         lines += [f"[resource.{json.dumps(resource.name)}]", f'vhid = "{service.vhid}@{service.interface}"']
         lines += [f'service_address = "{service.address}"', ""]
     failover = {"management": peer.management, "witness": pair.witness}
@@ -135,6 +160,11 @@ def way(node: WantedNode) -> str:
 
 
 def _monitored(pair: WantedPair) -> MonitoredPair:
+    """The first service address is called nfs, another one by its vhid too."""
     first, second = ((node.name, way(node)) for node in pair.nodes)
-    exports = [f"{each.mount_point}={network}" for each in pair.resources for network in pair.networks]
-    return MonitoredPair((first, second), ("nfs", pair.service.address), tuple(exports))
+    services = []
+    for number, service in enumerate(pair.services):
+        points = [each.mount_point for each in pair.resources_of(service)]
+        exports = tuple(f"{point}={network}" for point, network in _exports(pair) if point in points)
+        services.append(MonitoredService(f"nfs-{service.vhid}" if number else "nfs", service.address, exports))
+    return MonitoredPair((first, second), tuple(services))

@@ -15,8 +15,10 @@ from checks.probes.errors import ProbeError, Unreachable
 from checks.probes.ifconfig import HEADING
 from checks.probes.node import Node
 from checks.probes.vhid import Vhid
-from remediate.init.wanted import WantedNode, WantedPair, WrongInput
+from remediate.init.wanted import WantedNode, WantedPair, WantedService, WrongInput
 
+OWN = r"(?a)\s+inet6? ([0-9a-f.:%]\S*)"
+"""An address of an interface, as ifconfig(8) prints it."""
 SECONDS = 20.0
 """For all that is asked of one machine."""
 
@@ -27,7 +29,7 @@ class SeenNode(NamedTuple):
     host_name: str
     release: str = ""
     interfaces: dict[str, tuple[str, ...]] | None = None
-    """From each interface to its own IPv4 addresses."""
+    """From each interface to its own addresses, but for those of the link alone."""
     vhids: tuple[Vhid, ...] = ()
     disks: geom.Graph | None = None
     unread: tuple[str, ...] = ()
@@ -65,7 +67,7 @@ def _interfaces(text: str) -> dict[str, tuple[str, ...]]:
         if heading := re.fullmatch(HEADING, line):
             name = heading["name"]
             interfaces[name] = ()
-        elif (match := re.match(r"(?a)\s+inet (\d+(?:\.\d+){3})", line)) and name and " vhid " not in line:
+        elif (match := re.match(OWN, line)) and name and " vhid " not in line and "%" not in match[1]:
             interfaces[name] = (*interfaces[name], match[1])
     return interfaces
 
@@ -104,18 +106,31 @@ def _of_release(node: WantedNode, seen: SeenNode) -> list[str]:
 def _of_network(pair: WantedPair, node: WantedNode, seen: SeenNode) -> list[str]:
     if seen.interfaces is None:
         return []
-    service = pair.service
     own = [each for addresses in seen.interfaces.values() for each in addresses]
     for each in (node.address, node.management):
         if each and each not in own:
             raise WrongInput(f"{node.name} has no address {each}, but {name_list(own) or 'none'}")
-    if service.interface not in seen.interfaces:
-        raise WrongInput(f"{node.name} has no interface {service.interface}, but {name_list(list(seen.interfaces))}")
-    if service.address in own:
+    for service in pair.services:
+        _refuse_service(service, node, seen, seen.interfaces)
+    return []
+
+
+def _refuse_service(
+    service: WantedService, node: WantedNode, seen: SeenNode, interfaces: dict[str, tuple[str, ...]]
+) -> None:
+    """Raises WrongInput where a machine cannot have a service address."""
+    if service.interface not in interfaces:
+        raise WrongInput(f"{node.name} has no interface {service.interface}, but {name_list(list(interfaces))}")
+    if any(service.address in addresses for addresses in interfaces.values()):
         raise WrongInput(f"{service.address} is an address of {node.name} itself: no service address")
+    if not any((":" in each) is (":" in service.address) for each in interfaces[service.interface]):
+        version, six = ("IPv6", "_ipv6") if ":" in service.address else ("IPv4", "")
+        raise WrongInput(
+            f"{service.interface} of {node.name} has no address of {version} of its own, without which rc(8) gives it"
+            f" no other one: set ifconfig_{service.interface.replace('.', '_')}{six} in /etc/rc.conf first"
+        )
     if taken := [each for each in seen.vhids if each.number == service.vhid]:
         raise WrongInput(f"{node.name} has vhid {taken[0].name} already: this pair is there (--adopt), or take another")
-    return []
 
 
 def _of_disks(pair: WantedPair, node: WantedNode, seen: SeenNode) -> list[str]:

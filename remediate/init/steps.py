@@ -13,9 +13,11 @@ from checks.plugin.config import PATH as CONFIGURATION
 from remediate.contrib import authorized_keys
 from remediate.contrib.placement import Placement
 from remediate.init.files import ON_NODE, way
-from remediate.init.wanted import WantedNode, WantedPair, WantedResource
+from remediate.init.wanted import ZFS, WantedNode, WantedPair, WantedResource
 
 KEY = "/root/.ssh/id_ed25519"
+AUTHORIZED = "/root/.ssh/authorized_keys"
+SSHD = "/etc/ssh/sshd_config"
 DEVICE_APPEARS = 10
 """Seconds: hastd needs up to 3 s from the role to the device (freebsd-facts: device-follows-the-role)."""
 COPIED = "From the machine on which it was written."
@@ -70,15 +72,20 @@ def new_pair(pair: WantedPair, placement: Placement, directory: str, sizes: dict
             (
                 *(f"hastctl role primary {each.name}" for each in pair.resources),
                 f"sleep {DEVICE_APPEARS}",
-                *(f"newfs -O2 -U -j {each.device}" for each in pair.resources),
+                *(_make(each) for each in pair.resources),
                 *(f"hastctl list {each.name}" for each in pair.resources),
             ),
         ),
         SetupStep(
             f"Give the role back on {first.name}",
             (first,),
-            "From here on hastwatch gives the roles.",
-            tuple(f"hastctl role secondary {each.name}" for each in pair.resources),
+            "From here on hastwatch gives the roles, and imports the pools."
+            if _pools(pair)
+            else "From here on hastwatch gives the roles.",
+            (
+                *(f"zpool export {each.name}" for each in _pools(pair)),
+                *(f"hastctl role secondary {each.name}" for each in pair.resources),
+            ),
         ),
         *(
             SetupStep(
@@ -107,46 +114,72 @@ def before(pair: WantedPair, placement: Placement, directory: str) -> list[Setup
 
 
 def ways(pair: WantedPair, placement: Placement, directory: str, text: str = COPIED) -> list[SetupStep]:
-    """Bringing the files to the nodes, of which `text` is said, and letting root of either node ask the other one."""
-    first, second = pair.nodes
-    copies = tuple(f"scp -rp {shlex.quote(directory)} root@{way(node)}:{ON_NODE}" for node in pair.nodes)
-    keys = tuple(_permit(pair, node, placement) for node in pair.nodes)
+    """Bringing the files to the nodes, of which `text` is said, and letting root of either node ask the other one. No
+    step needs a login of root by ssh, which FreeBSD's sshd refuses (servconf.c: PermitRootLogin is no)."""
+    here = shlex.quote(directory)
+    name = ON_NODE.rpartition("/")[2]
+    taken = f"rm -rf {ON_NODE} && mv {name} {ON_NODE} && chown -R root:wheel {ON_NODE}"
     return [
-        SetupStep(
-            "Copy this directory to both nodes",
-            (),
-            text,
-            copies,
+        *(
+            SetupStep(
+                f"Give root of {node.name} a key",
+                (node,),
+                "Without a passphrase: the commands that hastwatch gives the other node have no terminal.",
+                (
+                    f'test -f {KEY} || ssh-keygen -q -t ed25519 -N "" -f {KEY}',
+                    f"install -m 644 {KEY}.pub {public_key(node)}",
+                ),
+            )
+            for node in pair.nodes
         ),
         SetupStep(
-            "Give root of each node a key",
+            "Copy this directory with both keys to both nodes",
             (),
-            f"On each node, where {KEY} is not there already, as the commands that hastwatch gives the other node have"
-            " no terminal.",
-            (f'ssh-keygen -q -t ed25519 -N "" -f {KEY}',),
+            f"{text} Log in as somebody who may become root by su(1); write `USER@` before the addresses if that is not"
+            " your own name.",
+            (
+                *(f"scp {way(node)}:{public_key(node)} {here}/{node.name}.pub" for node in pair.nodes),
+                *(f"scp -rp {here} {way(node)}:{name}" for node in pair.nodes),
+                *(f"ssh -t {way(node)} \"su root -c '{taken}'\"" for node in pair.nodes),
+            ),
         ),
-        SetupStep(
-            "Permit each key on the other node",
-            (),
-            "From the machine on which this was written. The key may run `hastwatch answer` and nothing else. sshd has"
-            " to let root in: `PermitRootLogin forced-commands-only` where you need no other login of root.",
-            keys,
+        *(
+            SetupStep(
+                f"Permit the key of {pair.peer(node).name} on {node.name}",
+                (node,),
+                "It may run `hastwatch answer` and nothing else. FreeBSD's sshd refuses root altogether, so the second"
+                f" half lets root in by keys with such a command: the first line of {SSHD} counts. If you log in as"
+                " root with a key of your own, write `prohibit-password` instead. The file of before is"
+                f" {SSHD}.old, and sshd reads the new one only if it is valid.",
+                (
+                    f"printf '%s ' '{_options(placement)}' >> {AUTHORIZED}",
+                    f"cat {ON_NODE}/{pair.peer(node).name}.pub >> {AUTHORIZED}",
+                    f"chmod 600 {AUTHORIZED}",
+                    f"cp -p {SSHD} {SSHD}.old",
+                    f"(echo PermitRootLogin forced-commands-only; cat {SSHD}.old) > {SSHD}",
+                    "/usr/sbin/sshd -t && service sshd reload",
+                ),
+            )
+            for node in pair.nodes
         ),
         SetupStep(
             "Let each node know the other one's host key",
             (),
             "On each node, once; compare the fingerprint with that of"
             " `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the other one. That `true` is refused is right.",
-            tuple(f"ssh root@{way(pair.peer(node))} true   # on {node.name}" for node in (first, second)),
+            tuple(f"ssh root@{way(pair.peer(node))} true   # on {node.name}" for node in pair.nodes),
         ),
     ]
 
 
-def _permit(pair: WantedPair, node: WantedNode, placement: Placement) -> str:
-    """Append the key of a node to what the other one permits."""
-    line = authorized_keys.of_peer(placement, "").rstrip("\n").replace('"', '\\"')
-    there = f"ssh root@{way(pair.peer(node))} 'cat >> /root/.ssh/authorized_keys'"
-    return f"ssh root@{way(node)} 'printf \"{line}\"; cat {KEY}.pub' | {there}"
+def public_key(node: WantedNode) -> str:
+    """Where anybody may read root's public key of a node."""
+    return f"/var/tmp/hastwatch-{node.name}.pub"
+
+
+def _options(placement: Placement) -> str:
+    """What stands before the key of the other node in what root's sshd permits."""
+    return authorized_keys.of_peer(placement, "").strip()
 
 
 def _in_place(pair: WantedPair, node: WantedNode) -> tuple[str, ...]:
@@ -167,6 +200,17 @@ def _in_place(pair: WantedPair, node: WantedNode) -> tuple[str, ...]:
     )
 
 
+def _pools(pair: WantedPair) -> list[WantedResource]:
+    return [each for each in pair.resources if each.kind == ZFS]
+
+
+def _make(resource: WantedResource) -> str:
+    """A pool is in no cache file: rc.d/zpool would import it at a boot, on either node."""
+    if resource.kind != ZFS:
+        return f"newfs -O2 -U -j {resource.device}"
+    return f"zpool create -O mountpoint={resource.mount_point} -o cachefile=none {resource.name} {resource.device}"
+
+
 def _create(resource: WantedResource, sizes: dict[str, int]) -> str:
     """hastctl(8) takes the whole disk; where the other node's is smaller, as much as that has: hastd refuses copies of
     different sizes (`primary.c init_remote()`)."""
@@ -176,8 +220,8 @@ def _create(resource: WantedResource, sizes: dict[str, int]) -> str:
 
 def after(pair: WantedPair) -> list[SetupStep]:
     """Seeing that it serves."""
-    service = pair.service
     return [
+        *shared(pair),
         SetupStep(
             f"See that {pair.nodes[0].name} or {pair.nodes[1].name} serves",
             (pair.nodes[0],),
@@ -188,7 +232,10 @@ def after(pair: WantedPair) -> list[SetupStep]:
             "Mount it on a client",
             (),
             "",
-            tuple(f"mount -t nfs {service.address}:{each.mount_point} /mnt" for each in pair.resources),
+            tuple(
+                f"mount -t nfs {_mounted(pair.service_of(each).address)}:{each.mount_point} /mnt"
+                for each in pair.resources
+            ),
         ),
         SetupStep(
             "Make backups",
@@ -205,6 +252,27 @@ def after(pair: WantedPair) -> list[SetupStep]:
             (f"rm -r {ON_NODE}",),
         ),
     ]
+
+
+def shared(pair: WantedPair) -> list[SetupStep]:
+    """With two service addresses: one to each node. They have the same advskew, so whoever booted first has both."""
+    if len(pair.services) < 2:
+        return []
+    return [
+        SetupStep(
+            f"Let {node.name} serve {' and '.join(each.name for each in pair.resources_of(service))}",
+            (node,),
+            f"{BOOTED} This is also what you type when one node has served everything and the other one is back; where"
+            " the node has the address already it does nothing.",
+            (f"ifconfig {service.interface} vhid {service.vhid} state master", "sleep 60"),
+        )
+        for node, service in zip(pair.nodes, pair.services, strict=True)
+    ]
+
+
+def _mounted(address: str) -> str:
+    """mount_nfs(8): an address of IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
 
 
 def page(pair: WantedPair, steps: list[SetupStep], notes: list[str]) -> str:

@@ -79,12 +79,11 @@ def hastwatch(call: Call) -> Steps[int]:
             yield REACH_PATIENCE
             call.err(f"{daemon}: no answer\n")
             return 1
-    if refusing := nfs_ports.refuses(
-        server.node, server.daemons["mountd"].process, call.node.layout.address, call.user == "root"
-    ):
+    own = call.node.layout.address_for(address)
+    if refusing := nfs_ports.refuses(server.node, server.daemons["mountd"].process, own, call.user == "root"):
         call.err(f"{'MNT' if refusing == 'mountd' else 'GETATTR'}: {nfs_ports.REFUSED}\n")
         return 1
-    identity = server.mount_request(path, call.node.layout.address, call.node.name)
+    identity = server.mount_request(path, own, call.node.name)
     if identity is None:
         call.err(f"{Reachability.DENIED.value}\n")
         return DENIED

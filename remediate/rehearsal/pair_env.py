@@ -61,7 +61,21 @@ def _hastwatch(place: str, node: str, words: list[str]) -> int:
         from remediate import command
 
         return command.main(words)
+    if words[0] == "init":
+        return _init(place, node, words[1:])
     return exec_client.ask(place, ["exec", node, shlex.join(["hastwatch", *words])])
+
+
+def _init(place: str, node: str, words: list[str]) -> int:
+    """In this process, which writes a directory of this machine and looks at the first node of the pair and at the
+    other one. What the user gives comes later, and wins."""
+    from remediate import command
+
+    names = _names(place, node)
+    if names is None:
+        return exec_client.NO_PAIR
+    here, peer = (shlex.join([*HASTWATCH, "pair", "exec", "--dir", place, each]) for each in sorted(names))
+    return command.main(["init", "--via", here, "--peer", peer, *words])
 
 
 def _check(place: str, node: str, name: str, words: list[str]) -> int:

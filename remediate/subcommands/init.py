@@ -8,6 +8,11 @@ of CARP, hastwatch.toml of each node, and the objects of monitoring into a new d
 to type on each node, in order. Nothing on a node is changed, and no file is overwritten. The password is in the file
 `netif` alone, which only you may read, and it is never printed. At a terminal it asks for what no option says.
 
+Where each node is to serve something of its own, give two service addresses, and each resource its vhid:
+
+    --address 10.1.101.5/24@vtnet1 --vhid 2 --resource home=/dev/ada1,vhid=2
+    --address 2001:db8::6/64@vtnet1 --vhid 3 --resource mail=/dev/ada2,zfs,vhid=3
+
 With --via and --peer, or on the first node itself, it looks at the machines: their names, addresses, interfaces and
 disks have to be as you say, and no disk may be in use. What it has not looked at it says.
 
@@ -29,7 +34,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from checks.plugin.config import ConfigError
-from checks.plugin.text import plain
+from checks.plugin.text import name_list, plain
 from checks.probes.errors import ProbeError
 from remediate import exits
 from remediate.arguments import Parser
@@ -39,7 +44,7 @@ from remediate.init import adopting, directory, existing, files, looking, steps,
 from remediate.init.files import PlannedFile
 from remediate.init.looking import SeenNode
 from remediate.init.questions import NotAnswered, Questions
-from remediate.init.wanted import WantedPair, WrongInput
+from remediate.init.wanted import WantedPair, WantedService, WrongInput
 from remediate.invocation import OWN, Invocation
 from remediate.subcommands.caller import REFUSED, refuse
 
@@ -54,6 +59,7 @@ EXITS = {
     exits.CANNOT_KEEP: "the directory cannot be written",
 }
 NO_WAY = "no way to it was named"
+NONE = "none"
 T = TypeVar("T")
 
 
@@ -141,15 +147,20 @@ def parser() -> Parser:
         "a node, twice: its host name, its address for replication and, if it has one, its address on a network that"
         " replication does not use; the first one serves first"
     ))  # fmt: skip
-    parser.add_argument("--address", metavar="ADDRESS/PREFIX@INTERFACE", help="the service address, which CARP moves")
-    parser.add_argument("--vhid", metavar="N", help="its vhid, which nobody else on the segment has")
+    parser.add_argument("--address", action="append", default=[], metavar="ADDRESS/PREFIX@INTERFACE", help=(
+        "the service address, of IPv4 or IPv6, which CARP moves; twice where each node is to serve resources of its own"
+    ))  # fmt: skip
+    parser.add_argument("--vhid", action="append", default=[], metavar="N", help=(
+        "its vhid, which nobody else on the segment has; as often as --address, in the same order"
+    ))  # fmt: skip
     parser.add_argument("--advskew", type=int, default=wanted.DEFAULT_SKEW, metavar="N",
                       help=f"of both nodes (default: {wanted.DEFAULT_SKEW})")  # fmt: skip
-    parser.add_argument("--resource", action="append", default=[], metavar="NAME=DISK", help=(
-        "a resource and its disk, the same on both nodes; repeatable"
+    parser.add_argument("--resource", action="append", default=[], metavar="NAME=DISK[,zfs][,vhid=N]", help=(
+        "a resource and its disk, the same on both nodes; repeatable. UFS is made on it, or a ZFS pool of its name;"
+        " vhid: of its service address, where there are two"
     ))  # fmt: skip
     parser.add_argument("--network", action="append", default=[], metavar="NETWORK", help=(
-        "from where clients may mount; repeatable (default: the network of the service address)"
+        "from where clients may mount; repeatable (default: the networks of the service addresses)"
     ))  # fmt: skip
     parser.add_argument("--witness", metavar="ADDRESS", help="what answers ping wherever the network works, a gateway")
     parser.add_argument("--adopt", action="store_true", help="a pair that is there: write only what it lacks")
@@ -190,36 +201,56 @@ def _answers(options: argparse.Namespace, questions: Questions | None, machines:
         which = ("first", "second")[number]
         question = f"Name and address of the {which} node, NAME=ADDRESS[,MANAGEMENT]"
         nodes.append(_asked(questions, "--node", question, wanted.node, _own(machines[number])))
-    question = "Service address, ADDRESS/PREFIX@INTERFACE"
-    service, network = _given(options.address, questions, "--address", question, lambda text: wanted.service(text, 1))
-    question = "Its vhid, which nobody else on the segment has"
-    vhid = _given(options.vhid, questions, "--vhid", question, _vhid, _free(machines))
-    service = service._replace(vhid=vhid, advskew=options.advskew)
+    services, networks = _services(options, questions, machines)
     resources = [wanted.resource(each) for each in options.resource]
-    if not resources:
-        question = "Resource and its disk, NAME=DISK"
-        resources = [_asked(questions, "--resource", question, wanted.resource)]
-    networks = [wanted.network(each) for each in options.network]
-    if not networks and options.address and network:
-        networks = [network]
-    elif not networks:
-        question = "Network of the clients"
-        networks = [_asked(questions, "--network", question, wanted.network, network)]
+    while len(resources) < (1 if options.resource else len(services)):
+        question = "Resource and its disk, NAME=DISK[,zfs][,vhid=N]"
+        resources.append(_asked(questions, "--resource", question, wanted.resource))
+    networks = [wanted.network(each) for each in options.network] or networks
+    if not options.network and not (options.address and all(networks)):
+        question = "Network of the clients of {}"
+        networks = [
+            _asked(questions, "--network", question.format(service.address), wanted.network, network)
+            for service, network in zip(services, networks, strict=True)
+        ]
     witness = wanted.address(options.witness) if options.witness else ""
-    pair = wanted.checked(WantedPair((nodes[0], nodes[1]), service, tuple(resources), tuple(networks), witness))
+    pair = wanted.checked(
+        WantedPair((nodes[0], nodes[1]), services, tuple(resources), tuple(dict.fromkeys(networks)), witness)
+    )
     to = options.to or _asked(questions, "--to", "Directory to write", _directory, "-".join(n.name for n in pair.nodes))
     return Answers(pair, to)
 
 
-def _given(
-    text: str | None,
-    questions: Questions | None,
-    option: str,
-    question: str,
-    understood: Callable[[str], T],
-    default: str = "",
-) -> T:
-    return understood(text) if text is not None else _asked(questions, option, question, understood, default)
+def _services(
+    options: argparse.Namespace, questions: Questions | None, machines: list[SeenNode | str]
+) -> tuple[tuple[WantedService, ...], list[str]]:
+    """The service addresses, and the network of each. Raises WrongInput, NotAnswered."""
+    texts, vhids = list(options.address), [wanted.vhid(each) for each in options.vhid]
+    if not texts:
+        question = "Service address, ADDRESS/PREFIX@INTERFACE"
+        texts = [_asked(questions, "--address", question, _service)]
+        _vhids(texts, vhids, questions, machines)
+        question = "Another one, where the second node is to serve resources of its own"
+        other = _asked(questions, "--address", question, lambda text: text if text == NONE else _service(text), NONE)
+        texts += [] if other == NONE else [other]
+    _vhids(texts, vhids, questions, machines)
+    if len(vhids) > len(texts):
+        raise WrongInput(f"--vhid: {len(vhids)} are given for {len(texts)} of --address")
+    given = [wanted.service(text, vhid, options.advskew) for text, vhid in zip(texts, vhids, strict=True)]
+    return tuple(service for service, _ in given), [network for _, network in given]
+
+
+def _vhids(texts: list[str], vhids: list[int], questions: Questions | None, machines: list[SeenNode | str]) -> None:
+    """Ask for those that are missing."""
+    while len(vhids) < len(texts):
+        question = "Its vhid, which nobody else on the segment has"
+        vhids.append(_asked(questions, "--vhid", question, wanted.vhid, _free(machines, vhids)))
+
+
+def _service(text: str) -> str:
+    """An answer that can be one."""
+    wanted.service(text, 1)
+    return text
 
 
 def _asked(
@@ -228,12 +259,6 @@ def _asked(
     if questions is None:
         raise WrongInput(f"{option} is required where there is no terminal to ask on")
     return questions.ask(question, understood, default)
-
-
-def _vhid(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= wanted.MOST_VHID):
-        raise WrongInput(f"{text!r} is not a vhid: they are 1 to {wanted.MOST_VHID}")
-    return int(text)
 
 
 def _directory(text: str) -> str:
@@ -246,13 +271,18 @@ def _own(machine: SeenNode | str) -> str:
     """What the machine itself says of its name and its first address, as a default."""
     if isinstance(machine, str) or not machine.interfaces:
         return ""
-    own = [each for name, addresses in machine.interfaces.items() if not name.startswith("lo") for each in addresses]
+    own = [
+        each
+        for name, addresses in machine.interfaces.items()
+        for each in addresses
+        if not name.startswith("lo") and ":" not in each
+    ]
     return f"{machine.host_name}={own[0]}" if own else ""
 
 
-def _free(machines: list[SeenNode | str]) -> str:
-    """The first vhid that neither machine has."""
-    taken = {vhid.number for each in machines if isinstance(each, SeenNode) for vhid in each.vhids}
+def _free(machines: list[SeenNode | str], given: list[int]) -> str:
+    """The first vhid that neither machine has, and that is not given already."""
+    taken = set(given) | {vhid.number for each in machines if isinstance(each, SeenNode) for vhid in each.vhids}
     return str(next(number for number in range(1, wanted.MOST_VHID + 1) if number not in taken))
 
 
@@ -264,11 +294,12 @@ def _notes(pair: WantedPair, machines: list[SeenNode | str]) -> list[str]:
             notes.append(f"Not looked at: {node.name} ({machine}).")
         else:
             notes += looking.compare(pair, node, machine)
-    service = pair.service
-    notes.append(
-        f"Not looked at: whether somebody else on the segment has vhid {service.vhid}. On either node,"
-        f" `tcpdump -c 1 -ni {service.interface} proto 112` shows every second who has one, and which."
-    )
+    vhids = name_list([str(each.vhid) for each in pair.services])
+    for interface in dict.fromkeys(each.interface for each in pair.services):
+        notes.append(
+            f"Not looked at: whether somebody else on the segment has vhid {vhids}. On either node,"
+            f" `tcpdump -c 1 -ni {interface} proto 112` shows every second who has one, and which."
+        )
     if not pair.nodes[0].management:
         notes.append("No management address: a power cut costs the time that ssh takes to give up.")
     if not pair.witness:
@@ -280,11 +311,11 @@ def _files(
     answers: Answers, machines: list[SeenNode | str], notes: list[str], placement: Placement
 ) -> list[PlannedFile]:
     pair = answers.pair
-    password = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+    passwords = tuple("".join(secrets.choice(LETTERS) for _ in range(LENGTH)) for _ in pair.services)
     sizes = looking.smaller(pair, [each if isinstance(each, SeenNode) else None for each in machines])
     planned = steps.new_pair(pair, placement, os.path.abspath(answers.to), sizes)
     page = steps.page(pair, planned, notes)
-    return [PlannedFile(README, page), *files.planned(pair, password, placement)]
+    return [PlannedFile(README, page), *files.planned(pair, passwords, placement)]
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ def netstat(call: Call) -> int:
         call.err(f"netstat: {' '.join(call.argv[1:])} is not simulated\n")
         return 1
     rows = [
-        f"tcp4       0      0 {f'{each.service}.2049':<22} {f'{each.address}.{each.port}':<22} ESTABLISHED\n"
+        f"tcp{6 if ':' in each.service else 4}       0      0 "
+        f"{f'{each.service}.2049':<22} {f'{each.address}.{each.port}':<22} ESTABLISHED\n"
         for each in call.node.nfs.connections
     ]
     call.out("".join([HEADER, *rows]) if rows else "")

@@ -82,6 +82,15 @@ def doas(call: Call) -> int:
     return 0
 
 
+@command("ssh-keygen")
+def ssh_keygen(call: Call) -> int:
+    """ssh-keygen(1) -t TYPE -f FILE: a key that opens nothing, and its public half."""
+    path, name = call.argv[call.argv.index("-f") + 1], call.node.name
+    call.node.files.write(path, f"key of {name}\n", call.node.clock.now, mode="rw-------")
+    call.node.files.write(f"{path}.pub", f"ssh-ed25519 AAAA{name} root@{name}\n", call.node.clock.now)
+    return 0
+
+
 @command("sshd")
 def sshd(call: Call) -> int:
     """sshd(8) -t and -T: of the configuration that it would have, PermitRootLogin alone; no Match block is read. The

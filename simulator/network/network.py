@@ -24,6 +24,7 @@ class Interface:
     name: str
     ether: str
     address: str
+    address6: str = ""
     up: bool = True
     carrier: bool = True
     vhids: list[Vhid] = field(default_factory=list)
@@ -67,7 +68,7 @@ class Network:
         }
         for index, name in enumerate(dict.fromkeys(vhid.interface for vhid in node.pair.layout.vhids)):
             ether = f"52:54:00:0a:{0x65 + index:02x}:{number:02x}"
-            self.interfaces[name] = Interface(name, ether, node.layout.address)
+            self.interfaces[name] = Interface(name, ether, node.layout.address, node.layout.address6)
         node.kernel.handlers |= {f"{CARP}.demotion": self._demotion_written, f"{CARP}.allow": self._allow_written}
 
     def add_vhid(self, layout: VhidLayout, advskew: int, deaf: float = 0.0) -> None:
@@ -197,9 +198,11 @@ def describe(interface: Interface, of: IfconfigBehaviour, keys: bool = False) ->
         f"\tether {interface.ether}",
         f"\tinet {interface.address} netmask 0xffffff00 broadcast {interface.address.rsplit('.', 1)[0]}.255",
     ]
+    lines += [f"\tinet6 {interface.address6} prefixlen 64"] * bool(interface.address6)
     for vhid in vhids:
         address = vhid.layout.address
-        lines.append(f"\tinet {address} netmask 0xffffffff broadcast {address} vhid {vhid.layout.vhid}")
+        of_address = "inet6 {0} prefixlen 128" if ":" in address else "inet {0} netmask 0xffffffff broadcast {0}"
+        lines.append(f"\t{of_address.format(address)} vhid {vhid.layout.vhid}{' ' if ':' in address else ''}")
     lines += [f"\t{line}" for line in interface.more]
     for vhid in vhids:
         counters = f"advbase {vhid.layout.advbase} advskew {vhid.advskew}"
@@ -209,7 +212,9 @@ def describe(interface: Interface, of: IfconfigBehaviour, keys: bool = False) ->
     lines += [
         f"\tmedia: Ethernet autoselect ({'10Gbase-T <full-duplex>' if interface.carrier else 'none'})",
         f"\tstatus: {'active' if interface.carrier else 'no carrier'}",
-        "\tnd6 options=29<PERFORMNUD,IFDISABLED,AUTO_LINKLOCAL>",
+        "\tnd6 options=21<PERFORMNUD,AUTO_LINKLOCAL>"
+        if interface.address6
+        else "\tnd6 options=29<PERFORMNUD,IFDISABLED,AUTO_LINKLOCAL>",
     ]
     return "\n".join(lines) + "\n"
 

@@ -119,7 +119,7 @@ class ClientSockets:
         if not node.nfs.listens:
             silent = node.kernel.integer(BLACKHOLE) >= SYN_ONLY
             return Arrival.SILENT if silent else Arrival.RESET
-        connection = TcpConnection(service, self.pair.layout.client_address, self._new_port(), node)
+        connection = TcpConnection(service, self.pair.layout.client_for(service), self._new_port(), node)
         node.nfs.connections.append(connection)
         self.open.append(connection)
         return connection
@@ -165,7 +165,7 @@ class ClientSockets:
         its own numbers to whoever holds the address. Raises OSError where the address is not here."""
         if not node.network.masters(service):
             raise OSError(49, "Can't assign requested address")
-        if address != self.pair.layout.client_address or not self.hears(node):
+        if address != self.pair.layout.client_for(service) or not self.hears(node):
             return
         for connection in [each for each in self.open if (each.service, each.port) == (service, port)]:
             self.send(connection)

@@ -82,7 +82,7 @@ class Client:
             return f"{where}: RPCPROG_NFS: RPC: Remote system error - Connection refused"
         if not node.nfs.answers("mountd"):
             return f"{where}: RPCMNT: clnt_create: RPC: Program not registered"
-        address = self.pair.layout.client_address
+        address = self.pair.layout.client_for(self.address)
         if refusing := nfs_ports.refuses(node, node.nfs.daemons["mountd"].process, address, self.privileged):
             return f"{where}: {'RPCMNT' if refusing == 'mountd' else 'RPCPROG_NFS'}: RPC: Authentication error"
         identity = node.nfs.mount_request(path, address, self.pair.layout.client)

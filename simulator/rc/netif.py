@@ -1,7 +1,8 @@
 """rc.d/netif: the addresses that rc.conf(5) gives the interfaces, and the vhids among them.
 
 An interface has its own address by the layout; only what has a vhid is read here. After network.subr of 13.2 and 15.1:
-ifconfig_IFACE, then ifconfig_IFACE_alias0 and so on, up to the first that is not set (ifalias_af_common()).
+ifconfig_IFACE, then ifconfig_IFACE_alias0 and so on, up to the first that is not set (ifalias_af_common()). Those of
+IPv6 only where ifconfig_IFACE_ipv6 is set (ipv6if()).
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from simulator.node import Node
 
 
+ADDRESS = r"(?a)\d+(\.\d+){3}|[0-9a-f]*:[0-9a-f:]*"
+
+
 def configure(node: Node) -> None:
     """All interfaces have their addresses; CARP begins, where the kernel has it: without it ifconfig(8) fails, which a
     boot does not stop for."""
@@ -29,12 +33,12 @@ def configure(node: Node) -> None:
         return
     for name in network.interfaces:
         for words in _values(name, variables):
-            if "vhid" in words[:-1]:
+            if "vhid" in words[:-1] and (words[0] != "inet6" or variables.get(f"{_base(name)}_ipv6")):
                 network.add_vhid(_vhid(name, words), int(_after(words, "advskew") or 0))
 
 
 def _values(interface: str, variables: Mapping[str, str]) -> Iterator[list[str]]:
-    base = f"ifconfig_{re.sub(r'[-./+]', '_', interface)}"
+    base = _base(interface)
     yield variables.get(base, "").split()
     for number in count():
         if not (value := variables.get(f"{base}_alias{number}")):
@@ -42,8 +46,13 @@ def _values(interface: str, variables: Mapping[str, str]) -> Iterator[list[str]]
         yield value.split()
 
 
+def _base(interface: str) -> str:
+    """network.subr, get_if_var()"""
+    return f"ifconfig_{re.sub(r'[-./+]', '_', interface)}"
+
+
 def _vhid(interface: str, words: list[str]) -> VhidLayout:
-    address = next((word for word in words if re.match(r"\d+(\.\d+){3}", word)), "").partition("/")[0]
+    address = next((word for word in words if re.match(ADDRESS, word)), "").partition("/")[0]
     advbase = int(_after(words, "advbase") or 1)
     return VhidLayout(int(_after(words, "vhid")), address, interface, advbase, _after(words, "pass"))
 

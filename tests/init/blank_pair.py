@@ -27,6 +27,7 @@ from remediate.rehearsal.observer import CheckReport, NodeOfThePair, Observer, S
 from remediate.rehearsal.own_pair import layout_of
 from remediate.subcommands import init
 from simulator.host.programs import PythonHook
+from simulator.layout import PairLayout, ResourceLayout, VhidLayout
 from simulator.node import Node as SimulatedNode
 from simulator.pair import HAST_HOOK, Pair
 from simulator.release import DEFAULT
@@ -45,6 +46,27 @@ OPTIONS = (
     *("--address", "10.1.101.5/24@vtnet1", "--vhid", "2", "--resource", "home=/dev/vtbd1", "--witness", "10.0.2.2"),
     *("--via", "nfs001", "--peer", "nfs002"),
 )
+OF_KIND = {
+    "ufs": OPTIONS,
+    "inet6": (
+        *("--node", "nfs001=10.1.101.3,10.0.2.15", "--node", "nfs002=10.1.101.4,10.0.2.16"),
+        *("--address", "2001:db8:65::5/64@vtnet1", "--vhid", "2", "--resource", "home=/dev/vtbd1"),
+        *("--witness", "10.0.2.2", "--via", "nfs001", "--peer", "nfs002"),
+    ),
+    "zfs": (
+        *("--node", "nfs001=10.1.101.3,10.0.2.15", "--node", "nfs002=10.1.101.4,10.0.2.16"),
+        *("--address", "10.1.101.5/24@vtnet1", "--vhid", "2", "--resource", "home=/dev/vtbd1,zfs"),
+        *("--witness", "10.0.2.2", "--via", "nfs001", "--peer", "nfs002"),
+    ),
+    "two": (
+        *("--node", "nfs001=10.1.101.3,10.0.2.15", "--node", "nfs002=10.1.101.4,10.0.2.16"),
+        *("--address", "10.1.101.5/24@vtnet1", "--vhid", "2", "--resource", "home=/dev/vtbd1,vhid=2"),
+        *("--address", "2001:db8:65::6/64@vtnet1", "--vhid", "3", "--resource", "mail=/dev/vtbd2,zfs,vhid=3"),
+        *("--witness", "10.0.2.2", "--via", "nfs001", "--peer", "nfs002"),
+    ),
+}
+"""Pairs by what is new of them: the kind of address, of file system, and one service for each node."""
+ADDRESS6 = {"nfs001": "2001:db8:65::3", "nfs002": "2001:db8:65::4"}
 SECONDS = 30.0
 BOOTS = 90.0
 SETTLES = 120.0
@@ -136,6 +158,13 @@ class SetUpPair:
                 node.files.write(f"{ON_NODE}/{path.relative_to(directory)}", path.read_text())
                 node.files.change_mode(f"{ON_NODE}/{path.relative_to(directory)}", path.stat().st_mode & 0o777)
 
+    def carries_keys(self, names: tuple[str, ...]) -> None:
+        """Each public key is beside the other files, as it is when the directory is copied."""
+        for name in names:
+            key = self.pair.nodes[name].files.read(f"/var/tmp/hastwatch-{name}.pub")
+            for node in self.pair.nodes.values():
+                node.files.write(f"{ON_NODE}/{name}.pub", key)
+
     def types(self, block: Typed) -> None:
         """Each line has to succeed."""
         for name in block.nodes:
@@ -145,6 +174,8 @@ class SetUpPair:
                     continue
                 done = self.pair.nodes[name].run(line, timeout=300.0)
                 assert done.status == 0 or "doctor" in line, f"{name}: {line}: {done}"
+        if any("ssh-keygen" in line for line in block.lines):
+            self.carries_keys(block.nodes)
         if "shutdown" in " ".join(block.lines):
             self.pair.clock.advance(BOOTS)
 
@@ -164,13 +195,14 @@ class SetUpPair:
 class BlankPair(SetUpPair):
     """Two nodes with nothing on them."""
 
-    def __init__(self, state: Path, releases: str = DEFAULT) -> None:
-        super().__init__(state, Pair(replace(layout_of(RemediationConfig(), 1), blank=True).running(releases)))
+    def __init__(self, state: Path, releases: str = DEFAULT, kind: str = "ufs") -> None:
+        super().__init__(state, Pair(_layout(kind).running(releases)))
+        self.kind = kind
         self.pair.power_on()
 
     def init(self, to: Path, *more: str) -> int:
         """`hastwatch init`, which looks at both; the exit status."""
-        return init.main([*OPTIONS, *more, "--to", str(to)], InvokedBeside(self.pair))
+        return init.main([*OF_KIND[self.kind], *more, "--to", str(to)], InvokedBeside(self.pair))
 
     def begins(self, directory: Path) -> None:
         """hastwatch is installed on both, and the directory is there."""
@@ -180,6 +212,21 @@ class BlankPair(SetUpPair):
             self.installs_all(node)
         self.copies(directory)
         start_cron(self.installed)
+
+
+def _layout(kind: str) -> PairLayout:
+    plain = layout_of(RemediationConfig(), 1)
+    first, second = (replace(each, address6=ADDRESS6[each.name]) for each in plain.nodes)
+    blank = replace(plain, blank=True, nodes=(first, second))
+    vhid, home = VhidLayout(), ResourceLayout()
+    if kind == "inet6":
+        return replace(blank, vhids=(replace(vhid, address="2001:db8:65::5"),))
+    if kind == "zfs":
+        return replace(blank, resources=(replace(home, kind="zfs"),))
+    if kind == "two":
+        mail = ResourceLayout("mail", "/dev/vtbd2", kind="zfs", service_address="2001:db8:65::6")
+        return replace(blank, vhids=(vhid, VhidLayout(3, mail.service_address)), resources=(home, mail))
+    return blank
 
 
 def blocks(page: str) -> Iterator[Typed]:

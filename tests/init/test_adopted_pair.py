@@ -69,7 +69,8 @@ def test_all_checks_are_ok_and_what_is_left_is_what_the_page_leaves_to_decide(ad
 
 
 def test_the_standby_comes_first(adopted: Adopted) -> None:
-    nodes = [block.nodes[0] for block in blocks(adopted.page)]
+    of_keys = "/root/.ssh/"
+    nodes = [block.nodes[0] for block in blocks(adopted.page) if of_keys not in " ".join(block.lines)]
     assert nodes == ["nfs002", "nfs002", "nfs001", "nfs001", "nfs001", "nfs002"]
 
 

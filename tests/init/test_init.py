@@ -16,6 +16,7 @@ from tests.failover.installed_pair import state_directory
 from tests.init.blank_pair import OPTIONS, BlankPair, InvokedBeside
 
 LOOKS = OPTIONS[-4:]
+SECOND = ("--address", "2001:db8::6/64@vtnet1")
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +48,24 @@ def changed(option: str, *values: str) -> list[str]:
         (changed("--node", "nfs001=10.1.101.300", "nfs002=10.1.101.4"), "is not an IPv4 address"),
         (changed("--node", "nfs$(id)=10.1.101.3", "nfs002=10.1.101.4"), "is not NAME=ADDRESS"),
         (changed("--address", "10.1.101.5/24"), "is not ADDRESS/PREFIX@INTERFACE"),
-        (changed("--address", "10.1.101.5/99@vtnet1"), "is not an IPv4 network"),
+        (changed("--address", "10.1.101.5/99@vtnet1"), "is not a network"),
         (changed("--address", "10.1.101.3/24@vtnet1"), "10.1.101.3 is given twice"),
-        (changed("--address", "2001:db8::5/64@vtnet1"), "is not an IPv4 network"),
+        (changed("--address", "fe80::5/64@vtnet1"), "is not an address that clients reach"),
+        (changed("--address", "2001:db8::5%vtnet1/64@vtnet1"), "is not a"),
+        (changed("--address", "::ffff:10.1.101.5/64@vtnet1"), "is not a"),
+        (changed("--node", "nfs001=2001:db8::3", "nfs002=10.1.101.4"), "those of nodes and of the witness have to be"),
+        ([*OPTIONS, "--address", "2001:db8::6/64@vtnet1"], "--vhid is required"),
+        ([*OPTIONS, "--vhid", "3"], "--vhid: 2 are given for 1 of --address"),
+        ([*OPTIONS, *SECOND, "--vhid", "2"], "the vhid 2 is given twice"),
+        ([*OPTIONS, *SECOND, "--vhid", "3"], "the resource home names no vhid: home=/dev/vtbd1,vhid=N"),
+        ([*changed("--resource", "home=/dev/vtbd1,vhid=2"), *SECOND, "--vhid", "3"], "--resource NAME=DISK,vhid=3"),
+        (changed("--resource", "home=/dev/vtbd1,vhid=7"), "the resource home names vhid 7, which no --vhid is"),
+        ([*OPTIONS, *SECOND, *SECOND, *("--vhid", "3", "--vhid", "4")], "2001:db8::6 is given twice"),
+        ([*changed("--address", "2001:db8::5/64@vtnet1"), "--network", "10.1.101.0/24"], "--network: none of IPv6"),
+        (changed("--resource", "home=/dev/vtbd1,xfs"), "'xfs' is neither ufs, zfs nor vhid=N"),
+        (changed("--resource", "mirror1=/dev/vtbd1,zfs"), "cannot be the name of a pool"),
+        (changed("--network", "fe80::/64"), "is link-local"),
+        (changed("--network", "::/0"), "export to everyone"),
         (changed("--address", "10.1.101.5@vtnet1"), "--network is required"),
         (changed("--vhid", "0"), "'0' is not a vhid"),
         (changed("--vhid", "256"), "'256' is not a vhid"),
@@ -84,6 +100,7 @@ def test_wrong_input_is_one_line_and_nothing_is_written(
         (changed("--node", "nfs001=10.1.101.7", "nfs002=10.1.101.4"), "nfs001 has no address 10.1.101.7"),
         (changed("--address", "10.1.101.5/24@em0"), "nfs001 has no interface em0, but vtnet0, vtnet1"),
         (changed("--resource", "home=/dev/vtbd7"), "nfs001 has no /dev/vtbd7"),
+        (changed("--address", "2001:db8::5/64@vtnet0"), "vtnet0 of nfs001 has no address of IPv6 of its own"),
         (changed("--resource", "home=/dev/vtbd0"), "/dev/vtbd0 of nfs001 is in use: HAST would erase it"),
     ],
 )
@@ -181,14 +198,28 @@ def test_each_node_gets_the_way_to_the_other_one(pair: Pair, tmp_path: Path) -> 
 def test_it_asks_one_question_after_the_other_and_again_what_makes_no_sense(
     pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = ["", "nfs002=10.1.101.4", "10.1.101.5/24@vtnet1", "0", "2", "home", "home=/dev/vtbd1", "", ""]
+    answers = ["", "nfs002=10.1.101.4", "10.1.101.5/24@vtnet1", "0", "2", "", "home", "home=/dev/vtbd1", "", ""]
     directory = tmp_path / "nfs001-nfs002"
     typed = io.StringIO("\n".join([*answers[:-1], str(directory), ""]))
     assert init.main(["--via", "nfs001"], InvokedBeside(pair, typed)) == 0
     err = capsys.readouterr().err
     assert "[nfs001=10.0.2.15]: " in err and "'0' is not a vhid" in err and "'home' is not NAME=DISK" in err
-    assert "Network of the clients [10.1.101.0/24]: " in err and "[nfs001-nfs002]: " in err
+    assert "Network of the clients of 10.1.101.5 [10.1.101.0/24]: " in err and "[nfs001-nfs002]: " in err
     assert (directory / "exports").read_text() == "/hast/home -network 10.1.101.0/24\n"
+
+
+def test_it_asks_for_what_the_second_node_is_to_serve(
+    pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = ["2001:db8:65::5/64@vtnet1", "2", "10.1.101.6/24@vtnet1", "", "home=/dev/vtbd1,vhid=2"]
+    answers += ["mail=/dev/vtbd2,zfs,vhid=1", "", "10.1.101.0/24", ""]
+    typed = io.StringIO("\n".join(answers))
+    words = [*changed("--address", *()), "--to", str(tmp_path / "pair")]
+    for option in ("--vhid", "--resource"):
+        at = words.index(option)
+        del words[at : at + 2]
+    assert init.main(words, InvokedBeside(pair, typed)) == 1
+    assert "nfs001 has no /dev/vtbd2" in capsys.readouterr().err  # every question was answered, in this order
 
 
 def test_who_leaves_before_the_last_question_has_written_nothing(
