@@ -71,6 +71,7 @@ GENERATED = (
     "docs/icinga2-commands.md",
     "docs/man/check_thing.1",
     "docs/man/hastwatch-event-handler.8",
+    "docs/man/hastwatch-submit.8",
     "docs/man/hastwatch.8",
     "docs/reasons.md",
 )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from checks.registry import ON_NODE, REGISTRY
 from remediate.contrib.definitions import EVERY_MINUTE
 from remediate.contrib.icinga2 import command
+from remediate.monitoring.metrics import METRICS
 
 ICINGA = {
     "check_hast_splitbrain": (
@@ -98,8 +99,17 @@ def _nagios(seconds: int) -> str:
     return f"    check_interval          {seconds / 60:g}\n" if seconds != EVERY_MINUTE else ""
 
 
+def metrics() -> str:
+    """The rows of the table of Prometheus's metrics."""
+    return "".join(
+        f"| `{each.name}` | {each.kind.value} | {', '.join(each.labels)} | {each.help} |\n" for each in METRICS
+    )
+
+
 LISTS = (
     List("README.md", "| command | what it looks at |\n|---|---|\n", "\n`check_hast --help`", rows),
+    List("docs/prometheus.md",
+         "| metric | type | labels | what it is |\n|---|---|---|---|\n", "\n## Rules and alerts", metrics),
     List("contrib/icinga2/hastwatch-services.conf",
          '  event_command = "hastwatch-event-handler"\n}\n\n', "/* As a client sees it:", applied),
     List("contrib/nagios/hastwatch-templates.cfg",

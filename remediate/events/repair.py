@@ -7,7 +7,6 @@ acts no convergence runs beside it: one of another kind waits, and then looks wh
 
 from __future__ import annotations
 
-import enum
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from remediate.events import guards
 from remediate.events.diagnosis import Unsafe, converge_request, trouble
 from remediate.events.guards import DONE, STAYS, Guard, HeldBack
 from remediate.events.next_step import next_step
+from remediate.events.repair_request import Ending as Ending
 from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.events.steps import RepairStep, heed, steps
 from remediate.failover import executor
@@ -37,15 +37,6 @@ from remediate.state.store import StateError
 
 EVERY = 1.0
 """Seconds between two looks whether it has helped."""
-
-
-class Ending(enum.Enum):
-    """How it ended."""
-
-    NOTHING = "nothing to do"
-    HELPED = "helped"
-    NO_HELP = "did not help"
-    HELD = "held back"
 
 
 class RepairOutcome(NamedTuple):

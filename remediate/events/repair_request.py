@@ -36,6 +36,15 @@ class EngineHold(enum.Enum):
     FLAPPING = "flapping"
 
 
+class Ending(enum.Enum):
+    """How a repair ended; the value begins its result in the journal."""
+
+    NOTHING = "nothing to do"
+    HELPED = "helped"
+    NO_HELP = "did not help"
+    HELD = "held back"
+
+
 class RepairRequest(NamedTuple):
     """A repair that is asked for, or told of because it is held back, so that the journal has it."""
 

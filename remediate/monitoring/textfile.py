@@ -1,56 +1,49 @@
-"""Results for Prometheus: a file for the textfile collector of node_exporter, in its text format (version 0.0.4).
+"""A file for the textfile collector of Prometheus's node_exporter, in Prometheus's text format (version 0.0.4).
 
-    hastwatch_state{check="check_hast",host="nfs001",service="check_hast",reason="hast-degraded"} 2
-    hastwatch_metric{check="check_hast",host="nfs001",service="check_hast",name="home_dirty",unit="B"} 1048576
-    hastwatch_last_run{check="check_hast",host="nfs001",service="check_hast"} 1795634068.831
+    hastwatch_check_state{node="nfs001",check="check_hast"} 2
+    hastwatch_check_reason_info{node="nfs001",check="check_hast",reason="hast-degraded"} 1
+    hastwatch_hast_dirty_bytes{node="nfs001",resource="home"} 1048576
+    hastwatch_last_run_timestamp_seconds{node="nfs001",check="check_hast"} 1795634068.831
 
-Names and units are those of the performance data. One file a service: the collector refuses one series in two files.
+Which metrics there are: `metrics`. The collector refuses a series that is in two files of its directory.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
-from remediate.monitoring.result import CheckResult, measured
+from remediate.monitoring.metrics import METRICS, MetricFamily, Sample
 from remediate.state import atomic_file
 
 MODE = 0o644
-FAMILIES = (
-    ("hastwatch_state", "What a check said: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."),
-    ("hastwatch_metric", "A number of a check's performance data, in the unit it is given in."),
-    ("hastwatch_last_run", "When a check last ended, in seconds since 1970."),
-)
-"""Metric families and their help, which must not differ between two files."""
 
 
-def exposition(result: CheckResult) -> str:
-    """The text of the file."""
-    whose = {"check": result.command, "host": result.host, "service": result.service}
-    numbers = {(number.label, number.unit): number.value for number in measured(result.perfdata)}
-    samples = {
-        "hastwatch_state": [({**whose, "reason": result.reason}, float(result.status))],
-        "hastwatch_metric": [({**whose, "name": name, "unit": unit}, value) for (name, unit), value in numbers.items()],
-        "hastwatch_last_run": [(whose, result.ended)],
-    }
+def exposition(samples: Iterable[Sample]) -> str:
+    """The text of the file, metric by metric; of a series that comes twice the first value."""
+    values: dict[MetricFamily, dict[tuple[str, ...], float]] = {metric: {} for metric in METRICS}
+    for sample in samples:
+        values[sample.metric].setdefault(sample.labels, sample.value)
     lines = []
-    for family, says in FAMILIES:
-        lines += [f"# HELP {family} {says}", f"# TYPE {family} gauge"]
-        lines += [f"{family}{{{_labels(labels)}}} {value!r}" for labels, value in samples[family]]
+    for metric, series in values.items():
+        if series:
+            lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind.value}"]
+            lines += [f"{metric.name}{{{_labels(metric, labels)}}} {value!r}" for labels, value in series.items()]
     return "\n".join(lines) + "\n"
 
 
-def write(path: str, result: CheckResult) -> None:
+def write(path: str, samples: Iterable[Sample]) -> None:
     """Replace the file at once, for everybody to read. Raises OSError; what was there before stays then.
 
     The directory is often another user's (node_exporter's), who can put anything there under any name that can be
     foreseen, a hard link to a file of root's as well: the file is a new one, or none."""
     directory, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(directory, f".{name}.{os.urandom(8).hex()}")  # the collector reads *.prom
-    atomic_file.replace(os.path.join(directory, name), temporary, exposition(result).encode(), MODE)
+    atomic_file.replace(os.path.join(directory, name), temporary, exposition(samples).encode(), MODE)
 
 
-def _labels(labels: dict[str, str]) -> str:
-    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+def _labels(metric: MetricFamily, values: tuple[str, ...]) -> str:
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in zip(metric.labels, values, strict=True))
 
 
 def _escaped(value: str) -> str:

@@ -20,8 +20,11 @@ def place(tmp_path: Path) -> Submitter:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([], "a check is needed, after --"),
-        (["--"], "a check is needed, after --"),
+        ([], "a check is needed, after --, or --all"),
+        (["--"], "a check is needed, after --, or --all"),
+        (["--all", "--", "check_hast"], "a check and --all are two things"),
+        (["--all", "--flush"], "--flush and --all are two things"),
+        (["--all", "--service", "x"], "--all takes no --service: each check has its own"),
         (["--flush", "--push"], "--flush and --push are two things"),
         (["--flush", "--", "check_hast"], "--flush runs no other check"),
         (["--push", "--to", "icinga"], "--push goes where the configuration says"),
