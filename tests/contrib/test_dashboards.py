@@ -10,9 +10,6 @@ from itertools import product
 from typing import Any
 
 import pytest
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.cog.plugins import register_default_plugins
-from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from remediate.contrib.definitions import definitions
 from remediate.monitoring.metrics import METRICS, MetricFamily
@@ -74,6 +71,10 @@ def lost(ours: object, theirs: object, path: str = "") -> Iterator[str]:
 
 def through_grafanas_classes(board: dict[str, Any]) -> dict[str, Any]:
     """The dashboard as the classes generated from Grafana's own schema (its Foundation SDK) have it."""
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.cog.plugins import register_default_plugins
+    from grafana_foundation_sdk.models.dashboard import Dashboard
+
     register_default_plugins()
     dashboard = Dashboard.from_json(board)
     written: dict[str, Any] = json.loads(JSONEncoder().encode(dashboard))
