@@ -41,12 +41,13 @@ def steps(existing: ExistingPair, placement: Placement, directory: str) -> list[
     first = [] if standby.configured and active.configured else ways(existing.pair, placement, directory)
     return [
         *first,
-        *(step for each in (standby, active) for step in _of_node(existing, each)),
+        *(step for each in (standby, active) if lacks(existing, each) for step in _of_node(existing, each)),
         SetupStep(
             f"Move the service from {active.node.name} to {standby.node.name}",
             (active.node,),
-            "The one interruption: clients wait for some seconds, and lose nothing.",
-            ("hastwatch self-test", "hastwatch switchover --yes"),
+            "The one interruption: clients wait for some seconds, and lose nothing. The pause is for hastd, which"
+            " connects the copies anew after a reload.",
+            ("sleep 30", "hastwatch self-test", "hastwatch switchover --yes"),
         ),
         SetupStep(
             "See that all is well",
@@ -55,6 +56,20 @@ def steps(existing: ExistingPair, placement: Placement, directory: str) -> list[
             ("hastwatch status", "hastwatch doctor -x"),
         ),
     ]
+
+
+def lacks(existing: ExistingPair, each: ExistingNode) -> bool:
+    """Whether anything of a node is still to be done by a command."""
+    if not each.configured or each.old_rules:
+        return True
+    ours = [finding for finding in existing.findings if finding.subject in (each.label, *_both(existing))]
+    return any(_is_brought(existing, finding) or _lines(existing, each, finding) for finding in ours)
+
+
+def _both(existing: ExistingPair) -> list[str]:
+    """What a finding calls the pair."""
+    labels = [each.label for each in (existing.standby, existing.active)]
+    return [" and ".join(order) for order in (labels, labels[::-1])]
 
 
 def left_to_decide(existing: ExistingPair) -> list[str]:

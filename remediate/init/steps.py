@@ -18,6 +18,8 @@ from remediate.init.wanted import ZFS, WantedNode, WantedPair, WantedResource
 KEY = "/root/.ssh/id_ed25519"
 AUTHORIZED = "/root/.ssh/authorized_keys"
 SSHD = "/etc/ssh/sshd_config"
+LETS_ROOT_IN = "PermitRootLogin forced-commands-only"
+"""sshd_config(5): of a keyword the first value counts, so it is written into the first line."""
 DEVICE_APPEARS = 10
 """Seconds: hastd needs up to 3 s from the role to the device (freebsd-facts: device-follows-the-role)."""
 COPIED = "From the machine on which it was written."
@@ -152,11 +154,11 @@ def ways(pair: WantedPair, placement: Placement, directory: str, text: str = COP
                 " root with a key of your own, write `prohibit-password` instead. The file of before is"
                 f" {SSHD}.old, and sshd reads the new one only if it is valid.",
                 (
-                    f"printf '%s ' '{_options(placement)}' >> {AUTHORIZED}",
-                    f"cat {ON_NODE}/{pair.peer(node).name}.pub >> {AUTHORIZED}",
-                    f"chmod 600 {AUTHORIZED}",
-                    f"cp -p {SSHD} {SSHD}.old",
-                    f"(echo PermitRootLogin forced-commands-only; cat {SSHD}.old) > {SSHD}",
+                    f"touch {AUTHORIZED} && chmod 600 {AUTHORIZED}",
+                    f"grep -qFf {_key_of_peer(pair, node)} {AUTHORIZED} ||"
+                    f" (printf '%s ' '{_options(placement)}'; cat {_key_of_peer(pair, node)}) >> {AUTHORIZED}",
+                    f"grep -qx '{LETS_ROOT_IN}' {SSHD} ||"
+                    f" (cp -p {SSHD} {SSHD}.old && (echo {LETS_ROOT_IN}; cat {SSHD}.old) > {SSHD})",
                     "/usr/sbin/sshd -t && service sshd reload",
                 ),
             )
@@ -175,6 +177,10 @@ def ways(pair: WantedPair, placement: Placement, directory: str, text: str = COP
 def public_key(node: WantedNode) -> str:
     """Where anybody may read root's public key of a node."""
     return f"/var/tmp/hastwatch-{node.name}.pub"
+
+
+def _key_of_peer(pair: WantedPair, node: WantedNode) -> str:
+    return f"{ON_NODE}/{pair.peer(node).name}.pub"
 
 
 def _options(placement: Placement) -> str:

@@ -41,6 +41,12 @@ def layout_of(config: RemediationConfig, seed: int) -> PairLayout:
     return with_resources(layout, config)
 
 
+def new(layout: PairLayout) -> PairLayout:
+    """The same pair before anybody has set it up: own addresses, of IPv6 too, and blank disks."""
+    first, second = (replace(each, address6=f"2001:db8:65::{each.number + 2}") for each in layout.nodes)
+    return replace(layout, blank=True, nodes=(first, second))
+
+
 def with_resources(plain: PairLayout, config: RemediationConfig) -> PairLayout:
     """A pair with the resources of a configuration, where it has any. Raises ConfigError where they can't be built."""
     if not config.resource:

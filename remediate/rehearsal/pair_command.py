@@ -1,4 +1,4 @@
-"""`hastwatch pair up|shell|env|run|exec|fault|state|down`: a simulated pair for experiments.
+"""`hastwatch pair up|shell|env|run|exec|type|fault|state|down`: a simulated pair for experiments.
 
     hastwatch pair up --automatic
     hastwatch pair shell nfs001
@@ -15,6 +15,9 @@ The pair that `up` starts is healthy: every check says OK. With --automatic hast
 in DIR/bin that ask the pair: the checks by themselves, `hastwatch` as a command of a node. The node is the one of a
 first option --node, else that of `env --node` or $HASTWATCH_PAIR_NODE, else the one that serves at that time. `run` is
 what these commands call. The exit status of `shell`, `run` and `exec` is the command's.
+
+With --new both nodes are to be set up, with --old-hook the pair is to be adopted: `hastwatch init`, after `env`, looks
+at both nodes and writes its directory on this machine, and `type` types what its README.md has.
 
 A node has no terminal: what asks for a confirmation needs --yes. A salvage of `hastwatch recover RES --to DIR` on a
 node is kept in DIR of this machine, where `hastwatch restore` reads it. Any other file that a command is to write, such
@@ -38,6 +41,7 @@ SUBCOMMANDS = {
     "env": "print lines for eval: checks and hastwatch of this shell reach the pair",
     "run": "run a check or hastwatch against the pair",
     "exec": "run a command line on a node; fits --via and --peer of every check",
+    "type": "type the commands of a README.md of `hastwatch init` on the nodes",
     "fault": "break or mend something",
     "state": "show both nodes",
     "down": "end the pair",
@@ -68,6 +72,10 @@ def main(words: list[str] | None = None) -> int:
         from remediate.rehearsal import pair_shell
 
         return pair_shell.shell(arguments.dir, arguments.node)
+    if arguments.command == "type":
+        from remediate.rehearsal import pair_type
+
+        return pair_type.type_page(arguments.dir, arguments.page)
     if arguments.command in ("env", "run"):
         from remediate.rehearsal import pair_env
 
@@ -105,6 +113,14 @@ def parser() -> Parser:
     up.add_argument("--as-recorded", action="store_true",
                     help="kept like the recorded pair: NFS runs on both nodes, devd's rule only logs")  # fmt: skip
     up.add_argument("--blank", action="store_true", help="boot with blank disks, nothing is in service")
+    up.add_argument(
+        "--new",
+        action="store_true",
+        help="two hosts as FreeBSD leaves them, with a blank disk each, for `hastwatch init`",
+    )
+    up.add_argument(
+        "--old-hook", action="store_true", help="in service by the documented hook, for `hastwatch init --adopt`"
+    )
     up.add_argument("--carp-hook", metavar="COMMAND", help="what devd runs with VHID@IFACE and TYPE, and waits for")
     up.add_argument("--hast-hook", metavar="COMMAND", help="what hastd runs on its events")
     up.add_argument("--hastwatch", metavar="COMMAND", help="what the other node reaches as `hastwatch`")
@@ -117,6 +133,7 @@ def parser() -> Parser:
     each["shell"].add_argument("node", metavar="NODE", help=node)
     for name in ("env", "run"):
         each[name].add_argument("--node", metavar="NODE", help=f"{node} (default: active, at the time of each call)")
+    each["type"].add_argument("page", metavar="FILE", help="the README.md")
     each["run"].add_argument("name", metavar="COMMAND", help="hastwatch or a check")
     each["run"].add_argument("words", metavar="WORD", nargs=REMAINDER, help="what the command is given")
     each["exec"].add_argument("node", metavar="NODE", help=node)

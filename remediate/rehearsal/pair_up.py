@@ -16,7 +16,7 @@ from checks.plugin.text import plain
 from remediate.config import RemediationConfig, load
 from remediate.exits import CANNOT_KEEP, USAGE
 from remediate.rehearsal import exec_client
-from remediate.rehearsal.own_pair import healthy_pair, layout_of, with_resources
+from remediate.rehearsal.own_pair import healthy_pair, layout_of, new, with_resources
 from remediate.rehearsal.server import Server
 from simulator.layout import PairLayout
 from simulator.pair import HAST_HOOK, Pair
@@ -32,6 +32,9 @@ def up(arguments: argparse.Namespace) -> int:
     """Start a pair, in the background unless told otherwise; the exit status."""
     try:
         commands = [_words(text or "") for text in (arguments.carp_hook, arguments.hast_hook, arguments.hastwatch)]
+        states = [arguments.new, arguments.old_hook, arguments.automatic, arguments.blank, arguments.as_recorded]
+        if (arguments.new or arguments.old_hook) and (states.count(True) > 1 or any(commands)):
+            raise ConfigError("--new and --old-hook leave the rest to `hastwatch init`: no other option about the pair")
         if arguments.automatic and any(commands):
             raise ConfigError("--automatic brings hooks and hastwatch of its own: name no others")
         pair = _pair(arguments, _layout(arguments))
@@ -61,6 +64,11 @@ def _install(pair: Pair, state: Path, arguments: argparse.Namespace) -> None:
             shutil.rmtree(old, ignore_errors=True)  # another pair's, which was in this directory before
         node.keep_state_in(state / node.name)
         (state / node.name).chmod(0o755)
+    if arguments.new or arguments.old_hook:
+        from remediate.rehearsal.cron import start_cron
+        from remediate.rehearsal.new_pair import Unwired
+
+        start_cron(Unwired(pair, state))
     if arguments.automatic:
         from remediate.failover.converge import ConvergeRequest
         from remediate.rehearsal.cron import start_cron
@@ -97,14 +105,20 @@ def _layout(arguments: argparse.Namespace) -> PairLayout:
         layout = layout.running(arguments.release)
     except ValueError as error:
         raise ConfigError(f"--release {error}") from None
+    if arguments.new:
+        return new(layout)
     return replace(layout, hast_exec=HAST_HOOK) if arguments.hast_hook else layout
 
 
 def _pair(arguments: argparse.Namespace, layout: PairLayout) -> Pair:
-    if not arguments.blank and not arguments.as_recorded:
+    if arguments.old_hook:
+        from remediate.rehearsal.new_pair import documented_pair
+
+        return documented_pair(layout)
+    if not (arguments.blank or arguments.new or arguments.as_recorded):
         return healthy_pair(layout, hooked=False)
     pair = Pair(layout)
-    if arguments.blank:
+    if arguments.blank or arguments.new:
         pair.power_on()
     else:
         pair.bring_up()

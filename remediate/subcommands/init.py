@@ -133,6 +133,10 @@ def _adopt(own: Parser, options: argparse.Namespace, invocation: Invocation) -> 
     except ProbeError as error:
         return refuse(invocation.console, PROG, str(error), exits.UNAVAILABLE)
     notes, placement = adopting.left_to_decide(pair), Placement(user=options.user)
+    if not any(adopting.lacks(pair, each) for each in (pair.standby, pair.active)):
+        left = [*(plain(note, 600) for note in notes), "Nothing is missing that a command brings: nothing was written."]
+        invocation.console.out.write("".join(f"{line}\n" for line in left))
+        return 0
     planned = [files.of_node(pair.pair, each.node, placement) for each in (pair.standby, pair.active)
                if not each.configured]  # fmt: skip
     page = steps.page(pair.pair, adopting.steps(pair, placement, os.path.abspath(options.to)), notes)

@@ -127,6 +127,8 @@ def sh(call: Call) -> Steps[int]:
     setinputfile())."""
     if "-c" not in call.argv:
         files = [word for word in call.argv[1:2] if not word.startswith("-")]
+        if files and (program := call.node.programs.get(files[0])):
+            return int((yield program.start(call.node, call.argv[1:])) or 0)
         if files and not call.node.files.exists(files[0]):
             call.err(f"sh: cannot open {files[0]}: No such file or directory\n")
             return 127

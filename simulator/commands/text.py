@@ -66,16 +66,21 @@ def tail(call: Call) -> int:
 
 @command("grep", "egrep", "fgrep")
 def grep(call: Call) -> int:
-    """grep(1) with -E, -i, -v, -c, -h, -q, -n, -s, -r."""
+    """grep(1) with -E, -F, -x, -i, -v, -c, -h, -q, -n, -s, -r, and -f with a file of one line."""
     words, options = call.argv[1:], ""
     while words and words[0].startswith("-") and words[0] != "-e":
         options += words.pop(0)[1:]
     if words and words[0] == "-e":
         words.pop(0)
     pattern, paths = words[0], words[1:]
-    if "E" not in options and not call.argv[0].endswith("egrep"):
+    if "f" in options:
+        pattern = call.node.read_file(pattern).rstrip("\n")
+    if "F" in options:
+        pattern = re.escape(pattern)
+    elif "E" not in options and not call.argv[0].endswith("egrep"):
         pattern = re.sub(r"(?<!\\)([+?|(){}])", r"\\\1", pattern)
     expression = re.compile(pattern.replace("[[:space:]]", r"\s"), re.I if "i" in options else 0)
+    found = expression.fullmatch if "x" in options else expression.search
     matches, status = 0, 1
     if "r" in options:
         paths = [below for path in paths for below in call.node.files.below(path)]
@@ -88,7 +93,7 @@ def grep(call: Call) -> int:
             continue
         prefix = f"{path}:" if ("r" in options or len(paths) > 1) and "h" not in options else ""
         for number, line in enumerate(text.splitlines(), 1):
-            if bool(expression.search(line)) is not ("v" in options):
+            if bool(found(line)) is not ("v" in options):
                 matches += 1
                 if not {"q", "c"} & set(options):
                     call.out(f"{prefix}{f'{number}:' if 'n' in options else ''}{line}\n")

@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
-from checks.devd import HOOK
 from checks.hast_setup import CHECK
 from checks.plugin.config import CheckConfig, ConfigError, SetupConfig
 from checks.plugin.finding import Finding, Severity
@@ -23,24 +20,16 @@ from remediate.init.files import ON_NODE
 from remediate.invocation import Invocation
 from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.installed import Installed
+from remediate.rehearsal.new_pair import Unwired
 from remediate.rehearsal.observer import CheckReport, NodeOfThePair, Observer, SimulatedMemory
-from remediate.rehearsal.own_pair import layout_of
+from remediate.rehearsal.own_pair import layout_of, new
+from remediate.rehearsal.page import Typed
 from remediate.subcommands import init
-from simulator.host.programs import PythonHook
 from simulator.layout import PairLayout, ResourceLayout, VhidLayout
 from simulator.node import Node as SimulatedNode
-from simulator.pair import HAST_HOOK, Pair
+from simulator.pair import Pair
 from simulator.release import DEFAULT
 
-CONTRIB = Path(__file__).resolve().parents[2] / "contrib" / "freebsd"
-EXAMPLES = "/usr/local/hastwatch/share/examples/hastwatch"
-PUT = {
-    "/usr/local/etc/rc.conf.d/mountd": "rc.conf.d/mountd",
-    "/usr/local/etc/rc.conf.d/nfsd": "rc.conf.d/nfsd",
-    "/usr/local/etc/devd/hastwatch.conf": "devd-hastwatch.conf",
-    "/etc/cron.d/hastwatch": "cron-hastwatch",
-}
-"""What contrib/freebsd/install puts into its place, beside the programs."""
 OPTIONS = (
     *("--node", "nfs001=10.1.101.3,10.0.2.15", "--node", "nfs002=10.1.101.4,10.0.2.16"),
     *("--address", "10.1.101.5/24@vtnet1", "--vhid", "2", "--resource", "home=/dev/vtbd1", "--witness", "10.0.2.2"),
@@ -66,18 +55,10 @@ OF_KIND = {
     ),
 }
 """Pairs by what is new of them: the kind of address, of file system, and one service for each node."""
-ADDRESS6 = {"nfs001": "2001:db8:65::3", "nfs002": "2001:db8:65::4"}
 SECONDS = 30.0
 BOOTS = 90.0
 SETTLES = 120.0
 """Seconds that the page has one wait at the end."""
-
-
-class Typed(NamedTuple):
-    """A block of the page: the nodes that it is typed on, and its lines."""
-
-    nodes: tuple[str, ...]
-    lines: tuple[str, ...]
 
 
 class MachineOfThePair(Transport):
@@ -119,16 +100,6 @@ class InvokedBeside(Invocation):
         return MachineOfThePair(nodes[prefix])
 
 
-class Unwired(Installed):
-    """The commands and the programs, which nothing calls by itself."""
-
-    def wire(self) -> None:
-        """The programs are there."""
-        for node in self.pair.nodes.values():
-            node.install(HOOK, PythonHook(self._carp_event))
-            node.install(HAST_HOOK, PythonHook(self._hast_event))
-
-
 class SetUpPair:
     """A pair that is set up by what `hastwatch init` writes, and all that is done with it."""
 
@@ -140,16 +111,7 @@ class SetUpPair:
     def installs(self, config: RemediationConfig) -> None:
         """`contrib/freebsd/install --checks` on both nodes."""
         self.config = config
-        self.installed = Unwired(self.pair, self.state, config)
-        for node in self.pair.nodes.values():
-            for path in filter(Path.is_file, CONTRIB.rglob("*")):
-                node.files.write(f"{EXAMPLES}/{path.relative_to(CONTRIB)}", path.read_text())
-
-    def installs_all(self, node: SimulatedNode) -> None:
-        """`contrib/freebsd/install` on a node, which starts nothing."""
-        for target, example in PUT.items():
-            node.files.write(target, (CONTRIB / example).read_text())
-        assert node.run("sysrc hastwatch_hold_enable=YES hastwatch_enable=YES").status == 0
+        self.installed = Unwired(self.pair, self.state)
 
     def copies(self, directory: Path) -> None:
         """The directory is copied to both nodes."""
@@ -169,9 +131,6 @@ class SetUpPair:
         """Each line has to succeed."""
         for name in block.nodes:
             for line in block.lines:
-                if line == INSTALLER:
-                    self.installs_all(self.pair.nodes[name])
-                    continue
                 done = self.pair.nodes[name].run(line, timeout=300.0)
                 assert done.status == 0 or "doctor" in line, f"{name}: {line}: {done}"
         if any("ssh-keygen" in line for line in block.lines):
@@ -209,15 +168,13 @@ class BlankPair(SetUpPair):
         load(str(directory / "nfs002" / "hastwatch.toml"))
         self.installs(load(str(directory / "nfs001" / "hastwatch.toml")))
         for node in self.pair.nodes.values():
-            self.installs_all(node)
+            assert node.run(INSTALLER).status == 0
         self.copies(directory)
         start_cron(self.installed)
 
 
 def _layout(kind: str) -> PairLayout:
-    plain = layout_of(RemediationConfig(), 1)
-    first, second = (replace(each, address6=ADDRESS6[each.name]) for each in plain.nodes)
-    blank = replace(plain, blank=True, nodes=(first, second))
+    blank = new(layout_of(RemediationConfig(), 1))
     vhid, home = VhidLayout(), ResourceLayout()
     if kind == "inet6":
         return replace(blank, vhids=(replace(vhid, address="2001:db8:65::5"),))
@@ -227,12 +184,3 @@ def _layout(kind: str) -> PairLayout:
         mail = ResourceLayout("mail", "/dev/vtbd2", kind="zfs", service_address="2001:db8:65::6")
         return replace(blank, vhids=(vhid, VhidLayout(3, mail.service_address)), resources=(home, mail))
     return blank
-
-
-def blocks(page: str) -> Iterator[Typed]:
-    """What is typed on nodes, in order."""
-    for section in re.split(r"(?m)^## ", page)[1:]:
-        named = re.search(r"(?m)^On (\S+)(?: and (\S+))?, as root:$", section)
-        if named:
-            lines = tuple(re.findall(r"(?m)^    (\S.*)$", section))
-            yield Typed(tuple(filter(None, named.groups())), lines)

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-from checks.devd import HOOK
 from remediate.config import RemediationConfig
-from remediate.rehearsal.own_pair import healthy_pair, layout_of
+from remediate.rehearsal.new_pair import documented_pair
+from remediate.rehearsal.own_pair import layout_of
 from remediate.subcommands import init
-from simulator.host.documented_hook import documented_hook
-from simulator.host.programs import PythonHook
 from tests.init.blank_pair import InvokedBeside, SetUpPair
-
-OLD_HOOK = "/usr/local/sbin/carp-hast-old"
-RULE = "/etc/devd/carp.conf"
 
 
 class DocumentedPair(SetUpPair):
     """nfs001 serves; rc(8) starts mountd and nfsd on either node; hastwatch is installed with --checks."""
 
     def __init__(self, state: Path) -> None:
-        layout = replace(layout_of(RemediationConfig(), 1), nfs_at_boot=True, devd_self_test=False)
-        super().__init__(state, healthy_pair(layout, hooked=False))
-        for node in self.pair.nodes.values():
-            node.install(OLD_HOOK, PythonHook(documented_hook))
-            node.files.write(RULE, node.files.read(RULE).replace(HOOK, OLD_HOOK))
-            self.pair.must(node, "service devd restart")
-        self.pair.clock.advance(300.0)
+        super().__init__(state, documented_pair(layout_of(RemediationConfig(), 1)))
         self.installs(RemediationConfig())
 
     def adopt(self, to: Path, *more: str) -> int:

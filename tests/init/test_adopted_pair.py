@@ -10,12 +10,14 @@ import pytest
 
 from checks.devd import HOOK
 from remediate import exits
+from remediate.rehearsal.new_pair import OLD_HOOK, RULE
+from remediate.rehearsal.page import blocks
 from remediate.rehearsal.service import Account, Clients
 from remediate.subcommands import init
 from remediate.subcommands.init import README
 from tests.failover.installed_pair import state_directory
-from tests.init.blank_pair import BlankPair, InvokedBeside, blocks
-from tests.init.documented_pair import OLD_HOOK, RULE, DocumentedPair
+from tests.init.blank_pair import BlankPair, InvokedBeside
+from tests.init.documented_pair import DocumentedPair
 
 pytestmark = pytest.mark.slow
 WITNESS = ("--witness", "10.0.2.2")
@@ -79,10 +81,37 @@ def test_nothing_calls_the_old_hook_any_more_and_its_rule_is_kept(adopted: Adopt
         assert not node.files.exists(RULE) and OLD_HOOK in node.files.read(f"{RULE}.old")
 
 
-def test_a_second_run_finds_nothing_to_do_but_what_is_to_decide(adopted: Adopted, tmp_path: Path) -> None:
+def test_a_second_run_writes_nothing_and_says_so(
+    adopted: Adopted, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert adopted.pair.adopt(tmp_path / "again", *WITNESS) == 0
-    typed = [line for block in blocks((tmp_path / "again" / README).read_text()) for line in block.lines]
-    assert not [line for line in typed if line.startswith(("sysrc", "sed", "echo", "mv", "install"))]
+    out = capsys.readouterr().out
+    assert out.endswith("Nothing is missing that a command brings: nothing was written.\n") and "export-root" in out
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_pair_that_is_adopted_by_half_goes_on_with_the_other_node(tmp_path: Path) -> None:
+    with state_directory() as state:
+        pair = DocumentedPair(state)
+        assert pair.adopt(tmp_path / "one", *WITNESS) == 0
+        pair.copies(tmp_path / "one")
+        for block in blocks((tmp_path / "one" / README).read_text()):
+            if block.title.endswith("Set up nfs001"):
+                break
+            pair.types(block)
+        pair.pair.must(pair.pair.nodes["nfs001"], "hastwatch maintenance off")
+        assert pair.adopt(tmp_path / "two", *WITNESS) == 0
+        page = (tmp_path / "two" / README).read_text()
+        assert "Set up nfs001" in page and "Set up nfs002" not in page
+        pair.copies(tmp_path / "two")
+        for block in blocks(page):
+            pair.types(block)
+        for node in pair.pair.nodes.values():
+            assert node.files.read("/root/.ssh/authorized_keys").count("\n") == 1
+            assert node.files.read("/etc/ssh/sshd_config.old") == "#PermitRootLogin no\n"
+        pair.pair.clock.advance(WRITING)
+        assert pair.adopt(tmp_path / "three", *WITNESS) == 0 and not (tmp_path / "three").exists()
+        assert "/hast/home" in pair.pair.nodes["nfs002"].filesystems.mounts
 
 
 def test_a_rule_that_calls_hastwatch_already_stays(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,18 @@ def test_what_is_there_is_never_overwritten(pair: Pair, tmp_path: Path, capsys: 
     assert not (tmp_path / "elsewhere").exists()
     assert init.main([*OPTIONS, "--to", str(tmp_path / "no" / "pair")], InvokedBeside(pair)) == exits.CANNOT_KEEP
     assert capsys.readouterr().err.count("\n") == 3
+
+
+def test_where_the_disk_is_full_nothing_is_left(pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # write(2) fails, as on a full disk
+    try:
+        status = init.main([*OPTIONS, "--to", str(tmp_path / "pair")], InvokedBeside(pair))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    err = capsys.readouterr().err
+    assert status == exits.CANNOT_KEEP and err.endswith("/pair: File too large\n") and err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_machine_that_is_not_reached_is_named_and_the_files_are_written(

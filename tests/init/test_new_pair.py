@@ -10,10 +10,11 @@ import pytest
 
 from checks.plugin.finding import Finding
 from remediate.rehearsal.observer import CheckReport
+from remediate.rehearsal.page import blocks
 from remediate.rehearsal.service import Clients
 from remediate.subcommands.init import README
 from tests.failover.installed_pair import state_directory
-from tests.init.blank_pair import SETTLES, BlankPair, blocks
+from tests.init.blank_pair import SETTLES, BlankPair
 
 pytestmark = pytest.mark.slow
 MINUTES = 300.0

@@ -295,3 +295,35 @@ def test_up_refuses_a_release_that_it_does_not_know(tmp_path: Path) -> None:
     answer = pair("up", "--dir", str(tmp_path / "pair"), "--release", "12.4")
     assert (answer.returncode, answer.stdout) == (exits.USAGE, "")
     assert answer.stderr.startswith("hastwatch pair: --release '12.4' is not a release of 13.2, 14.4, 14.5, 15.0")
+
+
+NODES = ("--node", "nfs001=10.1.101.3,10.0.2.15", "--node", "nfs002=10.1.101.4,10.0.2.16")
+OF_NEW = (*NODES, "--address", "10.1.101.5/24@vtnet1", "--vhid", "2", "--resource", "home=/dev/vtbd1")
+SET_UP = {"--new": ("100", OF_NEW, "serves home for "), "--old-hook": ("2", ("--adopt",), "nfs002 serves home for ")}
+
+
+@pytest.mark.parametrize("state", SET_UP)
+def test_a_newcomer_sets_a_pair_up_by_what_init_writes(state: str, tmp_path: Path) -> None:
+    speed, options, serves = SET_UP[state]
+    place, made = str(tmp_path / "p"), tmp_path / "made"
+    assert pair("up", "--dir", place, state, "--speed", speed, timeout=120).returncode == 0
+    try:
+        words = ("--witness", "10.0.2.2", "--to", str(made))
+        done = pair("run", "--dir", place, "hastwatch", "init", *options, *words, timeout=120)
+        assert done.returncode == 0 and "begin with README.md" in done.stdout, done.stderr
+        typed = pair("type", "--dir", place, str(made / "README.md"), timeout=300)
+        assert typed.returncode == 0 and serves in typed.stdout, typed.stdout + typed.stderr
+    finally:
+        pair("down", "--dir", place)
+
+
+def test_what_is_no_page_of_init_is_one_line(directory: str, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# Nothing\n")
+    for page in ("README.md", "none.md"):
+        done = pair("type", "--dir", directory, str(tmp_path / page))
+        assert done.returncode == exits.USAGE and done.stderr.count("\n") == 1 and page in done.stderr
+
+
+def test_a_pair_to_be_set_up_takes_no_other_state(tmp_path: Path) -> None:
+    done = pair("up", "--dir", str(tmp_path / "p"), "--new", "--automatic")
+    assert done.returncode == exits.USAGE and done.stderr.count("\n") == 1 and not (tmp_path / "p").exists()
