@@ -19,7 +19,7 @@ from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
-from remediate.failover import carp_demotion, peer
+from remediate.failover import carp_demotion, peer, survivor
 from remediate.failover.facts import Peer
 from remediate.failover.observe import Observation
 from remediate.failover.resource import ResourcePlace
@@ -79,7 +79,11 @@ def reasons(context: Context, observation: Observation, gone: Collection[str] = 
     if not gives_way:  # the counter is one for all resources: clients of one of them are enough to stay
         why = {name: DemotionCause.APART for name in why if name in promoted and why[name] != WROTE_MORE}
     apart = {DemotionReason(DemotionCause.APART, name) for name in why if gives_way and name in promoted}
-    return apart | {DemotionReason(reason, name) for name, reason in why.items() if reason is not None}
+    found = apart | {DemotionReason(reason, name) for name, reason in why.items() if reason is not None}
+    for name in parted:
+        causes = [reason.why for reason in found if reason.about == name]
+        survivor.keep(context, name, observation.facts.boot_id, causes)
+    return found
 
 
 def _is_connected(observation: Observation, name: str) -> bool:

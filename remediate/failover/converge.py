@@ -38,6 +38,7 @@ from remediate.failover import (
     proofs,
     replicas,
     silence,
+    survivor,
     waking,
 )
 from remediate.failover.errors import StepFailed, Superseded
@@ -238,7 +239,10 @@ class ConvergeRun:
                 held = carp_demotion.reasons(self.context.store)
                 stay = {each for each in held if each.why in (DemotionCause.FAILED, DemotionCause.WROTE_ALONE)}
                 self._hold_back(stay, observation)
-            alone.begins(self.context, observation, self._going_up(observation, plan))
+            going_up = self._going_up(observation, plan)
+            if unmarked := survivor.mark(self.context, observation.facts, going_up, self.id):
+                return self.ends(ConvergeResult.REFUSED, unmarked, CRIT)
+            alone.begins(self.context, observation, going_up)
             self.begins(observation, plan)
             stopped = self.carry(Executor(self.context, observation, self.id, self.watch), plan)
             afterwards.note_divergence(self.context, observation, telling)
@@ -446,6 +450,8 @@ class ConvergeRun:
             reasons |= set(carp_demotion.reasons(self.context.store))
         trouble = self._hold_back(reasons, observation)
         for name, decision in decisions.items():
+            if not observation.facts.resources[name].active:
+                survivor.review(self.context, observation.places[name], observation.facts.boot_id)
             if (
                 decision.rule.refuses in demotion_reasons.GIVES_BACK
                 and observation.facts.resources[name].carp is CarpState.MASTER

@@ -25,7 +25,7 @@ from checks.probes.hast_state import HastRole
 from checks.probes.node_state import MountState
 from checks.probes.vhid import Vhid
 from remediate.context import Context
-from remediate.failover import alone, carp_demotion, dumps, known_bug, own_copy, peer
+from remediate.failover import alone, carp_demotion, dumps, known_bug, own_copy, peer, survivor
 from remediate.failover.behind import is_ahead, lacks_nothing
 from remediate.failover.facts import Leaving, Peer, PoolState, ResourceState, Split
 from remediate.failover.guards import Decision
@@ -140,6 +140,8 @@ def _of_resource(context: Context, observation: Observation, decision: Decision,
         return DemotionCause.DAMAGED
     own = own_copy.known(context, name)
     connected = name in observation.resources and observation.resources[name].status is not Status.ABSENT
+    if not connected and survivor.survives(context, observation.places[name], observation.facts.boot_id):
+        return DemotionCause.NOT_CONNECTED  # else the other node, which refuses to serve, would keep the address
     if own.copy is CopyState.INCOMPLETE and (connected or not is_ahead(context, name)):
         return DemotionCause.INCOMPLETE
     was_off = bool(

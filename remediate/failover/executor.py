@@ -40,7 +40,7 @@ from remediate.failover import (
 from remediate.failover.behind import behind
 from remediate.failover.devices import MountedDevice
 from remediate.failover.errors import NoDevice, NotYet, StepFailed, Superseded
-from remediate.failover.facts import Leaving, Peer
+from remediate.failover.facts import Leaving, Peer, Split
 from remediate.failover.observe import Observation
 from remediate.failover.plan import Plan, Stage, Track
 from remediate.failover.resource import ResourcePlace, places
@@ -325,7 +325,10 @@ class Executor:
         answers = looked is not None and looked.asked
         if reported or (answers and not lately):
             findings = behind(self.context, place.name, None, asked=True)
-            against = findings.split or findings.no_copy or ("" if heedless else findings.stale)
+            wins = self.seen.facts.resources[place.name].split is Split.WINNING
+            heedless = heedless or bool(self.seen.facts.said[place.name].survives)
+            split = "" if wins else findings.split
+            against = split or findings.no_copy or ("" if heedless else findings.stale)
             if against:
                 raise Superseded(f"before {place.name} becomes primary: {against}")
             compared = compared or findings.dumps

@@ -139,6 +139,8 @@ class Remarks(NamedTuple):
     pool: str = ""
     lacks: bool = False
     """Both disks say that the other node has writes that this copy lacks."""
+    survives: str = ""
+    """Why this copy goes on being served in a split-brain that no marker decides (`survivor`)."""
 
 
 class Facts(NamedTuple):

@@ -7,7 +7,7 @@ no order. So an arrival takes milliseconds, and says whether a convergence has t
 from __future__ import annotations
 
 from checks.probes.carp import CarpState
-from checks.probes.carp_demotion import PARTED, DemotionReason
+from checks.probes.carp_demotion import PARTED, DemotionCause, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
@@ -22,6 +22,7 @@ from remediate.failover import (
     own_copy,
     peer,
     replicas,
+    survivor,
     unproven,
     waking,
 )
@@ -36,6 +37,7 @@ from remediate.failover.record import record
 from remediate.failover.resource import places
 from remediate.failover.this_boot import this_boot
 from remediate.state import ledger, marker, noted
+from remediate.state.alone import promoted
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
 from remediate.state.ledger import CopyState, LedgerEvent
 from remediate.state.noted import HastdEvent
@@ -66,6 +68,7 @@ def hast_event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:
     trigger = f"hastd {kind} {name}"
     if kind == "connect" and resource.role is not Role.PRIMARY and noted.came_as(context.store, event, Role.PRIMARY):
         newest.void(context, name)
+        survivor.forget(context, name)
         replicas.write_down(context, name, LedgerEvent.OTHER_CONNECTED, at, context.journal.node_name)
         return trigger if fresh else ""
     if not _is_old(context, kind, name, at):
@@ -73,10 +76,15 @@ def hast_event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:
         replicas.write_down(context, name, EVENTS[kind], at, context.journal.node_name)
         if kind == "connect":
             newest.void(context, name)
+            survivor.forget(context, name)
             if resource.role is not Role.PRIMARY and context.peer is not None and _was_apart(before, at):
                 _await_word(context, name, at)
     if kind == "disconnect":
         newest.note_alone(context, resource)
+        if resource.role is Role.PRIMARY:
+            boot = this_boot(context)
+            apart = {DemotionCause.APART} if name in promoted(context.store, boot) else ()
+            survivor.keep(context, name, boot, apart)
     if EVENTS[kind] is LedgerEvent.DISCONNECT and resource.role is not Role.PRIMARY:
         _look_at_carp(context, name)
     if kind == "connect" and resource.role is Role.PRIMARY:

@@ -32,6 +32,7 @@ from remediate.failover import (
     parting,
     peer,
     peer_route,
+    survivor,
 )
 from remediate.failover.behind import behind
 from remediate.failover.carp_demotion import shutting_down
@@ -251,7 +252,7 @@ def _resource(
     wall = reading.clock + context.timing.now()
     since = mastership(reading.arrived, mine, wall, reading.clock) if wanted.state is CarpState.MASTER else None
     settle = context.config.failover.boot_settle if reading.young else context.config.failover.settle
-    stale = split_said = unheard = no_copy = ""
+    stale = split_said = unheard = no_copy = survives = ""
     compared = lacks = False
     standing = NOT_LOOKED_FOR
     split = _marked(context, name)
@@ -262,8 +263,12 @@ def _resource(
         standing = peer.look(context, place, hastd)
         heard = heard_until(context, mine, since) if since else None
         stale, split_said, compared, no_copy, lacks = behind(context, name, heard, standing.asked)
-        split = Split.LOSING if split_said and split is not Split.WINNING else split
-        stale = stale or only or reading.remembered.against_a_promotion()
+        if split_said and split is Split.NONE:
+            survives = survivor.survives(context, place, reading.boot, standing)
+            split = Split.WINNING if survives else Split.LOSING
+        elif split_said and split is not Split.WINNING:
+            split = Split.LOSING
+        stale = ("" if survives else stale) or only or reading.remembered.against_a_promotion()
         unheard = "" if compared else boot_alone.unheard(context, name)
         if reading.young and standing.peer is Peer.GONE and newest.is_proven(context, name):
             works = boot_silence.network_works(context, place, reading.vhids)
@@ -310,7 +315,7 @@ def _resource(
     remarks = Remarks(
         wanted.why, hastd.says, stale, unheard, split_said, standing.says, standing.asked, compared, locked, no_copy,
             damage,
-        failed, pool_said, lacks,
+        failed, pool_said, lacks, survives,
     )  # fmt: skip
     return state, remarks, believed_at, done_with
 

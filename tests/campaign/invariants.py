@@ -4,7 +4,8 @@
 * A copy that lacks acknowledged writes is not mounted for clients while the node that has them could be asked, nor
   where it was cut off for so long that this one had to know. One that hears nobody at all, clients included, cannot
   know, however long it lasts: it has been MASTER all the time, and the other node may be dead. Nor can it within HEARS
-  of the end of a cut: it has looked before.
+  of the end of a cut: it has looked before. Of the two copies of a split-brain one goes on being served, if its marker
+  says so, the other one's does not, and clients were told that something is safe which only it has.
 * A copy on which a write has failed, or was acknowledged while it failed, is not mounted for clients, whether its node
   could ask the other one or not: its own counters and its own log tell it. Nothing tells of bits that have flipped.
 * While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds,
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.carp_demotion import NAME, DemotionCause, DemotionReason, DemotionRecord, from_values
 from checks.probes.silence import OID
-from remediate.state import ledger
+from remediate.state import ledger, marker
 from remediate.state.store import Store
 from simulator.account.accounting import disk_of, served_old
 from simulator.hastd.metadata import Role
@@ -197,7 +198,7 @@ class Watch:
         campaign = self._ground
         if campaign.installed is None or not lacking.writes or campaign.clock.now < self.accepted_until:
             return
-        if campaign.clock.now - campaign.came_back[-1] <= HEARS:
+        if campaign.clock.now - campaign.came_back[-1] <= HEARS or self._goes_on(node, mount):
             return
         peer = campaign.pair.peer(node)
         asked = campaign.pair.manageable(node, peer) and node.trouble.peer_lies is None
@@ -207,6 +208,16 @@ class Watch:
                 f"writes of {peer.name}, the first one {lacking.seconds:.0f} s old"
                 + (" (it could ask)" if asked else "")
             )
+
+    def _goes_on(self, node: Node, mount: Mount) -> bool:
+        campaign, name, peer = self._ground, mount.resource.name, self._ground.pair.peer(node)
+        here, there = disk_of(node, name).pieces(), disk_of(peer, name).pieces()
+        only_here = any(each.pieces[0] in here - there for each in campaign.pair.ledger.of(name))
+        return campaign.is_split() and only_here and self._wins(node, name) and not self._wins(peer, name)
+
+    def _wins(self, node: Node, resource: str) -> bool:
+        found = marker.present(Store(str(self._ground.state / node.name)), resource) if self._ground.state else None
+        return found is not None and found.losing is False
 
     def _lacking(self, node: Node, mount: Mount) -> Lacking:
         campaign, name = self._ground, mount.resource.name

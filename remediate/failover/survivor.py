@@ -1,0 +1,162 @@
+"""Which copy of a split-brain goes on being served where neither node serves, and no marker says it.
+
+Both nodes have served in a cut, and written. When they meet, one of them takes the address and cannot serve, because
+its hastd has died meanwhile; the other one has given up its service for it, and finds a split-brain. To serve again the
+copy that clients had until then loses nothing more, and they have service while an operator decides. The node goes on
+that would have won the election, had its hastd lived: each keeps as what it served apart (`state.served_apart`), and a
+MASTER asks the other one for it. What cannot be read, is of another boot or an earlier separation, or is the same on
+both decides nothing: then an operator has to (docs/recovery.md).
+
+A node to which nothing was written does not go on beside one that had the clients, also while that cannot serve: it
+would give them a copy without what they were told is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from checks.probes import carp
+from checks.probes.boot_time import boot_mark
+from checks.probes.carp import CarpState
+from checks.probes.carp_demotion import DemotionCause
+from checks.probes.counters import Relation
+from checks.probes.errors import ProbeError
+from checks.probes.marker import read as read_marker
+from remediate.context import Context
+from remediate.failover import dumps, hast_of, own_copy, peer
+from remediate.failover.facts import Facts, Peer, Split
+from remediate.failover.peer import PeerStanding
+from remediate.failover.remote_state import RemoteStore
+from remediate.failover.resource import ResourcePlace
+from remediate.state import marker, served_apart
+from remediate.state.journal import ALERT, WARNING
+from remediate.state.ledger import CopyState
+from remediate.state.served_apart import ServedApart
+from remediate.state.store import StateError
+
+OUTLIVED = 150.0
+"""Seconds since a node was last seen to serve after which another one that is not heard counts as the one that has the
+clients: two calls by cron(8), and a promotion."""
+WITHOUT_CLIENTS = frozenset({DemotionCause.QUIET, DemotionCause.WROTE_LESS})
+"""Causes of a node to which clients wrote nothing, or less than to the other one."""
+
+
+def goes_on(mine: ServedApart | None, theirs: ServedApart | None, they_can: bool) -> bool:
+    """Whether this node goes on, by what each was when it last served apart; `they_can`: the other node's hastd runs.
+    Not true of both nodes, unless each takes the hastd of the other for dead."""
+    if mine is None or theirs is None or mine.is_over:
+        return False
+    if not theirs.is_over and _rank(mine) < _rank(theirs):
+        return True
+    had_clients = not WITHOUT_CLIENTS & mine.causes or bool(WITHOUT_CLIENTS & theirs.causes)
+    return (theirs.is_over or not they_can) and had_clients
+
+
+def _rank(served: ServedApart) -> int:
+    """The place in the election of two nodes that serve (`demotion_reasons.BELOW_MOST`): the lower one wins."""
+    return 2 * bool(WITHOUT_CLIENTS & served.causes) + (DemotionCause.APART in served.causes)
+
+
+def survives(context: Context, place: ResourcePlace, boot: str, known: PeerStanding | None = None) -> str:
+    """Why the copy of this node goes on being served, in a sentence; empty where it does not, or that is not known.
+    `known`: what the other node says, where it was asked just before. Raises nothing."""
+    if context.peer is None or not served_apart.is_kept(context.store, place.name):
+        return ""
+    standing = known or peer.ask(context, place)
+    if standing is None or not standing.asked or standing.peer is not Peer.LET_GO:
+        return ""
+    both = dumps.read(context, place.name)
+    if both is None or both.relation is not Relation.SPLIT_BRAIN:
+        return ""
+    node = context.peer.node(peer.ASK)
+    try:
+        if read_marker(node, place.name) is not None:
+            return ""
+        their_boot = boot_mark(node)
+    except ProbeError:
+        return ""
+    mine = served_apart.known(context.store, place.name, boot, both.mine)
+    theirs = served_apart.known(RemoteStore(context.peer, node), place.name, their_boot, both.theirs)
+    if mine is None or _lacked_something(context, place.name, mine):
+        return ""
+    if not goes_on(mine, theirs, standing.role is not None):
+        return ""
+    return f"this node goes on with its copy, which clients had until the nodes met; {standing.says}"
+
+
+def _lacked_something(context: Context, name: str, mine: ServedApart) -> bool:
+    """Whether this copy was incomplete when it was served. What the other node has told since is that it has writes of
+    its own."""
+    own = own_copy.known(context, name)
+    served = context.timing.wall() - (context.timing.now() - mine.at)
+    return own.damage is not None or (own.copy is CopyState.INCOMPLETE and own.since < served)
+
+
+def mark(context: Context, facts: Facts, names: Collection[str], run: str) -> tuple[str, ...]:
+    """Leave a marker for those of these that go on, before they are promoted: the other copy loses. Why that cannot be
+    done, in sentences: then they are not promoted."""
+    refused = []
+    for name in names:
+        says = facts.said[name].survives
+        if not says or facts.resources[name].split is not Split.WINNING:
+            continue
+        try:
+            marker.record(context.store, name, facts.name, facts.boot_id, context.timing.wall(), losing=False)
+        except StateError as error:
+            refused.append(f"{name}: no marker of the split-brain can be left, so it is not served: {error}")
+            continue
+        why = "each copy has writes that the other lacks, and neither node served"
+        context.journal.entry("split-brain", resource=name, why=why, result=says, severity=ALERT, run=run)
+    return tuple(refused)
+
+
+def keep(context: Context, name: str, boot: str, causes: Collection[DemotionCause]) -> None:
+    """This node is seen to serve while the other one is not connected, and to hold back for these causes. Raises
+    nothing."""
+    mine = hast_of.metadata(context.here, name)
+    if mine is None or not boot:
+        return
+    try:
+        served_apart.note(context.store, name, boot, mine, ServedApart(frozenset(causes), context.timing.now()))
+    except StateError as error:
+        _not_kept(context, name, error)
+
+
+def forget(context: Context, name: str) -> None:
+    """The nodes are connected. Raises nothing."""
+    try:
+        served_apart.forget(context.store, name)
+    except StateError as error:
+        _not_kept(context, name, error)
+
+
+def review(context: Context, place: ResourcePlace, boot: str) -> None:
+    """This node is seen not to serve: whether what it served apart has been outlived by the other node, which serves
+    now, or is not heard. Raises nothing."""
+    if not served_apart.is_kept(context.store, place.name):
+        return
+    mine = hast_of.metadata(context.here, place.name)
+    served = served_apart.known(context.store, place.name, boot, mine) if mine is not None else None
+    if mine is None or served is None or served.is_over or not _is_outlived(context, place, served):
+        return
+    try:
+        served_apart.note(context.store, place.name, boot, mine, served._replace(is_over=True))
+    except StateError as error:
+        _not_kept(context, place.name, error)
+
+
+def _is_outlived(context: Context, place: ResourcePlace, served: ServedApart) -> bool:
+    asked = peer.ask(context, place)
+    if asked is None or context.peer is None:
+        return context.timing.now() - served.at > OUTLIVED
+    if asked.peer is not Peer.HOLDS:
+        return False
+    try:
+        return place.asks(carp.vhids(context.peer.node(peer.ASK))).state is CarpState.MASTER
+    except ProbeError:
+        return False
+
+
+def _not_kept(context: Context, name: str, error: StateError) -> None:
+    result = f"what this node served apart is not recorded: {error}"
+    context.journal.entry("survivor", resource=name, result=result, severity=WARNING)
