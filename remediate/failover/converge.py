@@ -101,7 +101,8 @@ class ConvergeRequest(NamedTuple):
     trigger: str
     """Who calls, for the journal: `devd 2@em0 MASTER`, `boot`, `periodic`, `human root`."""
     promote: bool = True
-    """False: nothing is promoted but what was refused before, a drift is only reported, and once."""
+    """False: nothing is promoted but what was refused before, and what goes on in a split-brain (`survivor`). A drift
+    is only reported, and once."""
     leaving: Leaving = Leaving.NO
     """Whether this node gives its service away, whatever CARP says."""
     accept_loss: bool = False
@@ -262,7 +263,8 @@ class ConvergeRun:
         unwanted = {
             name: Decision(Target.AS_IT_IS, NOT_ASKED if self._is_left_out(name) else DRIFT)
             for name in stages.decisions
-            if self._is_left_out(name) or (not self.promote and self._goes_up(observation, name, stages.decisions))
+            if self._is_left_out(name)
+            or (not (self.promote or facts.said[name].survives) and self._goes_up(observation, name, stages.decisions))
         }
         if self.context.config.split_brain.policy == "none":
             unwanted |= {

@@ -93,6 +93,7 @@ PLAYS = [
     Play("isolate", "second", 3, 20.0, 40.0, 0.5),  # it looks again while the other node still gives up
     Play("in two", "second", 3, 5.0, 30.0, 5.0),
     Play("in two", "first", 1, 40.0, 10.0, 0.5),
+    Play("isolate", "first", 1, 5.0, 2.0, 0.5),  # the address comes in the middle of a look that promotes nothing
 ]
 
 
