@@ -87,7 +87,8 @@ TABLE = Table(
     Row("carp-held-standby", OK, "all of the demotion is from hastwatch, for a healthy standby",
         "the address does not move back by itself; this node takes it when the other one is silent",
         "nothing: it takes the address when the other node is silent; to move it: `hastwatch switchover` there"),
-    Row("carp-well", OK, "every vhid is MASTER or BACKUP, nothing holds it back", "the address can move when it must"),
+    Row("carp-well", OK, "every vhid is MASTER or BACKUP, nothing holds it back",
+        "this node has the address, or can take it"),
 )  # fmt: skip
 
 NOT_READY = {

@@ -26,7 +26,12 @@ from checks.standby import judge_standby
 IMPLIED = ("carp-hast-active", "carp-backup-mounted", "carp-backup-nfs-running", "mount-not-known")
 """Verdicts that say nothing besides of a node whose pool is suspended: it cannot be unmounted."""
 
-PERFDATA = (("RESOURCE_NODE_well", "1 where the node is as it should be for the resource, else 0"),)
+PERFDATA = (
+    (
+        "RESOURCE_NODE_well",
+        "1 where nothing is found of the resource on the node, nor of the resource on both nodes, else 0",
+    ),
+)
 
 ABOUT = """\
 Looks at what CARP asks for (`ifconfig -a`) and at what is there: the HAST role (`hastctl list NAME`), the mount
@@ -110,12 +115,23 @@ def _say(standing: ResourceOnNode) -> str:
 
 
 class HealthNumber(Number):
-    """Whether the node is as it should be for a resource."""
+    """Whether nothing is to be found of a resource on a node, nor of the resource on both; grace excuses nothing."""
+
+    def __init__(self, name: str, nodes: list[ServiceOfNode]) -> None:
+        super().__init__(name)
+        self.nodes = nodes
 
     def performance(self, metric: Metric, resource: object) -> Performance:
-        """1 or 0."""
-        standing: ResourceOnNode = metric.value
-        well = judge(standing.found.state).row.severity is OK and not list(_lacking(standing))
+        """1 or 0, when all nodes have been read."""
+        assert isinstance(resource, ServiceOfNode)
+        standing = resource.standings[metric.value]
+        both = [node.standings[metric.value] for node in self.nodes if metric.value in node.standings]
+        found = [
+            *judge_standing(0, standing),
+            *(judge_underneath(standing.underneath) if standing.underneath else ()),
+            *(judge_pair(0, both) if len(both) > 1 else ()),
+        ]
+        well = all(TABLE.by_reason[reason].severity is OK for reason, *_ in found)
         return performance(metric, int(well), "", "")
 
 
@@ -167,10 +183,10 @@ def parts(session: Session) -> Iterator[Part]:
         TABLE, standing=partial(judge_standing, grace), underneath=judge_underneath, outside=judge_outside,
         silence=partial(judge_silence, grace), pair=partial(judge_pair, grace),
     )  # fmt: skip
-    yield HealthNumber("well")
     resources = session.resources()
     here = ServiceOfNode(session, session.here, resources)
     nodes = [here, *(ServiceOfNode(session, node, resources, here) for node in session.nodes[1:])]
+    yield HealthNumber("well", nodes)
     yield from nodes
     if len(nodes) == 2:
         yield ServiceOfPair(*nodes)

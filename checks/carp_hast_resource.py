@@ -25,6 +25,13 @@ from checks.probes.timestamps import utc
 from checks.standby import hastd_of
 
 
+class CoveredNames(NamedTuple):
+    """The names in a mount point on which nothing is mounted; None where it is not there."""
+
+    point: str
+    names: tuple[str, ...] | None
+
+
 class ResourceOnNode(NamedTuple):
     """A resource on a node. What is not asked for in its role is None or empty."""
 
@@ -39,13 +46,7 @@ class ResourceOnNode(NamedTuple):
     metadata_unread: ProbeError | None = None
     hastd: PrimaryKnowledge | None = None
     """Whether the hastd of a node that is not primary could be."""
-
-
-class CoveredNames(NamedTuple):
-    """The names in a mount point on which nothing is mounted; None where it is not there."""
-
-    point: str
-    names: tuple[str, ...] | None
+    underneath: CoveredNames | None = None
 
 
 class SilencedTransition(NamedTuple):
@@ -125,9 +126,11 @@ class ServiceOfNode(ProbedResource):
         standing = self._as_standby(ResourceOnNode(self.subject, facts, daemons, since), name)
         self.standings[name] = standing
         yield Metric(subject, standing, context="standing")
-        yield Metric(f"{name}_{self.subject}_well", standing, min=0, max=1, context="well")
+        yield Metric(f"{name}_{self.subject}_well", name, min=0, max=1, context="well")
         if facts.state.mounted is MountState.NOTHING:
-            yield Metric(subject, self._underneath(settings.mount_point), context="underneath")
+            underneath = self._underneath(settings.mount_point)
+            self.standings[name] = standing._replace(underneath=underneath)
+            yield Metric(subject, underneath, context="underneath")
 
     def _as_standby(self, standing: ResourceOnNode, name: str) -> ResourceOnNode:
         """With what is asked only of a node that is not primary."""

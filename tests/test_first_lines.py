@@ -26,3 +26,7 @@ def test_a_line_is_longer_only_by_the_reasons_of_what_else_was_found() -> None:
     for name, line in LINES.items():
         first = re.match(rf".*?{REASON}", line)
         assert first is None or len(first[0]) <= LONGEST, name
+
+
+def test_no_first_line_has_a_semicolon_which_nagios_would_change() -> None:
+    assert [name for name, line in LINES.items() if ";" in line] == []

@@ -72,9 +72,11 @@ class Report(NamedTuple):
 
 
 def status_line(report: Report) -> str:
-    """The one line, with performance data."""
+    """The one line, with performance data. Commas stand for semicolons, of which Nagios makes colons
+    (base/checks.c)."""
     head, tail = _around(report)
-    return _with_numbers(f"{head}{_first_line(report).text}{tail}", [str(number) for _, number in report.numbers])
+    line = f"{head}{_first_line(report).text}{tail}".replace(";", ",")
+    return _with_numbers(line, [str(number) for _, number in report.numbers])
 
 
 def _first_line(report: Report) -> FirstLine:

@@ -70,7 +70,7 @@ def test_the_worst_finding_comes_first_with_its_meaning_and_the_good_ones_are_le
     check = command(seen("thing-well"), seen("thing-worn"), seen("thing-broken"))
     assert output_of(check, capfd, tmp_path) == (
         2,
-        "THING CRITICAL - thing on nfs001: seen - nobody can use it [thing-broken]; "
+        "THING CRITICAL - thing on nfs001: seen - nobody can use it [thing-broken], "
         "thing on nfs001: seen [thing-worn]\n"
         "  -> mend the thing on the node\n"
         "     see: hastwatch explain thing-broken\n"
@@ -102,7 +102,7 @@ def test_an_error_of_the_check_itself_is_unknown_in_one_line(capfd: pytest.Captu
     assert status == 3
     assert first_line(output) == (
         "THING UNKNOWN - check_thing: KeyError: 'a\\nb\\x7cc'"
-        " - please report it; the system was not judged [check-failed]; thing on nfs001: seen [thing-well]"
+        " - please report it, the system was not judged [check-failed], thing on nfs001: seen [thing-well]"
     )
 
 
@@ -121,7 +121,7 @@ def test_the_same_finding_is_said_once(capfd: pytest.CaptureFixture[str], tmp_pa
 def test_many_findings_are_counted_when_the_line_is_full(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     _, output = output_of(command(*[seen("thing-worn", f"{number:0300}") for number in range(20)]), capfd, tmp_path)
     first, *further = output.splitlines()
-    assert len(first) <= LONGEST and first.endswith("; and 19 more [thing-worn]")
+    assert len(first) <= LONGEST and first.endswith(", and 19 more [thing-worn]")
     assert further[-1] == "and 10 more (-v)"
 
 
@@ -295,7 +295,7 @@ def test_what_was_found_before_the_time_was_over_is_said(tmp_path: Path) -> None
     )  # fmt: skip
     assert ended.returncode == 2
     assert ended.stdout.startswith(
-        "THING CRITICAL - thing: seen before [thing-broken]; check_thing: timed out after 1 s"
+        "THING CRITICAL - thing: seen before [thing-broken], check_thing: timed out after 1 s"
     )
 
 
