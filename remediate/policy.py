@@ -90,6 +90,10 @@ class Repair(NamedTuple):
     """How many repairs of any kind are tried in an hour."""
     looks: float = 30.0
     """How long a repair has to show its effect."""
+    retry_after_flapping: float = 1200.0
+    """How long after the engine last held a repair back because the state flaps cron's look does it: 20 checks."""
+    retry_after_downtime: float = 86400.0
+    """The same for a downtime: longer than one of yours lasts."""
 
 
 def failover(given: dict[str, object]) -> Failover:

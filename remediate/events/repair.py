@@ -14,7 +14,7 @@ from typing import NamedTuple
 from checks.probes.errors import ProbeError
 from remediate import worker
 from remediate.context import Context
-from remediate.events import guards
+from remediate.events import guards, holding
 from remediate.events.diagnosis import Unsafe, converge_request, trouble
 from remediate.events.guards import DONE, STAYS, Guard, HeldBack
 from remediate.events.next_step import next_step
@@ -78,11 +78,11 @@ def repair(
         guards.refuse_unwanted(context, request)
         guards.take(context, own, guards.REPAIR_RUNS, patience=0)
         guards.take(context, lock, guards.REPAIR_RUNS)
-        return _Run(context, request, watch).run()
+        outcome = _Run(context, request, watch).run()
+        holding.forget(context, request.remedy)
+        return outcome
     except HeldBack as held:
-        level = NOTICE if held.guard.status == DONE else WARNING
-        context.journal.entry("held-back", step=request.remedy.value, why=held.guard.name, result=str(held),
-                              severity=level)  # fmt: skip
+        holding.hold(context, request.remedy, held)
         return RepairOutcome(Ending.HELD, f"{Ending.HELD.value}: {held}", held.guard)
     finally:
         lock.release()
@@ -92,8 +92,8 @@ def repair(
 def dry_run(context: Context, request: RepairRequest) -> RepairPreview:
     """What `repair` would do now; changes nothing."""
     remedy = request.remedy
-    guarded = _guarded(context, request)
-    held = () if guarded is None else (guarded,)
+    refused = guarded(context, request)
+    held = () if refused is None else (refused,)
     try:
         wrong = _look(context, remedy)
         if not wrong:
@@ -105,7 +105,8 @@ def dry_run(context: Context, request: RepairRequest) -> RepairPreview:
     return RepairPreview(wrong, held, planned, tuple(executor.show(plan, observation.places)))
 
 
-def _guarded(context: Context, request: RepairRequest) -> HeldBack | None:
+def guarded(context: Context, request: RepairRequest) -> HeldBack | None:
+    """What holds the repair back now, as far as can be seen without a look at what is wrong."""
     try:
         guards.refuse_unwanted(context, request)
         guards.refuse_beside(context, guards.LOCK, guards.REPAIR_RUNS)
@@ -249,15 +250,21 @@ class _Run:
         return outcome
 
     def _look_again(self) -> str:
-        """What is still wrong, after it had time to pass."""
+        """What is still wrong, after it had time to pass: what called for the repair, or that the node is not in
+        place."""
 
         def look() -> str:
             try:
-                return _look(self.context, self.remedy)
+                return _look(self.context, self.remedy) or self._out_of_place()
             except HeldBack as error:
                 return str(error)
 
         return self.context.timing.left(look, self.context.config.repair.looks, EVERY)
+
+    def _out_of_place(self) -> str:
+        """Raises HeldBack."""
+        left = "" if self.remedy is Remedy.CONVERGE else _look(self.context, Remedy.CONVERGE)
+        return f"the node is not in place: {left}" if left else ""
 
     def _end(self, begun: RepairAttempt) -> RepairOutcome:
         """Converge, and look whether it has helped: that is recorded, and told to whom it is to be told. Raises
@@ -265,8 +272,9 @@ class _Run:
         converged, left = self._converge(), self._look_again()
         sentence = f"{Ending.NO_HELP.value}: {left}" if left else Ending.HELPED.value
         sentence += f"; {self.failed}" if self.failed and self.failed not in sentence else ""
-        if converged.result is not ConvergeResult.IN_PLACE and converged.said:
-            sentence += f"; the node is not in place: {'; '.join(converged.said)}"
+        if left and converged.result is not ConvergeResult.IN_PLACE:
+            more = (said for said in converged.said if said.partition(" (")[0] not in sentence)
+            sentence += "".join(f"; {said}" for said in more)
         sentence += f"; {next_step(self.context, self.remedy)}" if left else ""
         try:
             repairs.end(self.context.store, begun, sentence)

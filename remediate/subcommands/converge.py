@@ -33,6 +33,7 @@ from remediate.failover.patience import patiently
 from remediate.failover.plan import Plan
 from remediate.hurry import within
 from remediate.invocation import OWN, Invocation
+from remediate.state import held
 from remediate.subcommands import caller
 from remediate.subcommands.progress import StepPrinter, as_json, end
 
@@ -119,6 +120,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if options.periodic:
         disk_errors.try_to(context, request.trigger)
         worker.recover_losing(context)
+        take_up_held(context)
         proofs.try_to(context, proofs.compared_whole(context), request.trigger)
     if options.json:
         context.console.out.write(as_json(outcome, progress))
@@ -126,6 +128,14 @@ def act(context: Context, options: argparse.Namespace) -> int:
     if options.periodic and not options.verbose and outcome.result in (ConvergeResult.IN_PLACE, ConvergeResult.BUSY):
         return int(outcome.result.value)
     return end(PROG, outcome, progress)
+
+
+def take_up_held(context: Context) -> None:
+    """The repairs that were held back, where there are any. Raises StateNotKept where no lock can be had."""
+    if held.is_any(context.store):
+        from remediate.events import retry
+
+        retry.take_up(context)
 
 
 def requested(context: Context, options: argparse.Namespace, only: tuple[str, ...]) -> ConvergeRequest:

@@ -96,17 +96,17 @@ class IcingaPair:
             finally:
                 self.look_no_more()
 
-    def watch(self, node: str, check: str) -> None:
-        """Look at one service from now on, every second."""
+    def watch(self, node: str, check: str, every: float = 1, retry: float = 1) -> None:
+        """Look at one service from now on, every so many seconds, and while something is wrong."""
         name = f"{node}!{check}"
-        timing = {"check_interval": 1, "retry_interval": 1, "enable_active_checks": True}
+        timing = {"check_interval": every, "retry_interval": retry, "enable_active_checks": True}
         self._change(f'service.__name=="{name}"', timing)
         self.master.post("actions/reschedule-check", {"type": "Service", "service": name, "force": True})
 
-    def watch_well(self, node: str, check: str) -> None:
+    def watch_well(self, node: str, check: str, every: float = 1, retry: float = 1) -> None:
         """The same, when it has been found OK."""
         began = time.time()
-        self.watch(node, check)
+        self.watch(node, check, every, retry)
 
         def is_ok() -> bool:
             service = self.master.service(node, check)
@@ -136,6 +136,12 @@ class IcingaPair:
             "type": "Service", "service": f"{node}!{check}", "author": "alice", "comment": "work on it",
             "start_time": now, "end_time": now + 3600,
         })  # fmt: skip
+
+    def flaps_after(self, node: str, check: str, status: int) -> bool:
+        """Whether a service flaps after one more result."""
+        result = {"type": "Service", "service": f"{node}!{check}", "exit_status": status, "plugin_output": "by hand"}
+        self.master.post("actions/process-check-result", result)
+        return self.master.service(node, check)["flapping"] is True
 
     def is_reachable(self, node: str, check: str) -> bool:
         """Whether it depends on nothing that is not well, when it is found CRITICAL."""
@@ -167,7 +173,7 @@ class IcingaPair:
         """The repairs that a node's journal says were held back, and the name of what held them."""
         return [(entry["step"], entry["why"]) for entry in self.journal(node) if entry["event"] == "held-back"]
 
-    def follow(self, phases: Phases, node: str, check: str, *until: str) -> None:
+    def follow(self, phases: Phases, node: str, check: str, *until: str, seconds: float = LIMIT) -> None:
         """Look what Icinga and the node's journal say until these phases have come."""
 
         def come() -> bool:
@@ -177,12 +183,12 @@ class IcingaPair:
             phases.read(self.journal(node))
             return all(phase in phases.at for phase in until)
 
-        self.await_(f"{phases}: {until}", come)
+        self.await_(f"{phases}: {until}", come, seconds)
 
-    def await_(self, what: str, condition: Callable[[], bool]) -> None:
+    def await_(self, what: str, condition: Callable[[], bool], seconds: float = LIMIT) -> None:
         """Wait for it."""
-        if not awaited(condition, LIMIT, LOOKS):
-            raise RuntimeError(f"{what}: not within {LIMIT:g} s\n{self._said()}")
+        if not awaited(condition, seconds, LOOKS):
+            raise RuntimeError(f"{what}: not within {seconds:g} s\n{self._said()}")
 
     def _said(self) -> str:
         tails = [str(self.journal(node)[-6:]) for node in NODES]

@@ -17,6 +17,7 @@ from remediate.contrib.definitions import definitions
 from remediate.contrib.placement import Placement
 from remediate.subcommands.contrib import text
 from tests.engines import nagios, nrpe
+from tests.engines.daemon import LIMIT
 from tests.engines.nagios import NagiosDaemon
 from tests.engines.node_programs import install
 from tests.engines.nrpe import NrpeDaemon, own_address
@@ -106,7 +107,7 @@ class NagiosPair:
         """How the repairs of a node ended, as its journal has them."""
         return [entry["result"] for entry in journal(self.pair.state(node)) if entry["event"] == "repair"]
 
-    def follow(self, phases: Phases, node: str, check: str, *until: str) -> None:
+    def follow(self, phases: Phases, node: str, check: str, *until: str, seconds: float = LIMIT) -> None:
         """Look what Nagios's log and the node's journal say until all of these phases have come."""
         count = 0
 
@@ -119,7 +120,7 @@ class NagiosPair:
             phases.read(journal(self.pair.state(node)))
             return set(until) <= set(phases.at)
 
-        self.nagios.wait_for(f"{phases}: {until}", come)
+        self.nagios.wait_for(f"{phases}: {until}", come, seconds)
 
     def is_ok(self, node: str, check: str) -> bool:
         """Whether Nagios's status file says so."""

@@ -105,6 +105,16 @@ def test_in_a_downtime_the_node_is_told_and_nothing_is_done(icinga: IcingaPair) 
         assert icinga.repairs("nfs001") == []
 
 
+def test_the_third_incident_in_fourteen_results_makes_a_service_flap_for_twenty(icinga: IcingaPair) -> None:
+    """As docs/monitoring.md says."""
+    icinga.look_no_more()
+    incident = (2, 2, 0, 0, 0, 0, 0)
+    flaps = [icinga.flaps_after("nfs001", "check_carp", status) for status in (*[0] * 20, *incident * 3, *[0] * 20)]
+    third = 20 + 2 * len(incident) + 3
+    assert not any(flaps[: third - 1]) and flaps[third - 1]
+    assert not flaps[-1]
+
+
 def test_nobody_is_told_of_every_check_of_a_node_whose_agent_is_gone(icinga: IcingaPair) -> None:
     icinga.agents["nfs001"].stop()
     icinga.watch("nfs001", "hastwatch-agent")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from checks.plugin.finding import Severity
 from remediate.contrib.placement import Placement
 from remediate.events.handler import FLAPS, parser
 from remediate.events.repair_request import HASTWATCH
@@ -146,6 +148,26 @@ def test_a_service_that_changes_all_the_time_is_flapping_for_the_handler(tmp_pat
         assert float(daemon.service("nfs001", "flaps")["percent_state_change"]) >= FLAPS
         daemon.wait_for("both", lambda: {parser().parse_args(call).flapping for call in handled.calls("flaps")}
                         == {False, True})  # fmt: skip
+
+
+def test_the_third_incident_that_becomes_hard_is_flapping_and_those_repaired_before_never_are(tmp_path: Path) -> None:
+    """As docs/monitoring.md says."""
+    handled = Handled(tmp_path, {"flaps": ""}, {"execute_service_checks": "0"})
+    soft, hard = (2, 2, 0), (2, 2, 2, 0, 0, 0)
+    results = [*((state, "soft") for state in soft * 20), *((state, "hard") for state in (*hard * 2, *hard[:3]))]
+    with handled.nagios as daemon:
+        for state, which in results:
+            daemon.command(f"PROCESS_SERVICE_CHECK_RESULT;nfs001;flaps;{state};{which} [devd-not-running]")
+
+        def events() -> list[argparse.Namespace]:
+            return [parser().parse_args(call) for call in handled.calls("flaps")]
+
+        def bad() -> list[bool]:
+            return [each.flapping for each in events() if each.type == "HARD" and each.state is Severity.CRITICAL]
+
+        daemon.wait_for("three that are HARD", lambda: len(bad()) == 3)
+        assert sorted(bad()) == [False, False, True]
+        assert not any(each.flapping for each in events() if each.output.startswith("soft"))
 
 
 def test_a_downtime_is_told_to_the_handler(tmp_path: Path) -> None:

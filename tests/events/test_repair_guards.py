@@ -162,12 +162,15 @@ def test_a_policy_of_none_leaves_a_split_brain_to_a_human(state: Path) -> None:
     assert held_back(pair, pair.standby) == ["no-policy"]
 
 
-def test_what_is_said_each_time_is_written_down_each_time(state: Path) -> None:
+def test_what_holds_back_again_is_counted_and_the_count_said_when_another_guard_does(state: Path) -> None:
     pair = pair_without_devd(state)
     suspend(pair)
     for _ in range(3):
         repaired(pair, pair.active, Remedy.DEVD)
-    assert held_back(pair, pair.active) == ["maintenance"] * 3
+    assert held_back(pair, pair.active) == ["maintenance"]
+    repaired(pair, pair.active, Remedy.DEVD, EngineHold.FLAPPING)
+    assert held_back(pair, pair.active) == ["maintenance", "maintenance", "flapping"]
+    assert "2 more requests until " in pair.entries(pair.active, "held-back")[1].result
 
 
 def test_maintenance_that_begins_while_a_repair_acts_ends_it(state: Path) -> None:
@@ -268,9 +271,10 @@ def loaded(tmp_path: Path, text: str) -> Repair:
 
 def test_the_table_of_the_configuration_is_read(tmp_path: Path) -> None:
     text = '[repair]\nactions = ["nfs", "split-brain"]\ncool_down = 60\nhourly_limit = 2\nlooks = 5.5\n'
-    assert loaded(tmp_path, text) == Repair(("nfs", "split-brain"), 60.0, 2, 5.5)
+    text += "retry_after_flapping = 900\nretry_after_downtime = 7200\n"
+    assert loaded(tmp_path, text) == Repair(("nfs", "split-brain"), 60.0, 2, 5.5, 900.0, 7200.0)
     assert loaded(tmp_path, "[repair]\nactions = []\n").actions == ()
-    assert loaded(tmp_path, "") == Repair(REPAIRS, 600.0, 6, 30.0)
+    assert loaded(tmp_path, "") == Repair(REPAIRS, 600.0, 6, 30.0, 1200.0, 86400.0)
 
 
 def test_the_sample_shows_the_defaults(tmp_path: Path) -> None:
