@@ -172,13 +172,17 @@ def _check(definition: Definition) -> str:
         name=quoted(command(definition.name)),
         imports="".join(f"  import {quoted(each)}\n\n" for each in imports(definition)),
         program=quoted(f"/{definition.name}"),
-        arguments="\n".join(_argument(argument) for argument in arguments(definition)),
+        arguments="\n".join(_argument(argument, defaults(definition)) for argument in arguments(definition)),
         defaults="\n".join(f"  vars.{name} = {quoted(macro)}" for name, macro in defaults(definition).items()),
     )
 
 
-def _argument(argument: Argument) -> str:
+def _argument(argument: Argument, shared: dict[str, str]) -> str:
+    """Where another variable stands in that nobody has set, an agent is told an empty string, and no argument is
+    meant (Icinga's own `http` has the same for its address)."""
     lines = [f"      {key} = {_value(value)}" for key, value in argument.settings.items()]
+    if argument.variable in shared:
+        lines.append(f'      set_if = {{{{ string(macro("${argument.variable}$")) != "" }}}}')
     return "\n".join([f"    {quoted(argument.option.flag)} = {{", *lines, "    }"])
 
 
