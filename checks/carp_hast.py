@@ -29,7 +29,7 @@ IMPLIED = ("carp-hast-active", "carp-backup-mounted", "carp-backup-nfs-running",
 PERFDATA = (
     (
         "RESOURCE_NODE_well",
-        "1 where nothing is found of the resource on the node, nor of the resource on both nodes, else 0",
+        "1 where nothing is wrong with the resource on the node, nor with it on both nodes, else 0",
     ),
 )
 
@@ -115,7 +115,7 @@ def _say(standing: ResourceOnNode) -> str:
 
 
 class HealthNumber(Number):
-    """Whether nothing is to be found of a resource on a node, nor of the resource on both; grace excuses nothing."""
+    """Whether nothing is wrong with a resource on a node, nor with it on both; grace excuses nothing."""
 
     def __init__(self, name: str, nodes: list[ServiceOfNode]) -> None:
         super().__init__(name)

@@ -32,6 +32,9 @@ TAKEN_UP = frozenset(
 )  # fmt: skip
 """What is over at some time. The others are left to an operator, or to the same repair that runs."""
 
+KNOWN = frozenset(remedy.value for remedy in Remedy)
+"""What this version can do: another one may have kept more."""
+
 
 def take_up(context: Context) -> None:
     """Look at each repair that was held back. Raises StateNotKept where no lock can be had."""
@@ -39,11 +42,15 @@ def take_up(context: Context) -> None:
         waiting = held.read(context.store)
     except StateError as error:
         return _give_up(context, error)
-    for one in waiting:
-        if one.ago(repairs.now(context.timing)) >= held.RUN:
-            holding.end_run(context, one) if one.guard in TAKEN_UP else holding.forget(context, Remedy(one.remedy))
-        if one.guard in TAKEN_UP:
-            _look(context, one)
+    for one in (each for each in waiting if each.remedy in KNOWN):
+        is_run_over = one.ago(repairs.now(context.timing)) >= held.RUN
+        if one.guard not in TAKEN_UP:
+            if is_run_over:
+                holding.forget(context, Remedy(one.remedy))
+            continue
+        if is_run_over:
+            holding.end_run(context, one)
+        _look(context, one)
 
 
 def _look(context: Context, one: HeldRepair) -> None:
