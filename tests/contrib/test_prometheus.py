@@ -71,6 +71,14 @@ def test_promtool_takes_every_expression_of_the_dashboard(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
 
 
+def test_every_reason_that_rules_or_their_tests_name_is_one() -> None:
+    texts = TEXT + (CONTRIB / TESTS).read_text()
+    named = {word for found in re.findall(r'reason=~?"([a-z|-]+)"', texts) for word in found.split("|")}
+    known = {reason for each in definitions() for reason in each.check.table.by_reason}
+    assert named
+    assert named <= known
+
+
 def test_an_alert_pages_or_waits_or_is_for_the_record() -> None:
     alerts = re.findall(r"(?s)- alert: \S+.*?severity: (\w+)\n\s+annotations:\s+summary: .*?description: ", TEXT)
     assert len(alerts) == TEXT.count("- alert: ")

@@ -1,6 +1,7 @@
 """A failover of the simulated pair as a real Prometheus shows it, and as the dashboard's panels ask for it.
 
-`python -m tests.engines.test_prometheus DIRECTORY` leaves pictures of Prometheus's own pages there (chromium).
+`python -m tests.engines.test_prometheus DIRECTORY` leaves pictures of Prometheus's own pages there, after the failover
+(chromium).
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.parse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +25,7 @@ from tests.engines.phases import journal
 from tests.engines.prometheus import NODES, ScrapedPair, Series, scraped, why_not
 from tests.state.child import ROOT
 from tests.subcommands.running_pair import COMMAND
-from tests.waiting import awaited
+from tests.waiting import LIMIT, awaited
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 BOARD: dict[str, Any] = json.loads((ROOT / "contrib" / "grafana" / "hastwatch-prometheus.json").read_text())
@@ -153,5 +157,35 @@ def repaired(pair: ScrapedPair) -> None:
     assert repairs == {("nfs002", "devd", "helped"): 1.0}
 
 
+def pictures(pair: ScrapedPair, directory: Path) -> None:
+    """Pages of Prometheus: the alerts, and the night's questions as graphs and tables."""
+    directory.mkdir(exist_ok=True)
+    shown = [("Who serves, over time", 0), ("Missing on the other copy, over time", 0), ("What was done", 1)]
+    shown += [("What is wrong now", 1), ("Since when", 1)]
+    graphs = {
+        f"g{number}.{key}": value
+        for number, (title, tab) in enumerate(shown)
+        for key, value in {"expr": panel(title)[0], "tab": str(tab), "range_input": "5m"}.items()
+    }
+    for name, path in {"answers": f"/graph?{urllib.parse.urlencode(graphs)}", "alerts": "/classic/alerts"}.items():
+        url, file = f"http://{pair.prometheus.address}{path}", directory / f"{name}.png"
+        words = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1400,2600"]
+        words += ["--virtual-time-budget=15000", f"--screenshot={file}", url]
+        subprocess.run(["chromium", *words], check=True, capture_output=True, timeout=LIMIT)
+        sys.stdout.write(f"{file}\n")
+
+
+def main(directory: Path) -> None:
+    """The same night, and pictures of it."""
+    with tempfile.TemporaryDirectory() as place, scraped(Path(place), "--automatic") as pair:
+        nfs001_dies(pair)
+        taken_over(pair)
+        repaired(pair)
+        pictures(pair, directory)
+
+
 if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, "-n", "0", "-q", "-s"]))
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        sys.exit(pytest.main([__file__, "-n", "0", "-q", "-s"]))
