@@ -5,7 +5,8 @@
     hastwatch_hast_dirty_bytes{node="nfs001",resource="home"} 1048576
     hastwatch_last_run_timestamp_seconds{node="nfs001",check="check_hast"} 1795634068.831
 
-Which metrics there are: `metrics`. The collector refuses a series that is in two files of its directory.
+Which metrics there are: `metrics`. Of a series that is in two files of its directory the collector
+takes the first one, and counts an error.
 """
 
 from __future__ import annotations

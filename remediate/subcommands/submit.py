@@ -40,6 +40,7 @@ from remediate import exits, local
 from remediate.arguments import Parser, like, seconds
 from remediate.config import load
 from remediate.console import Console
+from remediate.context import LOOK
 from remediate.exits import USAGE
 from remediate.monitoring import metrics, textfile
 from remediate.monitoring.answer import Disposition
@@ -104,7 +105,8 @@ def parser() -> Parser:
     parser.add_argument("-t", "--timeout", type=time, default=CHECK_TIME, metavar="SECONDS",
                       help="what the check has; then it is killed, and UNKNOWN (default: %(default)g)")  # fmt: skip
     parser.add_argument("--textfile", metavar="FILE",
-                      help="write what was found for the textfile collector of Prometheus's node_exporter")  # fmt: skip
+                      help="write what was found for the textfile collector of Prometheus's node_exporter; without --to"
+                           " it is sent nowhere else")  # fmt: skip
     parser.add_argument("--all", action="store_true", help=(
         f"run the checks that watch the service of this node: {', '.join(each.name for each in OF_SERVICE)}"
     ))  # fmt: skip
@@ -142,8 +144,8 @@ def _submit(options: argparse.Namespace, argv: tuple[str, ...]) -> int:
     config = load(options.config)
     submission = config.submission or Submission()
     timing = Timing()
-    way = options.to or submission.submit.to
-    if not way and (options.flush or not options.textfile):
+    way = options.to or ("" if options.textfile else submission.submit.to)
+    if not way and not options.textfile:
         raise ConfigError("where to? Give --to, or `to` in [submit]")
     where = destination(way, submission, timing) if way else None
     if where is not None and options.flush:
@@ -194,7 +196,7 @@ def _of_node(options: argparse.Namespace, config: CheckConfig, samples: list[Sam
     from remediate.monitoring import journal_metrics, node_metrics
 
     name = options.host or this_machine()
-    node = node_metrics.asked(config, options.timeout)
+    node = node_metrics.asked(config, LOOK)
     resources = node_metrics.resources(node)
     samples += node_metrics.samples(node, name, resources)
     store = Store(options.state_dir or STATE_DIRECTORY)

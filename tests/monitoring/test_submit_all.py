@@ -71,3 +71,11 @@ def test_all_results_go_to_a_receiver_too(place: Submitter, tmp_path: Path) -> N
     lines = os.read(descriptor, 1 << 16).decode().splitlines()
     os.close(descriptor)
     assert [line.split(";")[1:4] for line in lines] == [["nfs001", name, "3"] for name in CHECKS]
+
+
+def test_a_file_alone_is_sent_nowhere_though_a_receiver_is_configured(place: Submitter, tmp_path: Path) -> None:
+    with place.config.open("a") as config:
+        config.write(f'[submit]\nto = "nagios-pipe"\nspool = "{place.root}"\n[nagios]\npipe = "{tmp_path}/none"\n')
+    done = place.submit("--textfile", str(tmp_path / "thing.prom"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not place.root.exists()
