@@ -50,3 +50,22 @@ def _over(campaign: CampaignPair, node: Node) -> None:
 
 
 AT_A_STEP = Disturbance("at a step", _aims, _over)
+
+KILLED_AFTER, MEETS_AFTER = 60.0, (1.0, 10.0, 90.0)
+"""Seconds within which hastd is killed in a cut, and the nodes meet after that: cron(8) has not noticed, or has."""
+
+
+def _parts(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
+    """Cut a node off, kill hastd on either one while they are apart, and let them meet again at any moment."""
+    victim = chance.choice((node, campaign.pair.peer(node))).name
+    kill = chance.uniform(1.0, KILLED_AFTER)
+    broken(campaign, "isolate", node.name)
+    campaign.clock.after(kill, lambda: broken(campaign, "kill", victim, "hastd"))
+    campaign.clock.after(kill + chance.uniform(0.0, chance.choice(MEETS_AFTER)), lambda: _meet(campaign, node))
+
+
+def _meet(campaign: CampaignPair, node: Node) -> None:
+    campaign.pair.link.heal()
+
+
+IN_A_CUT = Disturbance("hastd killed in a cut", _parts, _meet)

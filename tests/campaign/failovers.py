@@ -34,7 +34,7 @@ from typing import Any
 from remediate.config import RemediationConfig
 from remediate.policy import Repair
 from simulator.node import Node
-from tests.campaign.aimed import AT_A_STEP
+from tests.campaign.aimed import AT_A_STEP, IN_A_CUT
 from tests.campaign.bit_flips import BITS_FLIP, compared
 from tests.campaign.campaign_pair import GIVEN_UP, CampaignPair, Missing
 from tests.campaign.disturbances import HASTD_DIES, ILL, INSIDE, ORDINARY
@@ -48,7 +48,7 @@ from tests.campaign.shrink import shrunk
 KINDS = (*ORDINARY, *CAUSES)
 DISTURBANCES = (*INSIDE, *OUTSIDE)
 RARE = (BITS_FLIP,)
-AIMED = (AT_A_STEP,)
+AIMED = (AT_A_STEP, IN_A_CUT)
 BY_NAME = {kind.name: kind for kind in KINDS}
 ILLNESSES = (ILL, ILL, ILL, HASTD_DIES)
 COUNT, SEED, PROCESSES = 10_000, 1, 2

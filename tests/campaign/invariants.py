@@ -10,6 +10,7 @@
   could ask the other one or not: its own counters and its own log tell it. Nothing tells of bits that have flipped.
 * While a node is there that could serve with all the data, and can know that, somebody serves, but for BOUND seconds,
   not counting those in which a full fsck(8) of the node that holds the address runs.
+* So it is where each copy has writes that the other lacks, and by what both nodes have recorded one of them goes on.
 * No client hangs: while a good node serves, each gets an answer, but for HANGS seconds. Where both nodes are MASTER
   because only CARP is cut, the one that does not serve may have the clients' packets, by the ARP that it sent later.
 * No process gets a signal but those that keep a HAST file system busy and the daemons that a repair may end.
@@ -21,9 +22,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from checks.probes import hast
 from checks.probes.carp_demotion import NAME, DemotionCause, DemotionReason, DemotionRecord, from_values
+from checks.probes.hast import Metadata
 from checks.probes.silence import OID
-from remediate.state import ledger, marker
+from remediate.failover.survivor import goes_on
+from remediate.state import ledger, marker, served_apart
+from remediate.state.ledger import CopyState
 from remediate.state.store import Store
 from simulator.account.accounting import disk_of, served_old
 from simulator.hastd.metadata import Role
@@ -112,7 +117,8 @@ class Watch:
         since_then, self._looked = now - self._looked, now
         served = any(serves(node) for node in campaign.pair.nodes.values())
         self._at_clients_that_hang()
-        good = [] if served else [node for node in campaign.pair.nodes.values() if could_serve(campaign, node)]
+        nodes = [] if served else list(campaign.pair.nodes.values())
+        good = [node for node in nodes if could_serve(campaign, node) or could_go_on(campaign, node)]
         if not good:
             self._unserved_since = None
         elif self._unserved_since is None:
@@ -263,27 +269,60 @@ def hears_nobody(node: Node) -> bool:
 
 def could_serve(campaign: CampaignPair, node: Node) -> bool:
     """Nothing on the node keeps it from serving, and it has every acknowledged write that is left anywhere. Where each
-    copy has writes that the other lacks, acknowledged or not, and neither is served, an operator has to choose one."""
-    pair, trouble, store = campaign.pair, node.trouble, campaign.state
-    if store is None or campaign.is_split():
+    copy has writes that the other lacks, acknowledged or not, see `could_go_on`."""
+    if campaign.is_split() or not (is_able(campaign, node) and _can_know(campaign, node)):
         return False
-    if not (node.on and node.sshd_runs) or node.hung_commands or not node.hastd.running:
+    return all(_has_all(campaign, node, resource.name) for resource in campaign.pair.layout.resources)
+
+
+def could_go_on(campaign: CampaignPair, node: Node) -> bool:
+    """Each copy has writes that the other lacks, no marker says which one loses, and what both nodes have recorded says
+    that this one goes on; both are able to. Otherwise an operator has to choose one."""
+    peer = campaign.pair.peer(node)
+    able = is_able(campaign, node) and is_able(campaign, peer) and campaign.pair.manageable(node, peer)
+    if campaign.state is None or not (campaign.is_split() and able):
+        return False
+    return all(_is_to_go_on(campaign, node, peer, each.name) for each in campaign.pair.layout.resources)
+
+
+def _is_to_go_on(campaign: CampaignPair, node: Node, peer: Node, resource: str) -> bool:
+    stores = [Store(str(campaign.state / each.name)) for each in (node, peer)] if campaign.state else []
+    if any(
+        marker.present(store, resource) or ledger.read(store, resource).copy is CopyState.INCOMPLETE for store in stores
+    ):
+        return False
+    mine, theirs = (_served_apart(each, store, resource) for each, store in zip((node, peer), stores, strict=True))
+    return goes_on(mine, theirs, they_can=True)
+
+
+def _served_apart(node: Node, store: Store, resource: str) -> served_apart.ServedApart | None:
+    on_disk = disk_of(node, resource).metadata
+    if on_disk is None:
+        return None
+    counters = Metadata(resource, 0, 0, 0, on_disk.resuid, on_disk.localcnt, on_disk.remotecnt, hast.Role.PRIMARY)
+    return served_apart.known(store, resource, node.boot_mark, counters)
+
+
+def is_able(campaign: CampaignPair, node: Node) -> bool:
+    """Nothing on the node, which is reached by clients, keeps it from serving."""
+    pair, trouble, store = campaign.pair, node.trouble, campaign.state
+    if store is None or not (node.on and node.sshd_runs) or node.hung_commands or not node.hastd.running:
         return False
     if any(each.stopped for each in node.processes.by_pid.values()) or campaign.is_hindered(node):
         return False
     if trouble.failing_mounts or trouble.failing_services or trouble.hopeless or trouble.absent_devices:
         return False
-    if trouble.peer_lies or trouble.state_error or not _can_know(campaign, node):
+    if trouble.peer_lies or trouble.state_error:
         return False
     if not pair.link.both_ways(pair.layout.client, node.name, Traffic.CLIENT):
         return False
     if not all(node.network.usable(vhid.interface) for vhid in pair.layout.vhids):
         return False
-    return all(
-        _has_all(campaign, node, resource.name) and not disk_of(node, resource.name).damaged
-        and ledger.read(Store(str(store / node.name)), resource.name).damage is None
+    return not any(
+        disk_of(node, resource.name).damaged
+        or ledger.read(Store(str(store / node.name)), resource.name).damage is not None
         for resource in pair.layout.resources
-    )  # fmt: skip
+    )
 
 
 def _can_know(campaign: CampaignPair, node: Node) -> bool:
