@@ -9,7 +9,8 @@ import pytest
 from remediate.context import Context
 from remediate.failover.converge import LOCK, ConvergeOutcome, ConvergeRequest, ConvergeResult, converge
 from remediate.failover.reach import HASTWATCH
-from remediate.state import maintenance
+from remediate.state import ledger, maintenance
+from remediate.state.ledger import LedgerEvent
 from remediate.state.lock import Lock
 from remediate.timing import Timing
 from tests.failover.installed_pair import InstalledPair, installed_pair, master
@@ -136,3 +137,18 @@ def test_maintenance_that_begins_in_the_middle_stops_at_the_end_of_the_step(pair
     pair.passes(60)
     assert pair.converges(pair.standby).result is ConvergeResult.IN_PLACE
     assert pair.serves(pair.standby) and pair.sound
+
+
+def test_a_copy_that_is_told_to_be_behind_while_the_role_is_taken_is_not_mounted(pair: InstalledPair) -> None:
+    """A node that heard nobody took the other one for dead, and is heard again: that has written, and gave way."""
+    node = pair.standby
+
+    def tells() -> None:
+        ledger.record(pair.store(node), "home", LedgerEvent.TOLD_INCOMPLETE, node.now, "nfs001", node.boot_mark)
+
+    node.trouble.at_command["route"] = lambda: node.trouble.at_command.update(hastctl=tells)
+    pair.active.power_off()
+    assert pair.until(lambda: bool(pair.entries(node, "promotion-failed")), 60), pair.story()
+    assert "while the role was taken: nfs001 reported that this copy is behind" in pair.story()
+    pair.passes(120)
+    assert not pair.holds(node), pair.story()
