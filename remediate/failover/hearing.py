@@ -89,6 +89,11 @@ def is_silence(error: ProbeError) -> bool:
     return isinstance(error, Unreachable) and error.why in (TIMED_OUT, HOST_DOWN)
 
 
+def is_refusal(error: ProbeError) -> bool:
+    """Whether the way to the other node failed as it does where its kernel runs, and nothing takes the connection."""
+    return isinstance(error, Unreachable) and error.why in ALIVE
+
+
 def _reasons(stderr: str) -> set[str]:
     """The ends of all lines: one for each address that a name has."""
     return {line.rpartition(": ")[2].strip() for line in stderr.splitlines() if line.strip()}

@@ -5,13 +5,17 @@ complete-lags-behind); waiting for it is most of a failover. It is not waited fo
 it is no primary, or when two independent signs say that it is not there: its hastd, which lies on the replication's
 network, and its management address, or the way to ask it, which lie on another. A sign is silence and nothing else
 (`hearing`): what refuses is there.
+
+Where somebody answers as the other node, and refuses or cannot be understood, its hastd's silence is a sign that the
+replication's network is cut: the other node may serve, and its worker here has ended by a timeout.
 """
 
 from __future__ import annotations
 
+import enum
 from typing import NamedTuple
 
-from checks.probes.errors import Hangs, OutOfTime, ProbeError, Unreachable
+from checks.probes.errors import Hangs, NotTheOther, OutOfTime, ProbeError, Unreachable
 from checks.probes.hast import Cause, Role, Status
 from checks.probes.hast_state import HastRole, HastState, hast_state
 from remediate.context import Context
@@ -26,6 +30,13 @@ EVERY = 0.1
 """Seconds between two looks while something is awaited."""
 TIGHTLY, RARELY = 0.05, 0.5
 """Seconds between two looks at this node's own worker, and between two at the other node, while that is awaited."""
+
+
+class SignOf(enum.Enum):
+    """What is silent where the other node is gone."""
+
+    HASTD = "its hastd, on the replication's network"
+    MANAGEMENT = "its management address"
 
 
 class PeerStanding(NamedTuple):
@@ -55,6 +66,8 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     cut_off: list[str] = []
     silent: list[str] = []
     misled: list[str] = []
+    answers: list[bool] = []
+    unreplicated: list[bool] = []
     witnessed: list[bool] = []
 
     def ask_it() -> None:
@@ -63,13 +76,19 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
         except (Unreachable, Hangs, OutOfTime) as error:
             if hearing.is_silence(error):
                 silent.append("it cannot be asked")
+            elif hearing.is_refusal(error):
+                misled.append(f"the other node could not be asked: {error}")
+                answers.append(True)
         except ProbeError as error:  # somebody answers, so that this is no sign that the other node is gone
             misled.append(f"the other node could not be asked: {error}")
+            answers.append(not isinstance(error, NotTheOther))
 
     def see_signs() -> None:
         hastd.append(known or hast_of.state(context.here, place.name))
         if hastd[0].resource is not None:
-            gone.extend(_signs(context, hastd[0].resource.remoteaddr))
+            signs = _signs(context, hastd[0].resource.remoteaddr)
+            gone.extend(signs.values())
+            unreplicated.append(SignOf.HASTD in signs)
 
     def ask_witness() -> None:
         witness = context.config.failover.witness
@@ -98,6 +117,9 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     if here.role is Role.SECONDARY and here.status is not Status.ABSENT:
         worker = f"the secondary worker {here.workerpid} still runs"
         return PeerStanding(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
+    if any(answers) and any(unreplicated):
+        says = f"{misled[0]}, and {gone[0]}: the link between the nodes may be cut, and the other node may serve"
+        return PeerStanding(Peer.LINGERS, says, False)
     why = misled[0] if misled else "the other node could not be asked"
     return PeerStanding(Peer.LET_GO, f"no primary is connected to this node, and {why}", False)
 
@@ -146,14 +168,14 @@ def _answer(context: Context, place: ResourcePlace) -> PeerStanding | None:
     return PeerStanding(Peer.LET_GO, f"{node.label} says that it is {role.value}", True, role=role, node=node.label)
 
 
-def _signs(context: Context, remoteaddr: str) -> list[str]:
+def _signs(context: Context, remoteaddr: str) -> dict[SignOf, str]:
     """The signs that the other node is not there, in words; looked for at the same time."""
     management = context.config.failover.management
     looks = [lambda: hearing.hastd(context.here, remoteaddr)]
-    says = [f"its hastd does not answer at {remoteaddr}"]
+    says = {SignOf.HASTD: f"its hastd does not answer at {remoteaddr}"}
     if management:
         looks.append(lambda: hearing.machine(context.here, management))
-        says.append(f"its address {management} does not answer")
-    return [
-        sign for heard, sign in zip(context.timing.together(looks), says, strict=True) if heard is Responsiveness.SILENT
-    ]
+        says[SignOf.MANAGEMENT] = f"its address {management} does not answer"
+    heard = context.timing.together(looks)
+    return {sign: words for (sign, words), each in zip(says.items(), heard, strict=True)
+            if each is Responsiveness.SILENT}  # fmt: skip

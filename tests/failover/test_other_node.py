@@ -93,3 +93,26 @@ def test_a_node_that_is_cut_off_itself_does_not_take_the_other_one_for_dead(stat
     assert wise.role(wise.standby) == "secondary"
     assert wise.serves(wise.active) and wise.sound
     assert any("the witness 10.1.101.9 does not answer" in entry.result for entry in wise.entries(wise.standby))
+
+
+@pytest.mark.parametrize("fault", [("cut",), ("cut-from", "nfs001")])
+@pytest.mark.parametrize("lie", ["nonsense", "empty", "endless", "refuses"])
+def test_a_node_that_answers_but_not_the_question_may_serve_where_replication_is_cut(
+    pair: InstalledPair, lie: str, fault: tuple[str, ...]
+) -> None:
+    """The worker here ends after 20 s: of a timeout, and not because the other node has released the role."""
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.breaks(*(("kill", "nfs001", "sshd") if lie == "refuses" else ("peer-lies", "nfs002", lie)))
+    pair.breaks(*fault)
+    pair.passes(150)
+    assert pair.holds(pair.active) and not pair.entries(pair.standby, "promoted"), pair.story()
+    assert any("the link between the nodes may be cut" in entry.result for entry in pair.entries(pair.standby))
+
+
+@pytest.mark.parametrize("lie", ["oneself", "stranger"])
+def test_a_way_that_leads_elsewhere_says_nothing_of_the_other_node(pair: InstalledPair, lie: str) -> None:
+    pair.breaks("peer-lies", "nfs002", lie)
+    pair.active.power_off()
+    pair.passes(60)
+    assert pair.serves(pair.standby), pair.story()
