@@ -72,7 +72,7 @@ def lacks_nothing(context: Context, name: str, both: Dumps) -> bool:
 def _tells_nothing(context: Context, name: str, both: Dumps) -> bool:
     """Whether the other copy was recreated, by whoever did so for whatever reason: that proves nothing of what it
     held before, which this one may lack. But in a split-brain it can be an operator's choice (`given_up`)."""
-    return both.relation is Relation.SECOND_BLANK and given_up(context, name) != ""
+    return both.relation is Relation.SECOND_BLANK and given_up(context, name, going_up=True) != ""
 
 
 def is_ahead(context: Context, name: str) -> bool:

@@ -1,10 +1,14 @@
 """Whether one of the two copies of a split-brain was given up since, so that the marker of the losing side is void.
 
 `hastctl create` leaves metadata without a resource ID (sbin/hastctl/hastctl.c, create_one()), and only a primary gives
-one (sbin/hastd/primary.c, init_resuid()): so a dump shows it. A copy that was given up itself holds nothing, and only
-has to follow. Where it was the other one, and that is marked as the losing side too, neither node had the clients when
-the split-brain was found, and an operator has chosen (docs/recovery.md). Otherwise the other one may have had them, and
-may have been wiped by mistake: then this one is served on an operator's word only.
+one (sbin/hastd/primary.c, init_resuid()): so a dump shows it. It also leaves a `localcnt` of 0, which still shows it
+once a primary has connected: each copy of a split-brain has a higher one than the other one's `remotecnt`
+(sbin/hastd/secondary.c, init_remote()), and only the first write as primary raises it. A copy that was given up itself
+holds nothing of its own, and only has to follow: a role init would interrupt the synchronisation that fills it, at
+whose end the marker goes. Until then it is no copy to be served. Where it was the other one, and that is marked as the
+losing side too, neither node had the clients when the split-brain was found, and an operator has chosen
+(docs/recovery.md). Otherwise the other one may have had them, and may have been wiped by mistake: then this one is
+served on an operator's word only.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ LATELY = 20.0
 ONLY = "this is or may be the losing copy of a split-brain, and the other one was recreated since"
 
 
-def given_up(context: Context, name: str) -> str | None:
+def given_up(context: Context, name: str, going_up: bool) -> str | None:
     """None where neither copy is known to have been given up. Otherwise why an operator has to say that this one is to
     be served, empty where the split-brain is nothing against it. What hastd has reported a moment ago is so still, and
     is not looked at. Raises nothing."""
@@ -32,7 +36,7 @@ def given_up(context: Context, name: str) -> str | None:
     mine = hast_of.metadata(context.here, name)
     if mine is None:
         return None
-    if mine.resuid == 0:
+    if mine.resuid == 0 or (mine.localcnt == 0 and not going_up):
         return ""
     both = dumps.beside(context, name, mine)
     if context.peer is None or both is None or both.relation is not Relation.SECOND_BLANK:

@@ -256,7 +256,7 @@ def _resource(
     compared = lacks = False
     standing = NOT_LOOKED_FOR
     split = _marked(context, name)
-    only = given_up(context, name) if split is Split.LOSING else None
+    only = given_up(context, name, going_up) if split is Split.LOSING else None
     if only == "" or (only and going_up):
         split = Split.NONE
     if going_up:
