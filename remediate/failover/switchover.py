@@ -24,7 +24,7 @@ from remediate.failover.devices import ELI
 from remediate.failover.errors import StepFailed
 from remediate.failover.facts import Leaving
 from remediate.failover.filesystems import mounted_now
-from remediate.failover.handover import HandoverEnding, hand_over, prepare
+from remediate.failover.handover import HandoverEnding, HandoverRefused, hand_over, prepare
 from remediate.failover.hearing import Responsiveness
 from remediate.failover.observe import Observation, observe
 from remediate.failover.peer import ASK, EVERY
@@ -32,6 +32,7 @@ from remediate.failover.peer_notice import of_peer
 from remediate.failover.record import record
 from remediate.failover.resource import ResourcePlace
 from remediate.hurry import within
+from remediate.session import Channel, RefusalReason
 from remediate.state.journal import CRIT, NOTICE, WARNING
 from remediate.state.ledger import CopyState
 
@@ -42,6 +43,8 @@ AT_SHUTDOWN = 10.0
 shutdown has to give the service up by itself where one of them takes longer."""
 WIRED = 4.0
 """Seconds for the other node's hastwatch to answer."""
+ASK_AGAIN = 1.0
+"""Seconds between two questions to a node that is about to learn that its copy is complete."""
 LOOK_AGAIN = 5.0
 """Seconds between two looks whether the other node was booted long enough ago."""
 QUESTIONS = (("cat", maintenance.PATH), ("uname", "-r"), ("ifconfig", "-a"), ("sysctl", "net.inet.carp"))
@@ -96,7 +99,7 @@ def hand_over_at_shutdown(context: Context, watch: Callable[[str], None]) -> Non
         moving = _active(observation)
         if context.peer is None or observation.facts.node.maintenance or not moving:
             return
-        line = prepare(context, SHUTDOWN, moving, watch, AT_SHUTDOWN)
+        line = _session_at_shutdown(context, moving, watch)
         if line is None:
             return
         handed = hand_over(
@@ -114,6 +117,22 @@ def _prove(context: Context, trigger: str, watch: Callable[[str], None]) -> None
     if names := proofs.soon_compared(context):
         watch("compare-copies")
         proofs.try_to(context, names, trigger)
+
+
+def _session_at_shutdown(context: Context, moving: list[str], watch: Callable[[str], None]) -> Channel | None:
+    """As `prepare` gives it. A node whose copy is being compared, or that has not been told yet that its copy lacks
+    nothing, is asked again for a while. Raises HandoverRefused."""
+    ends = context.timing.now() + AT_SHUTDOWN
+    while True:
+        try:
+            return prepare(context, SHUTDOWN, moving, watch, AT_SHUTDOWN)
+        except HandoverRefused as refused:
+            last = context.timing.now() + ASK_AGAIN >= ends or refused.reason is not RefusalReason.UNFIT
+            if last or proofs.compared_whole(context):
+                raise
+        watch("compare-copies")
+        proofs.try_to(within(context, ends), proofs.soon_compared(context), SHUTDOWN)
+        context.timing.sleep(ASK_AGAIN)
 
 
 def _active(observation: Observation) -> list[str]:

@@ -248,6 +248,22 @@ def test_a_switchover_goes_on_once_the_copies_are_found_equal(pair: InstalledPai
     assert pair.serves(pair.standby) and pair.lost() == 0, pair.story()
 
 
+@pytest.mark.parametrize("later", [0.0, 1.5, 3.0])
+def test_a_shutdown_hands_over_once_the_copies_are_found_equal(pair: InstalledPair, later: float) -> None:
+    """The connection was lost a moment ago, and is back; the comparison is underway or waits for its turn."""
+    pair.breaks("cut-replication")
+    pair.passes(35)
+    pair.breaks("heal")
+    assert pair.until(lambda: "complete" in pair.active.run("hastctl status").out, 40), pair.story()
+    pair.passes(later)
+    assert doubt(pair, pair.active) is not None
+    pair.active.shut_down()
+    assert pair.until(lambda: pair.serves(pair.standby), 40), pair.story()
+    assert "no handover" not in pair.story() and pair.lost() == 0 and copy(pair, pair.standby) is CopyState.COMPLETE, (
+        pair.story()
+    )
+
+
 # --- what ends it ----------------------------------------------------------------------------------------------------
 
 
