@@ -150,6 +150,8 @@ class Daemon(ABC):
         """It waits for the header of a connection (`bug_292322.py`)."""
         self.awaited: Worker | None = None
         """A worker that it has told to end, and waits for."""
+        self.untold: list[tuple[RunningProcess, str, list[str]]] = []
+        """What its workers told it while it was stopped: its process then, the hook and its arguments."""
         self._reloads_waiting = 0
         self._control, self._port = ControlSocket(), ListenQueue()
 
@@ -221,10 +223,23 @@ class Daemon(ABC):
             self.node.syslog(MESSAGES, line)
 
     def event(self, resource: RunningResource, event: str, *words: str) -> None:
-        """Run the hook of hast.conf, if there is one, and go on at once."""
+        """Run the hook of hast.conf, if there is one, and go on at once. A stopped hastd does so when it goes on: the
+        worker waits for its answer (sbin/hastd/event.c, event_send()), and nobody tells what a killed one was told."""
         self.node.pair.note(self.node.name, f"hast {event} {' '.join((resource.conf.name, *words))}")
-        if resource.conf.exec and self.running and not self.stopped:
+        process = self.process
+        if not resource.conf.exec or not self.running or process is None:
+            return
+        if self.stopped:
+            self.untold.append((process, resource.conf.exec, [event, resource.conf.name, *words]))
+        else:
             self.node.run_program(resource.conf.exec, [event, resource.conf.name, *words])
+
+    def tell_of_events(self) -> None:
+        """It goes on: what its workers told it meanwhile is told to the hook."""
+        untold, self.untold = self.untold, []
+        for process, program, words in untold:
+            if process is self.process:
+                self.node.run_program(program, words)
 
     def worker_ended(self, resource: RunningResource, pid: int, role: Role, code: int) -> None:
         """A worker exited by itself with an error."""

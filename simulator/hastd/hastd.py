@@ -41,6 +41,7 @@ class Hastd(Roles):
             self.die(LossCause.UFS_DELAY)
         elif number == SIGCONT:
             self.node.pair.retransmit()
+            self.tell_of_events()
 
     def attend(self) -> None:
         """hastd's main loop turns, on a control request or at the latest after some seconds: SIGHUP is seen now."""

@@ -125,6 +125,16 @@ def test_a_worker_that_has_written_nothing_leaves_nothing_to_prove(pair: Install
     assert doubt(pair, pair.active) is None
 
 
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_stuck_hastd_tells_of_a_lost_connection_when_it_goes_on(pair: InstalledPair, resumes: bool) -> None:
+    """Its worker waits for it (event.c, event_send()). Where it is killed instead, nobody tells."""
+    pair.breaks("hang", "nfs001", "hastd")
+    loses_the_connection(pair)
+    assert doubt(pair, pair.active) is None
+    pair.breaks(*(("resume", "nfs001", "hastd") if resumes else ("kill", "nfs001", "hastd")))
+    assert pair.until(lambda: doubt(pair, pair.active) is not None, 5) is resumes, pair.story()
+
+
 def test_a_switchover_leaves_nothing_to_prove_on_either_node(pair: InstalledPair) -> None:
     """The standby's worker loses its primary, which is told when the node is primary itself."""
     pair.does(pair.active, lambda context: switch(context, "human", lambda step: None))
