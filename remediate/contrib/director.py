@@ -1,4 +1,4 @@
-"""Icinga Director: the commands of `icinga2.py`, and the services of a node and of a service address, as a basket.
+"""Icinga Director: the commands of `icinga2.py`, and all of contrib/icinga2/hastwatch-services.conf, as a basket.
 
 A basket is a JSON object: a type of objects, its objects by their names. Properties are those of Director's REST API
 (its documentation: 70-REST-API, 30-Configuration-Baskets). An argument's keys are those of Icinga 2; a field is what
@@ -8,20 +8,26 @@ makes a variable appear in a form, and refers to a Datafield by its number, whic
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from remediate.contrib import icinga2
-from remediate.contrib.definitions import EVERY_MINUTE, Definition, definitions
-from remediate.contrib.icinga2 import EVENT, HANDLER, HANDLER_OVER_SSH, OUTPUT, Argument
+from remediate.contrib.definitions import EVERY_MINUTE, Definition, Option, definitions
+from remediate.contrib.icinga2 import EVENT, HANDLER, HANDLER_OVER_SSH, OUTPUT
 from remediate.contrib.placement import Placement
 
 DATA_TYPE = r"Icinga\Module\Director\DataType\DataType"
 """What all its data types begin with."""
 TEMPLATE, ON_NODE = "hastwatch", "hastwatch-on-node"
 """The service templates, as in contrib/icinga2/hastwatch-services.conf."""
-NODE_SET, PAIR_SET = "hastwatch node", "hastwatch service address"
-"""The sets of services."""
+NODE_HOST, PAIR_HOST = "hastwatch-node", "hastwatch-pair"
+"""The host templates there."""
+AGENT = "hastwatch-agent"
+"""The service that says whether a node's agent is connected, and the dependency on it."""
+IS_NODE, IS_PAIR = "host.vars.hastwatch_node=true", "host.vars.hastwatch_pair=true"
+"""Filters of Director; `=true` is: has a value."""
+TIMEOUT = 60
+"""Seconds for a command, as Icinga has it by default."""
 
 JSON = dict[str, object]
 
@@ -40,10 +46,15 @@ class Field(NamedTuple):
         return {"varname": self.name, "caption": self.name, "description": self.about,
                 "datatype": DATA_TYPE + self.kind, "format": None, "settings": {}}  # fmt: skip
 
+    @property
+    def use(self) -> JSON:
+        """In the form of an object."""
+        return {"datafield_id": self.number, "is_required": "n", "var_filter": None}
 
-NODE = ("hastwatch_node", "A node of a pair", "Boolean")
+
+NODE = ("hastwatch_node", "Whether it is a node of a pair", "Boolean")
 PAIR = ("hastwatch_pair", "The nodes that take turns with this service address", "Array")
-BY = ("hastwatch_by", "How Icinga's user becomes root on the node: sudo -n, or doas", "String")
+BY = ("hastwatch_by", "How Icinga's user becomes root on the node: sudo -n, or doas -n", "String")
 SSH = ("hastwatch_ssh", "Whom to ask for a repair over ssh: [USER@]HOST or ssh://[USER@]HOST[:PORT]", "String")
 
 
@@ -55,96 +66,149 @@ def text(placement: Placement) -> str:
 def basket(placement: Placement) -> dict[str, JSON]:
     """All objects, by type and name."""
     variables = fields()
-    commands = {
-        icinga2.command(definition.name): _check(definition, placement, variables) for definition in definitions()
-    }
-    commands[HANDLER] = _event(HANDLER, placement, variables[BY[0]]) | {"vars": {BY[0]: placement.by}}
-    commands[HANDLER_OVER_SSH] = _event(HANDLER_OVER_SSH, placement, variables[SSH[0]])
     return {
-        "Command": dict(commands),
-        "HostTemplate": {
-            "hastwatch-node": _host("hastwatch-node", variables[NODE[0]]) | {"vars": {NODE[0]: True}},
-            "hastwatch-pair": _host("hastwatch-pair", variables[PAIR[0]]),
-        },
-        "ServiceTemplate": {each["object_name"]: each for each in _templates(placement)},  # type: ignore[misc]  # a str
-        "ServiceSet": {NODE_SET: _set(NODE_SET, True), PAIR_SET: _set(PAIR_SET, False)},
+        "Command": _by_name(_commands(placement, variables)),
+        "HostGroup": _by_name([
+            _group("hastwatch-nodes", "HAST nodes") | {"assign_filter": IS_NODE},
+            _group("hastwatch-pairs", "HAST service addresses") | {"assign_filter": IS_PAIR},
+        ]),
+        "HostTemplate": _by_name(_hosts(variables)),
+        "ServiceGroup": _by_name([_group("hastwatch", "Highly available NFS")]),
+        "ServiceTemplate": _by_name(_templates(placement)),
+        "ServiceSet": _by_name(_sets()),
+        "Dependency": _by_name([_on_agent()]),
         "Datafield": {str(field.number): field.datafield for field in variables.values()},
-    }
+    }  # fmt: skip
 
 
 def fields() -> dict[str, Field]:
     """Every variable, by its name."""
-    variables: dict[str, Field] = {}
-    for name, about, kind in (NODE, PAIR, BY, SSH):
-        variables[name] = Field(len(variables) + 1, name, about, kind)
+    known = [NODE, PAIR, BY, SSH]
     for definition in definitions():
+        shared = {macro.strip("$"): name for name, macro in icinga2.defaults(definition).items()}
         for argument in icinga2.arguments(definition):
-            new = Field(len(variables) + 1, argument.variable, argument.option.about, _kind(argument))
-            variables.setdefault(argument.variable, new)
-    return variables
+            kind = _kind(argument.option)
+            known.append((argument.variable, argument.option.about, kind))
+            known += [(name, f"{argument.option.about}. For all checks", kind)
+                      for name, variable in shared.items()
+                      if variable == argument.variable and name.startswith(f"{icinga2.PREFIX}_")]  # fmt: skip
+    names = {name: (about, kind) for name, about, kind in reversed(known)}
+    ordered = dict.fromkeys(name for name, _, _ in known)
+    return {name: Field(number, name, *names[name]) for number, name in enumerate(ordered, 1)}
 
 
-def _kind(argument: Argument) -> str:
-    if not argument.option.takes_value:
-        return "Boolean"
-    return "Array" if argument.option.repeatable else "String"
+def shared(variables: dict[str, Field]) -> list[Field]:
+    """The variables that count for all checks."""
+    return [variables[f"{icinga2.PREFIX}_{name}"] for name in sorted(icinga2.common() - icinga2.OWN)]
 
 
-def _check(definition: Definition, placement: Placement, variables: dict[str, Field]) -> JSON:
-    arguments = icinga2.arguments(definition)
-    return {
-        "object_name": icinga2.command(definition.name),
-        "object_type": "object",
-        "methods_execute": "PluginCheck",
-        "command": placement.command(definition.name),
-        "timeout": 60,
-        "arguments": {argument.option.flag: argument.settings for argument in arguments},
-        "vars": icinga2.defaults(definition) | _address(definition),
-        "fields": [_use(variables[argument.variable]) for argument in arguments],
-    }
+def _kind(option: Option) -> str:
+    return "Array" if option.repeatable else "String" if option.takes_value else "Boolean"
 
 
-def _address(definition: Definition) -> dict[str, str]:
-    """The variable that says whom to ask; Director knows none of Icinga's templates that a command could import."""
-    return {} if definition.on_node else {f"{icinga2.command(definition.name)}_{icinga2.ADDRESS}": "$address$"}
+def _by_name(objects: Iterable[JSON]) -> JSON:
+    return {str(each["object_name"]): each for each in objects}
 
 
-def _event(name: str, placement: Placement, field: Field) -> JSON:
-    """An EventCommand; that of the node names the command, which may be elsewhere than the README has it."""
+# --- commands
+
+
+def _commands(placement: Placement, variables: dict[str, Field]) -> Iterator[JSON]:
+    for definition in definitions():
+        yield _check(definition, placement, variables)
+    values = {"state": icinga2.PAIR_STATE, "text": icinga2.PAIR_TEXT}
+    arguments: JSON = {name: {"value": _function(body), "skip_key": True, "order": order}
+                       for order, (name, body) in enumerate(values.items(), 1)}  # fmt: skip
+    yield _command(icinga2.PAIR, "PluginCheck", icinga2.PAIR_DUMMY, arguments, [variables[PAIR[0]]])
     here = {"--hastwatch": placement.command("hastwatch"), "--by": f"${BY[0]}$"}
-    way = here if name == HANDLER else {"--ssh": f"${SSH[0]}$"}
-    arguments: JSON = {flag: {"value": macro} for flag, macro in (EVENT | way).items()}
+    yield _event(HANDLER, here, placement, variables[BY[0]]) | {"vars": {BY[0]: placement.by}}
+    yield _event(HANDLER_OVER_SSH, {"--ssh": f"${SSH[0]}$"}, placement, variables[SSH[0]])
+
+
+def _command(name: str, execute: str, line: str, arguments: JSON, used: Iterable[Field]) -> JSON:
     return {
         "object_name": name,
         "object_type": "object",
-        "methods_execute": "PluginEvent",
-        "command": " ".join((*icinga2.CLEAN, placement.command(HANDLER))),
-        "timeout": 60,
-        "arguments": arguments | {OUTPUT[0]: {"value": OUTPUT[1], "skip_key": True}},
-        "fields": [_use(field)],
+        "methods_execute": execute,
+        "command": line,
+        "timeout": TIMEOUT,
+        "arguments": arguments,
+        "fields": [each.use for each in used],
     }
 
 
-def _use(field: Field) -> JSON:
-    return {"datafield_id": field.number, "is_required": "n", "var_filter": None}
+def _check(definition: Definition, placement: Placement, variables: dict[str, Field]) -> JSON:
+    arguments: JSON = {each.option.flag: each.settings for each in icinga2.arguments(definition)}
+    defaults = icinga2.defaults(definition)
+    for each in icinga2.arguments(definition):
+        if defaults.get(each.variable) == icinga2.CHECK_ADDRESS:
+            arguments[each.option.flag] = {**each.settings, "value": _function(_address(each.variable))}
+            del defaults[each.variable]
+    used = [variables[each.variable] for each in icinga2.arguments(definition)]
+    line = placement.command(definition.name)
+    return _command(icinga2.command(definition.name), "PluginCheck", line, arguments, used) | {"vars": defaults}
 
 
-def _host(name: str, field: Field) -> JSON:
-    """What makes a host one of ours; how it is looked at itself, and its agent, belong to the user's own template."""
-    return {"object_name": name, "object_type": "template", "fields": [_use(field)]}
+def _address(variable: str) -> str:
+    """What Icinga's template "ipv4-or-ipv6" does: Director knows no template of Icinga's own, for no API lists one."""
+    return f"""\
+if (macro("${variable}$")) {{
+  return macro("${variable}$")
+}}
+if (macro("$address$") && !macro("$check_ipv6$") || macro("$check_ipv4$")) {{
+  return macro("$address$")
+}}
+return macro("$address6$")
+"""
+
+
+def _function(body: str) -> JSON:
+    """A value that Icinga computes."""
+    return {"type": "Function", "body": body.rstrip("\n")}
+
+
+def _event(name: str, way: dict[str, str], placement: Placement, field: Field) -> JSON:
+    """An EventCommand; that of the node names the command, which may be elsewhere than the README has it."""
+    line = " ".join((*icinga2.CLEAN, placement.command(HANDLER)))
+    arguments: JSON = {flag: {"value": macro} for flag, macro in (EVENT | way).items()}
+    arguments[OUTPUT[0]] = {"value": OUTPUT[1], "skip_key": True}
+    return _command(name, "PluginEvent", line, arguments, [field])
+
+
+# --- hosts and services
+
+
+def _group(name: str, display: str) -> JSON:
+    return {"object_name": name, "object_type": "object", "display_name": display}
+
+
+def _hosts(variables: dict[str, Field]) -> Iterator[JSON]:
+    """What makes a host one of ours. A node's agent is its endpoint, which Director makes of it."""
+    node = [variables[BY[0]], *shared(variables)]
+    yield _host(NODE_HOST, "hostalive", node, check_interval=60, retry_interval=20, max_check_attempts=3,
+                has_agent=True, accept_config=True, master_should_connect=True, vars={NODE[0]: True})  # fmt: skip
+    pair = [variables[each] for each in (PAIR[0], SSH[0], "nfs_export_export")]
+    yield _host(PAIR_HOST, icinga2.PAIR, pair, check_interval=30, retry_interval=10, max_check_attempts=2)
+
+
+def _host(name: str, command: str, used: Iterable[Field], **properties: object) -> JSON:
+    return {"object_name": name, "object_type": "template", "check_command": command,
+            "fields": [each.use for each in used], **properties}  # fmt: skip
 
 
 def _templates(placement: Placement) -> Iterator[JSON]:
-    """One for all, one for those of a node, and one for each check."""
-    yield _template(
-        TEMPLATE, check_interval=EVERY_MINUTE, retry_interval=20, max_check_attempts=3, enable_flapping=True
-    )
+    """One for all, one for those of a node, one for each check, and what else becomes a service."""
+    yield _template(TEMPLATE, check_interval=60, retry_interval=20, max_check_attempts=3, enable_flapping=True,
+                    groups=["hastwatch"])  # fmt: skip
     yield _template(ON_NODE, imports=[TEMPLATE], event_command=HANDLER, use_agent=True)
     for definition in definitions():
         imports = [ON_NODE if definition.on_node else TEMPLATE]
         own: JSON = {"check_interval": definition.interval} if definition.interval != EVERY_MINUTE else {}
         own |= {"notes_url": f"{placement.docs}/checks/{definition.name}.html"} if placement.docs else {}
         yield _template(_of(definition), imports=imports, check_command=icinga2.command(definition.name), **own)
+        if not definition.on_node:
+            yield _template(f"{_of(definition)}-ssh", imports=[_of(definition)], event_command=HANDLER_OVER_SSH)
+    yield _template(AGENT, imports=[TEMPLATE], check_command="cluster-zone")
 
 
 def _template(name: str, **properties: object) -> JSON:
@@ -155,18 +219,28 @@ def _of(definition: Definition) -> str:
     return f"hastwatch-{definition.name}"
 
 
-def _set(name: str, on_node: bool) -> JSON:
-    variable = (NODE if on_node else PAIR)[0]
-    services = {
-        definition.name: {
-            "object_name": definition.name,
-            "object_type": "object",
-            "imports": [_of(definition)],
-            "fields": [],
-        }
-        for definition in definitions()
-        if definition.on_node is on_node
-    }
-    what = "Every check of a node of a pair" if on_node else "The service address of a pair, as a client sees it"
-    return {"object_name": name, "object_type": "template", "description": f"{what}, where {variable} is set",
-            "assign_filter": f"host.vars.{variable}=true", "services": services}  # fmt: skip
+def _sets() -> Iterator[JSON]:
+    """Those of a node; those of a service address, whose event handler is another one where it may ask over ssh."""
+    on_node = {each.name: _of(each) for each in definitions() if each.on_node}
+    yield _set("hastwatch node", "Every check of a node of a pair, and whether its agent is connected", IS_NODE,
+               on_node | {AGENT: AGENT})  # fmt: skip
+    outside = {each.name: _of(each) for each in definitions() if not each.on_node}
+    about = "The service address of a pair, as a client sees it"
+    yield _set("hastwatch service address", about, f"{IS_PAIR}&host.vars.{SSH[0]}=false", outside)
+    yield _set("hastwatch service address, repairs over ssh", f"{about}; {SSH[0]} is set",
+               f"{IS_PAIR}&host.vars.{SSH[0]}=true",
+               {name: f"{template}-ssh" for name, template in outside.items()})  # fmt: skip
+
+
+def _set(name: str, about: str, hosts: str, services: dict[str, str]) -> JSON:
+    made = {service: {"object_name": service, "object_type": "object", "imports": [template], "fields": []}
+            for service, template in services.items()}  # fmt: skip
+    return {"object_name": name, "object_type": "template", "description": about, "assign_filter": hosts,
+            "services": made}  # fmt: skip
+
+
+def _on_agent() -> JSON:
+    """Without its agent a node's checks are UNKNOWN: one message is enough."""
+    return {"object_name": AGENT, "object_type": "apply", "apply_to": "service", "parent_service": AGENT,
+            "states": ["OK", "Warning"], "disable_notifications": True,
+            "assign_filter": f"{IS_NODE}&service.command_endpoint=true"}  # fmt: skip

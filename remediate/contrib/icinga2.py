@@ -10,6 +10,7 @@ was.
 from __future__ import annotations
 
 import json
+from textwrap import indent
 from typing import NamedTuple
 
 from remediate.contrib.definitions import Definition, Option, definitions
@@ -19,12 +20,29 @@ PREFIX = "hastwatch"
 """Of the variables that count for all checks."""
 OWN = frozenset({"severity"})
 """Options that all checks have and that still mean something else in each: a reason of its own."""
+CHECK_ADDRESS = "$check_address$"
+"""Where Icinga's template "ipv4-or-ipv6" has put a host's own address."""
 ADDRESS = "host"
 """The option of a check from outside that says whom to ask: by default the host's own address."""
 HANDLER = "hastwatch-event-handler"
 """The EventCommand that runs on the node itself, and the program of both."""
 HANDLER_OVER_SSH = "hastwatch-event-handler-ssh"
 """The EventCommand of a service that is looked at from outside."""
+PAIR = "hastwatch-pair"
+"""The CheckCommand of the host that is a service address."""
+PAIR_DUMMY = "check_dummy"
+"""The plugin that says what PAIR_STATE has found; of the monitoring plugins, like the check_ping of `hostalive`."""
+PAIR_STATE = """\
+for (name in macro("$hastwatch_pair$")) {
+  var node = get_host(name)
+  if (!node || !node.last_check_result || node.state == 0) {
+    return "0"
+  }
+}
+return "2"
+"""
+"""A function of Icinga's language: 2, which is DOWN, where all nodes of the pair are."""
+PAIR_TEXT = """return "a node of " + macro("$hastwatch_pair$").join(", ") + " has to be up"\n"""
 CLEAN = ("/usr/bin/env", "-i", "PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 """Before an event handler: it would inherit all that the daemon has in its environment."""
 EVENT = {
@@ -62,6 +80,30 @@ object CheckCommand {name} {{
   }}
 
 {defaults}
+}}
+"""
+PAIRED = """
+/* The host that is a service address is down when all its nodes are. Where a node is seen for the first time, or is not
+ * known, it counts as up. */
+object CheckCommand {name} {{
+  command = [ PluginDir + {program} ]
+
+  arguments = {{
+    "state" = {{
+      value = {{{{
+{state}
+      }}}}
+      skip_key = true
+      order = 1
+    }}
+    "text" = {{
+      value = {{{{
+{text}
+      }}}}
+      skip_key = true
+      order = 2
+    }}
+  }}
 }}
 """
 EVENTS = """
@@ -122,7 +164,7 @@ class Argument(NamedTuple):
 def text(placement: Placement) -> str:
     """The file."""
     checks = "".join(_check(definition) for definition in definitions())
-    return HEAD.format(directory=quoted(placement.directory)) + checks + _events(placement)
+    return HEAD.format(directory=quoted(placement.directory)) + checks + _pair() + _events(placement)
 
 
 def arguments(definition: Definition) -> list[Argument]:
@@ -145,7 +187,7 @@ def defaults(definition: Definition) -> dict[str, str]:
     own = OWN | {"timeout"} if definition.check.takes else OWN
     shared = {variable(definition, option): f"${PREFIX}_{option.name}$"
               for option in definition.options if option.name in common() - own}  # fmt: skip
-    address = {variable(definition, option): "$check_address$"
+    address = {variable(definition, option): CHECK_ADDRESS
                for option in definition.options if option.name == ADDRESS}  # fmt: skip
     return shared | address
 
@@ -188,6 +230,11 @@ def _argument(argument: Argument, shared: dict[str, str]) -> str:
 
 def _value(value: str | bool) -> str:
     return quoted(value) if isinstance(value, str) else str(value).lower()
+
+
+def _pair() -> str:
+    state, text = (indent(body, " " * 8).rstrip("\n") for body in (PAIR_STATE, PAIR_TEXT))
+    return PAIRED.format(name=quoted(PAIR), program=quoted(f"/{PAIR_DUMMY}"), state=state, text=text)
 
 
 def _events(placement: Placement) -> str:
