@@ -83,18 +83,15 @@ def basket(placement: Placement) -> dict[str, JSON]:
 
 def fields() -> dict[str, Field]:
     """Every variable, by its name."""
-    known = [NODE, PAIR, BY, SSH]
+    known = {name: (about, kind) for name, about, kind in (NODE, PAIR, BY, SSH)}
     for definition in definitions():
-        shared = {macro.strip("$"): name for name, macro in icinga2.defaults(definition).items()}
-        for argument in icinga2.arguments(definition):
-            kind = _kind(argument.option)
-            known.append((argument.variable, argument.option.about, kind))
-            known += [(name, f"{argument.option.about}. For all checks", kind)
-                      for name, variable in shared.items()
-                      if variable == argument.variable and name.startswith(f"{icinga2.PREFIX}_")]  # fmt: skip
-    names = {name: (about, kind) for name, about, kind in reversed(known)}
-    ordered = dict.fromkeys(name for name, _, _ in known)
-    return {name: Field(number, name, *names[name]) for number, name in enumerate(ordered, 1)}
+        defaults = icinga2.defaults(definition)
+        for each in icinga2.arguments(definition):
+            known[each.variable] = (each.option.about, _kind(each.option))
+            of_all = defaults.get(each.variable, "").strip("$")
+            if of_all.startswith(f"{icinga2.PREFIX}_"):
+                known.setdefault(of_all, (f"For all checks: {each.option.about}", _kind(each.option)))
+    return {name: Field(number, name, *text) for number, (name, text) in enumerate(known.items(), 1)}
 
 
 def shared(variables: dict[str, Field]) -> list[Field]:

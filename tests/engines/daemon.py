@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from tests.waiting import awaited
 
 STARTS = 60.0
@@ -51,6 +53,15 @@ class Daemon(ABC):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(STARTS)
+
+    def kill(self) -> None:
+        """Kill it with all its processes, as a power cut does."""
+        process, self._process = self._process, None
+        assert process is not None
+        whole = psutil.Process(process.pid)
+        for each in [whole, *whole.children(recursive=True)]:
+            each.kill()
+        process.wait(STARTS)
 
     def wait_for(self, what: str, is_there: Callable[[], object], seconds: float = LIMIT) -> float:
         """Wait until the condition holds; the seconds that it took."""

@@ -53,14 +53,21 @@ SYNCED = "are equal to production"
 class IcingaAgent(IcingaDaemon):
     """One agent. `constants` stand in its constants.conf; `synced` is the global zone that it takes from the master."""
 
-    def __init__(self, directory: Path, master: IcingaDaemon, name: str, constants: str, synced: str) -> None:
+    def __init__(
+        self, directory: Path, master: IcingaDaemon, name: str, constants: str, synced: str, port: int | None = None
+    ) -> None:
         self.master, self.constants, self.synced = master, constants, synced
-        super().__init__(directory, "", cn=name)
+        super().__init__(directory, "", cn=name, port=port)
 
     @property
     def known_to_master(self) -> str:
         """What the master's configuration needs."""
         return KNOWN.format(name=self.cn, port=self.port, master=self.master.cn)
+
+    @property
+    def zones(self) -> str:
+        """Its zones.conf."""
+        return ZONES.format(master=self.master.cn, port=self.master.port, synced=self.synced)
 
     @property
     def connected(self) -> bool:
@@ -77,10 +84,9 @@ class IcingaAgent(IcingaDaemon):
     def _set_up(self) -> None:
         for place in ("conf.d", "features-enabled"):
             (self.etc / place).mkdir(exist_ok=True)
-        names = {"name": self.cn, "master": self.master.cn, "port": self.master.port, "synced": self.synced}
         (self.etc / "icinga2.conf").write_text(MAIN)
-        (self.etc / "constants.conf").write_text(CONSTANTS.format(constants=self.constants, **names))
-        (self.etc / "zones.conf").write_text(ZONES.format(**names))
+        (self.etc / "constants.conf").write_text(CONSTANTS.format(name=self.cn, constants=self.constants))
+        (self.etc / "zones.conf").write_text(self.zones)
         (self.etc / "features-enabled" / "features.conf").write_text(FEATURES + API.format(port=self.port))
         self._certify()
 

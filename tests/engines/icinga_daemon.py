@@ -17,6 +17,7 @@ import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -85,6 +86,17 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+class _Named(requests.adapters.HTTPAdapter):
+    """Wants a certificate for a name that nobody resolves."""
+
+    def __init__(self, name: str) -> None:
+        self.certified = name
+        super().__init__()
+
+    def init_poolmanager(self, *given: Any, **options: Any) -> None:
+        super().init_poolmanager(*given, **options, assert_hostname=self.certified, server_hostname=self.certified)
 
 
 class IcingaDaemon(Daemon):
@@ -177,16 +189,18 @@ class IcingaDaemon(Daemon):
     def _call(
         self, method: str, path: str, parameters: Mapping[str, str], body: Mapping[str, object] | None
     ) -> requests.Response:
-        return requests.request(
-            method,
-            f"{self.url}/v1/{path}",
-            params=parameters,
-            data=None if body is None else json.dumps(body),
-            auth=(self.USER, self.PASSWORD),
-            verify=str(self.ca),
-            headers={"Accept": "application/json"},
-            timeout=ANSWERS,
-        )
+        with requests.Session() as session:
+            session.mount("https://", _Named(self.cn))
+            return session.request(
+                method,
+                f"https://127.0.0.1:{self.port}/v1/{path}",
+                params=parameters,
+                data=None if body is None else json.dumps(body),
+                auth=(self.USER, self.PASSWORD),
+                verify=str(self.ca),
+                headers={"Accept": "application/json"},
+                timeout=ANSWERS,
+            )
 
     def _results(self, answer: requests.Response) -> list[dict[str, object]]:
         if not answer.ok:
