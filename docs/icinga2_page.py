@@ -12,9 +12,8 @@ HEAD = """\
 Icinga Director. They have the form of Icinga's Template Library: the name of the plugin without `check_`, and variables
 that begin with the name of the command. Set them on a service, or on a host for all services that use the command.
 
-What means the same to several checks can be set once: where `carp_hast_peer` is not set, `hastwatch_peer` counts for
-it. Most of it is better said in `hastwatch.toml` of the node ([monitoring.md](monitoring.md)): then no variable is
-needed.
+What all checks of a node need, such as `via` and `peer`, is better said once in its `hastwatch.toml`
+([monitoring.md](monitoring.md)): then no variable is needed.
 """
 
 

@@ -26,6 +26,8 @@ AGENT = "hastwatch-agent"
 """The service that says whether a node's agent is connected, and the dependency on it."""
 IS_NODE, IS_PAIR = "host.vars.hastwatch_node=true", "host.vars.hastwatch_pair=true"
 """Filters of Director; `=true` is: has a value."""
+ADDRESSES = ("address", "address6")
+"""The variables of a host that its address is from."""
 TIMEOUT = 60
 """Seconds for a command, as Icinga has it by default."""
 
@@ -85,18 +87,9 @@ def fields() -> dict[str, Field]:
     """Every variable, by its name."""
     known = {name: (about, kind) for name, about, kind in (NODE, PAIR, BY, SSH)}
     for definition in definitions():
-        defaults = icinga2.defaults(definition)
         for each in icinga2.arguments(definition):
             known[each.variable] = (each.option.about, _kind(each.option))
-            of_all = defaults.get(each.variable, "").strip("$")
-            if of_all.startswith(f"{icinga2.PREFIX}_"):
-                known.setdefault(of_all, (f"For all checks: {each.option.about}", _kind(each.option)))
     return {name: Field(number, name, *text) for number, (name, text) in enumerate(known.items(), 1)}
-
-
-def shared(variables: dict[str, Field]) -> list[Field]:
-    """The variables that count for all checks."""
-    return [variables[f"{icinga2.PREFIX}_{name}"] for name in sorted(icinga2.common() - icinga2.OWN)]
 
 
 def _kind(option: Option) -> str:
@@ -136,14 +129,17 @@ def _command(name: str, execute: str, line: str, arguments: JSON, used: Iterable
 
 def _check(definition: Definition, placement: Placement, variables: dict[str, Field]) -> JSON:
     arguments: JSON = {each.option.flag: each.settings for each in icinga2.arguments(definition)}
-    defaults = icinga2.defaults(definition)
     for each in icinga2.arguments(definition):
-        if defaults.get(each.variable) == icinga2.CHECK_ADDRESS:
-            arguments[each.option.flag] = {**each.settings, "value": _function(_address(each.variable))}
-            del defaults[each.variable]
+        if each.variable in icinga2.defaults(definition):
+            arguments[each.option.flag] = {
+                **each.settings,
+                "value": _function(_address(each.variable)),
+                "set_if": " || ".join(f'string(macro("${name}$")) != ""' for name in (each.variable, *ADDRESSES)),
+                "set_if_format": "expression",
+            }
     used = [variables[each.variable] for each in icinga2.arguments(definition)]
     line = placement.command(definition.name)
-    return _command(icinga2.command(definition.name), "PluginCheck", line, arguments, used) | {"vars": defaults}
+    return _command(icinga2.command(definition.name), "PluginCheck", line, arguments, used)
 
 
 def _address(variable: str) -> str:
@@ -181,8 +177,7 @@ def _group(name: str, display: str) -> JSON:
 
 def _hosts(variables: dict[str, Field]) -> Iterator[JSON]:
     """What makes a host one of ours. A node's agent is its endpoint, which Director makes of it."""
-    node = [variables[BY[0]], *shared(variables)]
-    yield _host(NODE_HOST, "hostalive", node, check_interval=60, retry_interval=20, max_check_attempts=3,
+    yield _host(NODE_HOST, "hostalive", [variables[BY[0]]], check_interval=60, retry_interval=20, max_check_attempts=3,
                 has_agent=True, accept_config=True, master_should_connect=True, vars={NODE[0]: True})  # fmt: skip
     pair = [variables[each] for each in (PAIR[0], SSH[0], "nfs_export_export")]
     yield _host(PAIR_HOST, icinga2.PAIR, pair, check_interval=30, retry_interval=10, max_check_attempts=2)

@@ -2,9 +2,10 @@
 
 In the form of Icinga's Template Library (its documentation: 10-icinga-template-library, Plugin Check Commands): a
 CheckCommand has the name of its plugin without `check_`, every option is an argument with a variable of its own, and
-the variable begins with the name of the command. What means the same to several checks can be set once: where
-`carp_hast_peer` is not set, `hastwatch_peer` counts. `$service.check_command$` tells the event handler which check it
-was.
+the variable begins with the name of the command. `$service.check_command$` tells the event handler which check it was.
+
+No variable stands in for another one that may be unset: what is not set is left out of a command line, but through
+`command_endpoint` the agent gets an empty word in its place where another variable refers to it (Icinga 2.13).
 """
 
 from __future__ import annotations
@@ -16,10 +17,6 @@ from typing import NamedTuple
 from remediate.contrib.definitions import Definition, Option, definitions
 from remediate.contrib.placement import Placement
 
-PREFIX = "hastwatch"
-"""Of the variables that count for all checks."""
-OWN = frozenset({"severity"})
-"""Options that all checks have and that still mean something else in each: a reason of its own."""
 CHECK_ADDRESS = "$check_address$"
 """Where Icinga's template "ipv4-or-ipv6" has put a host's own address."""
 ADDRESS = "host"
@@ -78,9 +75,7 @@ object CheckCommand {name} {{
   arguments = {{
 {arguments}
   }}
-
-{defaults}
-}}
+{defaults}}}
 """
 PAIRED = """
 /* The host that is a service address is down when all its nodes are. Where a node is seen for the first time, or is not
@@ -183,24 +178,13 @@ def variable(definition: Definition, option: Option) -> str:
 
 
 def defaults(definition: Definition) -> dict[str, str]:
-    """The variables of a command that another one stands in for, with its macro."""
-    own = OWN | {"timeout"} if definition.check.takes else OWN
-    shared = {variable(definition, option): f"${PREFIX}_{option.name}$"
-              for option in definition.options if option.name in common() - own}  # fmt: skip
-    address = {variable(definition, option): CHECK_ADDRESS
-               for option in definition.options if option.name == ADDRESS}  # fmt: skip
-    return shared | address
+    """The variables of a command that have a value by default."""
+    return {variable(definition, option): CHECK_ADDRESS for option in definition.options if option.name == ADDRESS}
 
 
 def imports(definition: Definition) -> tuple[str, ...]:
     """The templates of Icinga's own that a command needs: what sets `check_address`."""
     return () if definition.on_node else ("ipv4-or-ipv6",)
-
-
-def common() -> frozenset[str]:
-    """The names of the options that all checks of a node have."""
-    of_nodes = (each for each in definitions() if each.on_node)
-    return frozenset.intersection(*(frozenset(option.name for option in each.options) for each in of_nodes))
 
 
 def quoted(words: str) -> str:
@@ -215,15 +199,14 @@ def _check(definition: Definition) -> str:
         imports="".join(f"  import {quoted(each)}\n\n" for each in imports(definition)),
         program=quoted(f"/{definition.name}"),
         arguments="\n".join(_argument(argument, defaults(definition)) for argument in arguments(definition)),
-        defaults="\n".join(f"  vars.{name} = {quoted(macro)}" for name, macro in defaults(definition).items()),
+        defaults="".join(f"\n  vars.{name} = {quoted(macro)}\n" for name, macro in defaults(definition).items()),
     )
 
 
-def _argument(argument: Argument, shared: dict[str, str]) -> str:
-    """Where another variable stands in that nobody has set, an agent is told an empty string, and no argument is
-    meant (Icinga's own `http` has the same for its address)."""
+def _argument(argument: Argument, defaults: dict[str, str]) -> str:
+    """Where the default is empty, as for a host without an address, no argument is meant."""
     lines = [f"      {key} = {_value(value)}" for key, value in argument.settings.items()]
-    if argument.variable in shared:
+    if argument.variable in defaults:
         lines.append(f'      set_if = {{{{ string(macro("${argument.variable}$")) != "" }}}}')
     return "\n".join([f"    {quoted(argument.option.flag)} = {{", *lines, "    }"])
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from remediate.contrib import icinga2
 from remediate.contrib.definitions import definitions
 from remediate.contrib.director import basket
 from remediate.contrib.placement import Placement
@@ -30,12 +29,6 @@ def test_every_variable_of_a_command_is_a_field_of_its_form() -> None:
     for name, command in COMMANDS_THERE.items():
         macros = set(re.findall(r"\$([a-z0-9_]+)\$", str(command["arguments"])))
         assert used(command) == macros - OF_HOSTS, name
-
-
-def test_what_counts_for_all_checks_is_in_the_form_of_a_node() -> None:
-    shared = {macro.strip("$") for each in definitions() for macro in icinga2.defaults(each).values()}
-    node = used(BASKET["HostTemplate"]["hastwatch-node"])
-    assert shared - {"check_address"} | {"hastwatch_by"} == node
 
 
 def used(each: dict[str, Any]) -> set[str]:

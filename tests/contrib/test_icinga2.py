@@ -52,13 +52,8 @@ def test_a_variable_begins_with_the_name_of_its_command_and_is_no_other_commands
             assert argument.variable == f"{definition.name.removeprefix('check_')}_{argument.option.name}"
 
 
-def test_what_means_the_same_to_all_checks_can_be_set_once_for_all() -> None:
-    shared = {f"$hastwatch_{name}$" for name in ("config", "peer", "resource", "state_dir", "timeout", "via")}
-    for definition in definitions():
-        unused = set() if definition.on_node else {"$hastwatch_peer$", "$hastwatch_via$"}
-        longer = {"$hastwatch_timeout$"} if definition.check.takes > 0 else set()
-        defaults = re.findall(r'^  vars\.\w+ = "(\$hastwatch_.*)"$', block(definition.name), re.MULTILINE)
-        assert set(defaults) == shared - unused - longer
+def test_no_variable_refers_to_one_that_may_be_unset() -> None:
+    assert re.findall(r'^  vars\.\w+ = "(.*)"$', COMMANDS, re.MULTILINE) == ["$check_address$", "sudo -n"]
 
 
 def test_no_command_has_the_name_of_one_of_icingas_own() -> None:
@@ -241,16 +236,14 @@ TEMPLATES = SERVICES.partition("\napply Service")[0].rpartition("\n}\n")[0] + "\
 OBJECTS = """
 object ServiceGroup "hastwatch" { }
 object Host "n" { check_command = "dummy" }
-object Host "set-once" {
+object Host "little-set" {
   check_command = "dummy"
   address6 = "2001:db8::5"
-  vars.hastwatch_peer = "ssh nfs002"
-  vars.hastwatch_resource = [ "home", "mail" ]
-  vars.carp_timeout = 5
+  vars.carp_resource = [ "home", "mail" ]
 }
 for (command in [ "carp", "nfs_export" ]) {
   object Service command use (command) {
-    host_name = "set-once"
+    host_name = "little-set"
     check_command = command
     enable_active_checks = false
   }
@@ -325,13 +318,12 @@ def test_what_icinga_runs_is_what_the_check_understands(recorded: Recorded, defi
 
 
 @pytest.mark.slow
-def test_what_is_set_once_on_a_host_reaches_its_checks_and_what_is_not_set_is_left_out(recorded: Recorded) -> None:
+def test_what_is_not_set_is_left_out_but_the_address(recorded: Recorded) -> None:
     for name in ("carp", "nfs_export"):
         (recorded.programs / f"check_{name}.argv").unlink(missing_ok=True)
-        recorded.look("Service", f"set-once!{name}")
-    resources = ["--resource", "home", "--resource", "mail"]
-    assert sorted(recorded.argv("check_carp")) == sorted(["--peer", "ssh nfs002", *resources, "--timeout", "5"])
-    assert sorted(recorded.argv("check_nfs_export")) == sorted(["--host", "2001:db8::5", *resources])
+        recorded.look("Service", f"little-set!{name}")
+    assert recorded.argv("check_carp") == ["--resource", "home", "--resource", "mail"]
+    assert recorded.argv("check_nfs_export") == ["--host", "2001:db8::5"]
 
 
 def understood(reads: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:

@@ -172,6 +172,7 @@ def without_the_ways_of_each(kind: str, name: str, attributes: dict[str, Any]) -
         variables.pop("cluster_zone", None)  # by default the name of the host
     if kind == "CheckCommand" and name == "nfs_export":  # Director knows no "ipv4-or-ipv6" to import
         attributes["arguments"]["--host"].pop("value")
+        assert "set_if" in attributes["arguments"]["--host"]
         for each in ("nfs_export_host", "check_address", "check_ipv4", "check_ipv6"):
             variables.pop(each, None)
     if "vars" in attributes:

@@ -45,6 +45,7 @@ object Host "{}" {{
 }}
 """
 CHECK = """#!/bin/sh
+for word; do [ "$word" ] || {{ echo "an empty word"; exit 3; }}; done
 [ -e {broken} ] && [ "${{0##*/}}" = check_devd ] || {{ echo "OK"; exit 0; }}
 echo 'DEVD CRITICAL - devd is not running [devd-not-running]'
 exit 2
