@@ -114,6 +114,13 @@ def test_a_pair_that_is_adopted_by_half_goes_on_with_the_other_node(tmp_path: Pa
         assert "/hast/home" in pair.pair.nodes["nfs002"].filesystems.mounts
 
 
+def test_the_audit_names_all_that_a_package_leaves_inactive() -> None:
+    with state_directory() as state:
+        found = DocumentedPair(state).audit()
+    reasons = {"devd-hook-missing", "setup-cron-job", "setup-service-disabled", "setup-nfs-at-boot"}
+    assert {each.reason for each in found} >= reasons | {"setup-hast-exec-missing"}
+
+
 def test_a_rule_that_calls_hastwatch_already_stays(tmp_path: Path) -> None:
     with state_directory() as state:
         pair = DocumentedPair(state)

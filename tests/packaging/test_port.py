@@ -14,6 +14,7 @@ import pytest
 
 from checks import VERSION
 from checks.devd import HOOK
+from remediate.rehearsal.new_pair import PUT as ACTIVE
 from remediate.wiring import HAST_HOOK
 from tests.packaging.package import Package, delete, install, package, upgrade
 from tests.state.child import ROOT
@@ -91,6 +92,8 @@ def below(root: Path) -> set[str]:
 
 def test_the_packing_list_is_what_is_staged(port: StagedPort) -> None:
     assert sorted(port.package.files) == sorted(below(port.root))
+    ours = [name for name in port.package.files if not name.startswith("etc/rc.d/")]  # those are bsd.port.mk's
+    assert ours == sorted(ours)
     assert port.package.samples == ("etc/hastwatch.toml.sample", "etc/newsyslog.conf.d/hastwatch.conf.sample")
 
 
@@ -113,6 +116,27 @@ def test_nothing_of_a_package_acts_before_it_is_enabled(port: StagedPort) -> Non
     for name in ("hastwatch", "hastwatch_hold"):
         script = (port.root / "etc" / "rc.d" / name).read_text()
         assert f': ${{{name}_enable:="NO"}}' in script and "%%" not in script
+
+
+def test_the_message_of_the_package_says_what_activates_it(port: StagedPort, tmp_path: Path) -> None:
+    message = (PORT / "files" / "pkg-message.in").read_text().partition("type: upgrade")[0]
+    lines = re.findall(r"(?m)^    (\S.*)$", message)
+    typed = [line for line in lines if not line.startswith(("sysrc ", "service ", "hastwatch "))]
+    root = tmp_path / "root"
+    shutil.copytree(port.root, root, symlinks=True)
+    (tmp_path / "cron.d").mkdir()
+    script = "\n".join(typed).replace("%%PREFIX%%", str(root)).replace("/etc/cron.d", f"{tmp_path}/cron.d")
+    subprocess.run(["sh", "-euc", script], check=True)
+    examples = root / "share" / "examples" / "hastwatch"
+    for place, example in ACTIVE.items():
+        made = (
+            tmp_path / place.removeprefix("/etc/") if place.startswith("/etc/") else root / place[len("/usr/local/") :]
+        )
+        assert made.read_bytes() == (examples / example).read_bytes(), place
+    assert "sysrc hastwatch_enable=YES hastwatch_hold_enable=YES" in lines
+    assert "service devd restart && service hastd reload" in lines
+    page = (ROOT / "docs" / "failover.md").read_text()
+    assert all(f"/{name}" in page for name in ("cron.d/hastwatch", "devd/hastwatch.conf", "rc.conf.d"))
 
 
 def test_every_path_that_a_text_names_is_in_the_package_or_the_administrators_own(port: StagedPort) -> None:
