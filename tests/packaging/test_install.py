@@ -22,6 +22,14 @@ INSTALL = "contrib/freebsd/install"
 PLACES = ("/usr/local", "/etc", "/var/db", "/run")
 HOME = "/usr/local/hastwatch"
 STATE = "/var/db/hastwatch/journal.jsonl"
+MOMENTS = {
+    "[ -d /usr/local/hastwatch-99.0-* ]": VERSION,
+    "[ -d /usr/local/hastwatch-99.0-*/lib/psutil ]": VERSION,
+    "[ -h /usr/local/hastwatch-99.0-*/previous ]": "",
+    "[ /usr/local/hastwatch/bin -ef /usr/local/hastwatch-99.0-*/bin ]": "99.0",
+}
+"""Of an upgrade to 99.0: its directory, its dependencies, the moment before the one step that counts, and after it;
+which version answers then, where only one can."""
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +209,36 @@ def test_the_hook_starts_at_every_moment_of_an_upgrade(installed: CleanRoot, whe
         install(installed, wheels, sources=newer)
         installed.must("dash", str(newer / INSTALL), "--back")
     assert installed.path("/run/tried").exists() and not installed.path("/run/failed").exists()
+
+
+KILLED = """
+setsid dash {install} --wheels {wheels} &
+until {moment} 2>/dev/null || ! kill -0 $! 2>/dev/null; do :; done
+kill -KILL -$!
+wait $! || :
+"""
+"""The installer, killed with all that it has begun as soon as a condition of test(1) holds."""
+
+
+def test_the_hook_starts_wherever_an_upgrade_is_killed_and_the_next_one_finishes_it(
+    installed: CleanRoot, wheels: Path, newer: Path
+) -> None:
+    installed.write(STATE, "{}\n")
+    script = {"install": newer / INSTALL, "wheels": wheels}
+    for moment, version in MOMENTS.items():
+        killed = installed.run("dash", "-c", KILLED.format(**script, moment=moment))
+        answer = installed.must(HOOK, "--version").split()[1]
+        assert answer in ({version} if version else {VERSION, "99.0"}), killed.stdout
+        for path in ("/usr/local/etc/devd/hastwatch.conf", "/etc/cron.d/hastwatch", HAST_HOOK):
+            installed.shell(f"test -s {path}")
+        installed.must("/usr/local/sbin/hastwatch", "--version")
+        installed.shell("rm -rf /usr/local/.hastwatch-install")
+    install(installed, wheels, sources=newer)
+    assert installed.shell(f"cat {STATE}") == "{}\n"
+    assert uninstall(installed).returncode == 0
+    left = installed.path("/usr/local")
+    assert not list(left.glob("hastwatch*")) and not list(left.rglob(".hastwatch-new"))
+    assert installed.shell(f"cat {STATE}") == "{}\n"
 
 
 def test_an_installation_that_was_killed_is_finished_by_the_next_one(
