@@ -73,7 +73,7 @@ REASON = _gauge(
 LAST_RUN = _gauge("last_run_timestamp_seconds", "When a check last ended, in seconds since 1970.", "node", "check")
 DURATION = _gauge("check_duration_seconds", "What the last run of a check took.", "node", "check")
 
-WELL = _gauge("carp_hast_well", "1 where CARP, HAST, mount and NFS of a node agree for a resource, else 0.",
+WELL = _gauge("carp_hast_well", "1 where nothing is wrong with a resource on a node, nor on both, else 0.",
               "node", "resource")  # fmt: skip
 DEMOTION = _gauge("carp_demotion", "net.inet.carp.demotion, added to every advskew.", "node")
 MASTERS = _gauge("carp_masters", "Number of vhids in state MASTER.", "node")
