@@ -362,6 +362,8 @@ def test_a_service_address_is_down_when_all_its_nodes_are(recorded: Recorded) ->
 
 
 def looked_at(recorded: Recorded, host: str) -> object:
-    """The state of a host, 0 up or 1 down, when another look is asked for."""
+    """The state of a host, 0 up or 1 down, by a look that begins now."""
+    before = recorded.daemon.host(host)["last_check"]
     recorded.look("Host", host)
+    recorded.daemon.wait_for(f"a look at {host}", lambda: recorded.daemon.host(host)["last_check"] != before)
     return recorded.daemon.host(host)["state"]
