@@ -99,7 +99,7 @@ object Host "{name}" {{
 
 """
 ICINGA_OPTIONS = """\
-  // vars.hastwatch_by = "doas"                             // how Icinga's user becomes root there (sudo -n)
+  // vars.hastwatch_by = "doas -n"                          // how Icinga's user becomes root there (sudo -n)
   // vars.hast_warning = "1G"                               // an option of one check
   // vars.carp_preferred = "MASTER"
 """
