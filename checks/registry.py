@@ -30,6 +30,8 @@ class CheckEntry(NamedTuple):
     leaves it out."""
     interval: int = 60
     """Seconds after which an engine looks again."""
+    combines: bool = False
+    """Whether it runs those that watch the service, as one service in their place."""
 
     @property
     def module(self) -> str:
@@ -60,9 +62,15 @@ REGISTRY = (
     CheckEntry("check_hast_setup", (
         "how both nodes are set up: 86 points, each with its remedy; once an hour, or `hastwatch doctor`"
     ), audits=True, interval=3600),
+    CheckEntry("check_hast_pair", (
+        "the six checks of a node in one process and one login, as one service: for many pairs"
+    ), combines=True),
 )  # fmt: skip
 """In the order in which they are shown: those that compare the nodes, then those of one node, then from outside; the
-audit last."""
-ON_NODE = tuple(each for each in REGISTRY if each.on_node)
+audit, and last what stands for several."""
+ON_NODE = tuple(each for each in REGISTRY if each.on_node and not each.combines)
+"""Those that are a service of each node."""
 OF_SERVICE = tuple(each for each in ON_NODE if not each.audits)
 """Those that watch the service on a node, every minute."""
+COMBINED = tuple(each.name for each in REGISTRY if each.combines)
+"""The names of those that run all of these as one service."""

@@ -24,6 +24,7 @@ NEEDS = {
     "check_carp_hast": "hastd, CARP; `/etc/hast.conf`",
     "check_devd": "devd, and a failover hook that it calls",
     "check_hast_mount": "hastd; `/etc/hast.conf`",
+    "check_hast_pair": "what its checks need",
     "check_nfs_export": "a reserved source port: root, or the capability CAP_NET_BIND_SERVICE",
 }
 STATES = ("OK", "WARNING", "CRITICAL")

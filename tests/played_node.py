@@ -13,7 +13,6 @@ from pathlib import Path
 
 from checks.plugin.command import CheckCommand, overrides, parser
 from checks.plugin.config import load
-from checks.plugin.runtime import CheckRun
 from checks.plugin.session import Session
 from checks.probes.errors import Hangs
 from checks.probes.hung_commands import GivenUpCommands
@@ -72,7 +71,7 @@ def look(check: CheckCommand, node: Path, words: list[str], clock: float) -> int
         session.here = PlayedNode(_folder(options.via), time, options.timeout, given_up)
         if options.peer:
             session.peer = PlayedNode(_folder(options.peer), time, options.timeout, given_up)
-        run = CheckRun(check, session, overrides(config, options, check.table))
+        run = check.runs(check, session, overrides(config, options, check.table))
         run.look()
         return run.say(session.nodes)
 

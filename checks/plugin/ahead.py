@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from checks.probes import hast_conf, maintenance
-from checks.probes.ahead import is_worth_it
+from checks.probes.ahead import MOST, is_worth_it
 from checks.probes.errors import ProbeError
 
 if TYPE_CHECKING:
@@ -29,11 +29,12 @@ def ask_ahead(session: Session, questions: Questions, led_to: Callable[[Node], S
     nothing."""
     asked = [node for node in session.nodes if is_worth_it(node.via)] if questions else []
     if session.here in asked:  # its hast.conf names the resources
-        session.here.ask_ahead(filled(questions, session.config, []))
+        session.here.ask_ahead(filled(questions, session.config, session.config.resource))
     known = filled(questions, session.config, known_names(session))
 
     def ask(node: Node) -> None:
-        node.ask_ahead(known)
+        for begin in range(0, len(known), MOST):
+            node.ask_ahead(known[begin : begin + MOST])
         with suppress(ProbeError):
             node.ask_ahead(led_to(node))
 

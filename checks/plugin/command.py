@@ -42,6 +42,7 @@ class CheckCommand(NamedTuple):
     """Seconds that it may need, where they are more than `timeout` of the configuration gives to every check."""
     is_audit: bool = False
     """Whether no event handler decides by its reasons: on the status line they may be counted."""
+    runs: type[CheckRun] = CheckRun
 
     @property
     def timeout(self) -> float:
@@ -63,14 +64,14 @@ class CheckCommand(NamedTuple):
         except Exception as error:  # never a traceback, whatever the configuration holds
             return self._refuse(f"{type(error).__name__}: {error}")
         try:
-            return CheckRun(self, session, severities).main()
+            return self.runs(self, session, severities).main()
         except ConfigError as error:
             return self._refuse(error)
 
     def judged(self, session: Session) -> Report:
         """What it says of the nodes of a session, for whoever asks in its own process: without a watchdog, and without
         printing it. Raises ConfigError."""
-        run = CheckRun(self, session, overrides(session.config, session.options, self.table))
+        run = self.runs(self, session, overrides(session.config, session.options, self.table))
         run.look()
         return run.report(session.nodes)
 

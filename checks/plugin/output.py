@@ -7,6 +7,7 @@ text from outside is made harmless (`checks.plugin.text`), and nothing is longer
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.plugin.finding import Finding, Severity
@@ -72,11 +73,14 @@ class Report(NamedTuple):
 
 
 def status_line(report: Report) -> str:
-    """The one line, with performance data. Commas stand for semicolons, of which Nagios makes colons
-    (base/checks.c)."""
+    """The one line, with performance data."""
+    return _with_numbers(text_line(report), [str(number) for _, number in report.numbers])
+
+
+def text_line(report: Report) -> str:
+    """The same without. Commas stand for semicolons, of which Nagios makes colons (base/checks.c)."""
     head, tail = _around(report)
-    line = f"{head}{_first_line(report).text}{tail}".replace(";", ",")
-    return _with_numbers(line, [str(number) for _, number in report.numbers])
+    return f"{head}{_first_line(report).text}{tail}".replace(";", ",")
 
 
 def _first_line(report: Report) -> FirstLine:
@@ -150,23 +154,26 @@ def long_lines(report: Report, verbosity: int) -> list[str]:
     return lines if len(lines) <= LONG_LINES else [*lines[:LONG_LINES], f"and {len(lines) - LONG_LINES} more lines"]
 
 
-def as_json(report: Report) -> str:
-    """The same report as one JSON object on one line."""
+def as_json(report: Report, besides: Mapping[str, object] | None = None) -> str:
+    """The same report as one JSON object on one line, with further values."""
     import json
 
-    return json.dumps(
-        {
-            "check": report.name,
-            "state": report.severity.name,
-            "exit_status": report.severity.value,
-            "output": status_line(report),
-            "findings": [_finding(finding, report.docs) for finding in report.findings],
-            "metrics": [_metric(*number) for number in report.numbers],
-            "evidence": [_evidence(node, entry) for node in report.nodes for entry in node.log],
-            "remarks": report.remarks,
-            "maintenance": [node.as_values() for node in report.suspended],
-        }
-    )
+    return json.dumps({**as_values(report), **(besides or {})})
+
+
+def as_values(report: Report) -> dict[str, object]:
+    """The same report for programs."""
+    return {
+        "check": report.name,
+        "state": report.severity.name,
+        "exit_status": report.severity.value,
+        "output": status_line(report),
+        "findings": [_finding(finding, report.docs) for finding in report.findings],
+        "metrics": [_metric(*number) for number in report.numbers],
+        "evidence": [_evidence(node, entry) for node in report.nodes for entry in node.log],
+        "remarks": report.remarks,
+        "maintenance": [node.as_values() for node in report.suspended],
+    }
 
 
 def write(text: str) -> bool:

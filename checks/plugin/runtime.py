@@ -130,12 +130,16 @@ class CheckRun:
     def say(self, nodes: list[Node]) -> int:
         """Write the report; the exit status."""
         report = self.report(nodes)
-        options = self.session.options
-        if options.json:
-            text = as_json(report)
-        else:
-            text = "\n".join([status_line(report), *long_lines(report, options.verbose)])
+        text = as_json(report, self.besides()) if self.session.options.json else self.text(report)
         return report.check.exitcode if write(text) else UNKNOWN.value
+
+    def text(self, report: Report) -> str:
+        """The report for people and engines."""
+        return "\n".join([status_line(report), *long_lines(report, self.session.options.verbose)])
+
+    def besides(self) -> dict[str, object]:
+        """What its JSON object has besides the report."""
+        return {}
 
 
 def _interrupt_on_sigterm() -> Callable[[int, FrameType | None], object] | int | None:

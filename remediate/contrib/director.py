@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from checks.registry import COMBINED
 from remediate.contrib import icinga2
 from remediate.contrib.definitions import EVERY_MINUTE, Definition, Option, definitions
 from remediate.contrib.icinga2 import EVENT, HANDLER, HANDLER_OVER_SSH, OUTPUT
@@ -213,7 +214,7 @@ def _of(definition: Definition) -> str:
 
 def _sets() -> Iterator[JSON]:
     """Those of a node; those of a service address, whose event handler is another one where it may ask over ssh."""
-    on_node = {each.name: _of(each) for each in definitions() if each.on_node}
+    on_node = {each.name: _of(each) for each in definitions() if each.on_node and each.name not in COMBINED}
     yield _set("hastwatch node", "Every check of a node of a pair, and whether its agent is connected", IS_NODE,
                on_node | {AGENT: AGENT})  # fmt: skip
     outside = {each.name: _of(each) for each in definitions() if not each.on_node}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from checks.registry import ON_NODE, REGISTRY
+from checks.registry import OF_SERVICE, ON_NODE, REGISTRY, CheckEntry
 from remediate.contrib.definitions import EVERY_MINUTE
 from remediate.contrib.icinga2 import command
 from remediate.monitoring.metrics import METRICS
@@ -28,6 +28,20 @@ APPLY = """\
 {more}  command_endpoint = host.vars.agent_endpoint
   assign where host.vars.hastwatch_node
 }}
+
+"""
+SIX = """\
+/* For many pairs: with `const HastwatchOneLook = true` in constants.conf one service of each node stands for those that
+ * watch its service (docs/monitoring.md, "Many pairs"). */
+if (!globals.contains("HastwatchOneLook")) {{
+  const HastwatchOneLook = false
+}}
+
+if (!HastwatchOneLook) {{
+
+{each}}} else {{
+
+{together}}}
 
 """
 TEMPLATE = """\
@@ -74,12 +88,18 @@ def rows() -> str:
 
 def applied() -> str:
     """Icinga 2: a service for each check of a node."""
-    lines = []
-    for each in ON_NODE:
-        before = ICINGA.get(each.name, "")
-        more = f"  check_interval = {_icinga(each.interval)}\n" if each.interval != EVERY_MINUTE else ""
-        lines.append(APPLY.format(name=each.name, command=command(each.name), before=before, more=more))
-    return "".join(lines)
+    services: dict[CheckEntry, str] = {}
+    for each in REGISTRY:
+        if each.on_node:
+            before = ICINGA.get(each.name, "")
+            more = f"  check_interval = {_icinga(each.interval)}\n" if each.interval != EVERY_MINUTE else ""
+            text = APPLY.format(name=each.name, command=command(each.name), before=before, more=more)
+            services[each] = text
+    six = SIX.format(
+        each="".join(services[each] for each in OF_SERVICE),
+        together="".join(services[each] for each in services if each.combines),
+    )
+    return six + "".join(services[each] for each in ON_NODE if each not in OF_SERVICE)
 
 
 def _icinga(seconds: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from checks.registry import ON_NODE
+from checks.registry import COMBINED, ON_NODE
 
 
 class MonitoredService(NamedTuple):
@@ -58,6 +58,14 @@ define service {{
 
 """
 TAIL = """\
+# For many pairs: one service in place of six of these, all but nrpe and check_hast_setup (docs/monitoring.md, "Many
+# pairs"). Then it is what depends on nrpe, with check_hast_setup.
+
+#define service {{
+#    use                     hastwatch-{together}
+#    host_name               {nodes}
+#}}
+
 # A dead NRPE is told of once, not once for each check, and while it is known to be dead nothing is asked through it.
 # All these services have to be there on both nodes. Nagios itself tells of no service whose host is DOWN, and the
 # templates of no host whose parents are: of a dead node one page goes out, of a dead pair two.
@@ -126,7 +134,7 @@ def nagios(pair: MonitoredPair = MonitoredPair()) -> str:  # noqa: B008 - never 
         EXPORTED.format(service=each.name, exports=" ".join(f"--export {export}" for export in each.exports))
         for each in pair.services
     ]
-    tail = TAIL.format(nodes=nodes, checks=checks)
+    tail = TAIL.format(nodes=nodes, together=COMBINED[0], checks=checks)
     return "".join((HEAD, *hosts, *addresses, *services, tail, EXPORTED_HEAD, *exported))
 
 

@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from checks.plugin.finding import REASON, Severity
+from checks.registry import COMBINED, OF_SERVICE
 from remediate.events.repair_request import EngineHold, RepairRequest
 from remediate.events.table import BY_FINDING, RepairRule, Since
 
@@ -36,8 +37,30 @@ class RepairDecision(NamedTuple):
     why: str
 
 
+def decide_each(event: EngineEvent) -> list[tuple[str, RepairDecision]]:
+    """What an event calls for, by check. A service that stands for several checks calls for what theirs would: one
+    decision for each repair, at least one in all. What one of them could not look at is no reason not to repair what
+    another has found: its status line names no finding that is OK."""
+    if event.check not in COMBINED:
+        return [(event.check, decide(event))]
+    if event.state is Severity.UNKNOWN:
+        event = event._replace(state=Severity.WARNING)
+    decisions = [(name, decide(event._replace(check=name))) for name in _named_checks(event)]
+    asked = {each.request: (name, each) for name, each in reversed(decisions) if each.request}
+    return [*reversed(asked.values())] or decisions[:1] or [(event.check, decide(event))]
+
+
+def _named_checks(event: EngineEvent) -> list[str]:
+    """The checks whose findings a combined status line names, in its order. A reason that several of them have calls
+    for the same in each."""
+    named = re.findall(REASON, event.output.partition("|")[0])
+    return list(
+        dict.fromkeys(each.name for reason in named for each in OF_SERVICE if (each.name, reason) in BY_FINDING)
+    )
+
+
 def decide(event: EngineEvent) -> RepairDecision:
-    """What an event calls for."""
+    """What an event of a check calls for."""
     if event.state is Severity.OK:
         return RepairDecision(None, "", "nothing is wrong")
     if event.state is Severity.UNKNOWN:

@@ -6,7 +6,9 @@
 A table decides which repair the finding needs, if any (--table prints it). The handler requests that repair on this
 node as another user (--by), or on another node through NRPE (--nrpe) or ssh (--ssh). The request is one of a few fixed
 command lines, `hastwatch repair NAME --detach`; nothing that the engine or the check says is part of it. The node
-checks for itself whether the repair is needed, so an event that is late, repeated or forged does no harm.
+checks for itself whether the repair is needed, so an event that is late, repeated or forged does no harm. A service of
+check_hast_pair calls for what the services of its checks would, by the reasons on its status line; that may be several
+repairs.
 
 SOFT attempt 1 requests only the step-down in a split-brain; OK and UNKNOWN request nothing. During a downtime or
 flapping the node only records the event in its journal. One line on standard output and in syslog reports the decision.
@@ -26,10 +28,10 @@ from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.node import quoted
 from checks.probes.process import CompletedCommand, run
-from checks.registry import PREFIX
+from checks.registry import COMBINED, PREFIX
 from remediate import exits
 from remediate.arguments import Parser, like
-from remediate.events.decision import EngineEvent, RepairDecision, decide
+from remediate.events.decision import EngineEvent, RepairDecision, decide_each
 from remediate.events.repair_request import HASTWATCH, RepairRequest
 from remediate.events.table import BY_FINDING, CHECKS, TABLE, Since
 from remediate.exits import UNAVAILABLE, USAGE
@@ -73,32 +75,38 @@ def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
     options_parser = parser()
     options = options_parser.parse_args(words)
-    decision = decide(event(options))
+    ends = time.monotonic() + DEADLINE
+    said = [_done(options, check, decision, ends) for check, decision in decide_each(event(options))]
+    return _say("; ".join(text for text, _ in said), max(status for _, status in said))
+
+
+def _done(options: argparse.Namespace, check: str, decision: RepairDecision, ends: float) -> tuple[str, int]:
+    """Ask for what was decided; what became of it, in words, and the exit status."""
     subject = f"{options.host or 'a node'}/{options.service or options.check}"
     reason = f" [{decision.reason}]" if decision.reason else ""
     message = f"{subject} {options.state.name} {options.type} {options.attempt}{reason}: "
     if decision.request is None:
-        return _say(f"{message}nothing is asked for: {decision.why}{_next_step(options.check, decision)}", 0)
+        return f"{message}nothing is asked for: {decision.why}{_next_step(check, decision)}", 0
     try:
         argv = command(options, decision.request)
-        done = run(argv, time.monotonic() + DEADLINE, shown=argv[0])
+        done = run(argv, ends, shown=argv[0])
     except (ProbeError, ConfigError) as error:
-        left = _left_to_operator(options.check, decision.reason)
-        return _say(f"{message}{asked(decision.request)} could not be asked for: {error}{left}", UNAVAILABLE)
+        left = _left_to_operator(check, decision.reason)
+        return f"{message}{asked(decision.request)} could not be asked for: {error}{left}", UNAVAILABLE
     status = status_of(done, options)
     tells = status != 0 or decision.request.held is not None
     answer = f": {done.words}" if tells and (done.stdout + done.stderr).strip() else ""
     how = {0: "is asked for", UNAVAILABLE: "could not be asked for"}.get(status, f"was refused ({done.status})")
     what = f"{asked(decision.request)} {how}"
-    left = _left_to_operator(options.check, decision.reason) if status != 0 else ""
-    return _say(f"{message}{what}, because {decision.why}{answer}{left}", status)
+    left = _left_to_operator(check, decision.reason) if status != 0 else ""
+    return f"{message}{what}, because {decision.why}{answer}{left}", status
 
 
 def parser() -> Parser:
     """The command line."""
     parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, ()))
     parser.add_argument("--table", action=_Table, help="print which finding calls for what, and end")
-    parser.add_argument("--check", required=True, type=_check, choices=CHECKS, metavar="NAME", help=(
+    parser.add_argument("--check", required=True, type=_check, choices=(*CHECKS, *COMBINED), metavar="NAME", help=(
         "the check: check_devd, ..., or the name of its command in Icinga: devd, ..."
     ))  # fmt: skip
     parser.add_argument("--state", required=True, type=_state, metavar="STATE", help="OK, WARNING, CRITICAL or UNKNOWN")
@@ -169,6 +177,10 @@ def table() -> str:
                 lines.append(f"  {row.reason:<28} {what:<26} {row.why}")
                 action = "" if row.remedy else action_of(check, row.reason)
                 lines += [f"  {'':<28} -> {action}"] if action else []
+    for check in COMBINED:
+        lines.append(
+            f"{check}:\n  each finding of the checks above that it runs, as there; several repairs in one event"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -222,7 +234,7 @@ def _check_nrpe() -> str:
 
 def _check(text: str) -> str:
     """The check, also where Icinga's command is named, which is without `check_`."""
-    return text if text in CHECKS else f"{PREFIX}{text}"
+    return text if text in (*CHECKS, *COMBINED) else f"{PREFIX}{text}"
 
 
 def _state(text: str) -> Severity:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from checks.registry import COMBINED
 from remediate.contrib.definitions import definitions
 from remediate.monitoring.metrics import METRICS, MetricFamily
 from tests.contrib.perfdata import documented
@@ -23,7 +24,7 @@ RULES = ROOT / "contrib" / "prometheus" / "hastwatch.rules.yml"
 EVERY_LABEL = {label for metric in METRICS for label in metric.labels} | {"pair", "instance"}
 NOT_THERE = object()
 TEMPLATES = ROOT / "contrib" / "icingaweb2" / "graphite"
-CHECKS = [each.name for each in definitions()]
+CHECKS = [each.name for each in definitions() if each.name not in COMBINED]
 DRAWN = [name for name in CHECKS if documented().get(name)]
 """The checks that have numbers."""
 SECTIONS = ("graph", "metrics_filters", "urlparams", "functions")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from checks.plugin.command import parser
+from checks.registry import ON_NODE
 from remediate.contrib import icinga2
 from remediate.contrib.definitions import FOR_A_NODE, FOR_A_TERMINAL, Definition, Option, definitions
 from remediate.contrib.placement import Placement
@@ -91,19 +92,33 @@ def block(name: str) -> str:
 @pytest.mark.slow
 @needs_icinga
 def test_the_master_of_many_pairs_is_accepted_without_a_warning_and_every_node_has_its_services(tmp_path: Path) -> None:
-    master = IcingaDaemon(tmp_path, "", cn="master1.example.org")
+    output = verified(master_of(tmp_path, SERVICES), "zones.conf.sample")
+    assert "Instantiated 17 Services." in output  # eight on each of two nodes, one on the service address
+    assert "Instantiated 14 Dependencies." in output  # each check of a node on its agent
+    assert "Instantiated 2 EventCommands." in output
+
+
+@pytest.mark.slow
+@needs_icinga
+def test_one_service_stands_for_six_where_a_constant_says_so(tmp_path: Path) -> None:
+    constant = "(const HastwatchOneLook = )false"
+    output = verified(master_of(tmp_path, re.sub(constant, r"\1true", SERVICES)), "zones.conf.sample")
+    assert "Instantiated 7 Services." in output  # that one, the audit and the agent on each node; the service address
+    assert "Instantiated 4 Dependencies." in output
+
+
+def master_of(directory: Path, services: str) -> IcingaDaemon:
+    """The master with the files of contrib/icinga2, and these services."""
+    master = IcingaDaemon(directory, "", cn="master1.example.org")
     for zone, name, text in (
         ("hastwatch-commands", "hastwatch-commands.conf", COMMANDS),
-        ("hastwatch-services", "hastwatch-services.conf", SERVICES),
+        ("hastwatch-services", "hastwatch-services.conf", services),
         ("berlin", "hosts.conf", HOSTS),
     ):
         place = master.etc / "zones.d" / zone
         place.mkdir(parents=True)
         (place / name).write_text(text)
-    output = verified(master, "zones.conf.sample")
-    assert "Instantiated 17 Services." in output  # eight on each of two nodes, one on the service address
-    assert "Instantiated 14 Dependencies." in output  # each check of a node on its agent
-    assert "Instantiated 2 EventCommands." in output
+    return master
 
 
 @pytest.mark.slow
@@ -148,7 +163,7 @@ def test_a_service_links_to_the_page_of_its_check_where_icinga_is_told_of_the_pa
         links = {str(each["name"]): each["attrs"]["notes_url"] for each in icinga.get("objects/services")}  # type: ignore[index]
     assert links == {
         f"nfs001!{name}": f"{DOCS}/checks/{name}.html" if docs and name.startswith("check_") else ""
-        for name in [*(each.name for each in definitions() if each.on_node), "hastwatch-agent"]
+        for name in [*(each.name for each in ON_NODE), "hastwatch-agent"]
     }
 
 
@@ -182,6 +197,7 @@ VALUES: dict[str, str | list[str] | bool] = {
     "expect": "MASTER",
     "preferred": "BACKUP",
     "verified": "14d",
+    "check": ["check_carp --preferred MASTER", "check_devd -w 5"],
 }
 """A value of every option, each not its default; an option without one here gets 1, or is set."""
 RECORDER = """#!/bin/sh

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from checks.registry import COMBINED, ON_NODE
 from remediate.contrib.definitions import definitions
 from remediate.contrib.placement import Placement
 from remediate.events.repair_request import REQUESTS, RepairRequest
@@ -18,7 +19,9 @@ from tests.engines.nrpe import NrpeDaemon, own_address
 SHIPPED = Path(__file__).resolve().parents[2] / "contrib"
 OBJECTS = [SHIPPED / "nagios" / name for name in
            ("hastwatch-commands.cfg", "hastwatch-templates.cfg", "hastwatch-pair.cfg.sample")]  # fmt: skip
-ON_NODES = [each.name for each in definitions() if each.on_node]
+THROUGH_NRPE = [each.name for each in definitions() if each.on_node]
+ON_NODES = [each.name for each in ON_NODE]
+"""Those that are a service of each node of the sample; check_hast_pair stands for several, and is in a comment."""
 needs_nagios = pytest.mark.skipif(nagios.why_not() is not None, reason=str(nagios.why_not()))
 needs_nrpe = pytest.mark.skipif(nrpe.why_not() is not None, reason=str(nrpe.why_not()))
 
@@ -74,7 +77,7 @@ def test_every_check_links_to_its_page_where_the_line_in_the_template_is_uncomme
         }
     # Nagios's pages put the name of the check in the place of the macro
     page = "https://docs.example.org/hastwatch/checks/$_SERVICEHASTWATCH_CHECK$.html"
-    assert links == {"nrpe": "", **{each.name: page for each in definitions()}}
+    assert links == {"nrpe": "", **{each.name: page for each in definitions() if each.name not in COMBINED}}
 
 
 @needs_nagios
@@ -100,7 +103,7 @@ def test_every_check_has_its_template_and_a_service_of_the_sample(check: str) ->
     assert template["service_description"] == template["_HASTWATCH_CHECK"] == check
     assert template["check_command"] == f"hastwatch-{check}"
     users = [values["host_name"] for _, values in objects(OBJECTS[2]) if values.get("use") == f"hastwatch-{check}"]
-    assert users == ["nfs001,nfs002" if check in ON_NODES else "nfs"]
+    assert users == ([] if check in COMBINED else ["nfs001,nfs002" if check in ON_NODES else "nfs"])
 
 
 def test_the_checks_of_a_node_depend_on_its_nrpe() -> None:
@@ -116,7 +119,7 @@ def test_the_checks_of_a_node_depend_on_its_nrpe() -> None:
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NrpeDaemon]:
     """NRPE with the shipped commands, and programs that print how they are called and as whom."""
     directory = tmp_path_factory.mktemp("nrpe")
-    names = [*ON_NODES, "hastwatch"]
+    names = [*THROUGH_NRPE, "hastwatch"]
     for name in names:
         program(directory / "bin" / name, f'echo "$(/usr/bin/id -un): {name} $*"')
     placement = Placement(directory=str(directory / "bin"))
@@ -126,7 +129,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NrpeDaemon]:
 
 
 @needs_nrpe
-@pytest.mark.parametrize("check", ON_NODES)
+@pytest.mark.parametrize("check", THROUGH_NRPE)
 def test_nrpe_runs_a_check_as_the_monitoring_user(daemon: NrpeDaemon, check: str) -> None:
     assert daemon.ask(check).stdout == f"nagios: {check} \n"
 
@@ -156,7 +159,7 @@ def test_nothing_is_looked_for_where_its_place_is_given(by: str, first: str) -> 
 @needs_nrpe
 def test_nrpe_has_no_other_command(daemon: NrpeDaemon) -> None:
     named = re.findall(r"(?m)^command\[(\w+)\]=", text("nrpe"))
-    assert named == [*ON_NODES, *(request.nrpe for request in REQUESTS if not request.held),
+    assert named == [*THROUGH_NRPE, *(request.nrpe for request in REQUESTS if not request.held),
                      *(request.nrpe for request in REQUESTS if request.held)]  # fmt: skip
     assert "not defined" in daemon.ask("hastwatch_promote").stdout
 
@@ -173,4 +176,4 @@ def test_nothing_from_the_network_becomes_part_of_a_command(daemon: NrpeDaemon, 
 def test_nagios_asks_nrpe_for_what_nrpe_has() -> None:
     lines = {values["command_name"]: values["command_line"] for _, values in objects(OBJECTS[0])}
     asked = [shlex.split(line)[-1] for line in lines.values() if " -c " in line and "check_nrpe" in line]
-    assert asked == ON_NODES
+    assert asked == THROUGH_NRPE

@@ -84,6 +84,7 @@ class Summary:
 
 class Check:
     name: str
+    resources: list[Resource]
     results: Any
     summary: Summary
     def __init__(self, *objects: Resource | Context | Summary | Results, name: str = "") -> None: ...
