@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from remediate.monitoring.result import CheckResult
@@ -40,6 +41,13 @@ class Receiver(Protocol):
 
     def send(self, result: CheckResult) -> ReceiverAnswer:
         """Send it once."""
+
+    @property
+    def most_together(self) -> int:
+        """How many results of as many services it takes in one call; 1 where each has a call of its own."""
+
+    def send_together(self, results: Sequence[CheckResult]) -> bool:
+        """Send several in one call, once; whether all were taken. Else each is sent by itself, which tells its fate."""
 
     def already_has(self, result: CheckResult) -> bool:
         """Whether it, or a newer one, is there already; False where that can't be asked."""

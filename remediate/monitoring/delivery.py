@@ -9,7 +9,7 @@ come, left behind may have arrived: the server is asked first, where it can be.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NamedTuple
@@ -27,6 +27,8 @@ ATTEMPTS_END = 5.0
 """Seconds after the first attempt from which on there is no other one in this call."""
 LOCK_WAIT = 15.0
 """Seconds to wait for another process that sends; it takes along what was put in the spool meanwhile."""
+PORTION = 200
+"""Results of one delivery, where there are more."""
 LONGEST = 60.0
 """Seconds of one delivery, whatever a server does."""
 
@@ -52,7 +54,7 @@ class _Run:
 
     def __init__(self, spool: Spool, receiver: Receiver, timing: Timing, own: list[str]) -> None:
         self.spool, self.receiver, self.timing = spool, receiver, timing
-        self.own = own
+        self.own = frozenset(own)
         self.taken = 0
         self.says: list[str] = []
         self.fates: dict[str, Disposition] = {}
@@ -66,9 +68,10 @@ class _Run:
             names = [name for name in self.spool.names() if name not in tried]
             if not names:
                 return
+            self._together(names)
             for name in names:
                 tried.add(name)
-                if whose(name) in blocked:
+                if name in self.fates or whose(name) in blocked:
                     continue
                 answer = self._one(name)
                 if answer.fate in (Disposition.LATER, Disposition.LOCKED):
@@ -76,6 +79,23 @@ class _Run:
                     self._say(f"{self.receiver.name}: {answer.says}")
                     if answer.everyone:
                         return
+
+    def _together(self, names: list[str]) -> None:
+        """Send what can go in few calls; what was not taken so is sent by itself. The results of one service never go
+        in one call, which says nothing of their order. Raises SpoolError."""
+        if self.receiver.most_together < 2:
+            return
+        for begin in range(0, len(names), self.receiver.most_together):
+            few = names[begin : begin + self.receiver.most_together]
+            now = self.timing.wall()
+            read = {name: result for name in few if (result := self.spool.read(name)) and not result.is_over(now)}
+            if len(read) < max(len(few), 2) or len({whose(name) for name in few}) < len(few):
+                return
+            if not self.receiver.send_together(list(read.values())):
+                return
+            self.spool.remove(*read)
+            self.taken += len(read)
+            self.fates |= dict.fromkeys(read, Disposition.TAKEN)
 
     def _one(self, name: str) -> ReceiverAnswer:
         """One result of the spool, and what follows for its file."""
@@ -134,12 +154,12 @@ def deliver(
     """Put results into the spool and empty it, in `longest` seconds at most. Raises nothing: what could not be kept was
     tried to be sent at once."""
     own, loose, says = [], [], []
-    for result in results:
-        try:
-            own.append(spool.put(result))
-        except SpoolError as error:
+    for result, name in zip(results, spool.put_all(results), strict=True):
+        if isinstance(name, SpoolError):
             loose.append(result)
-            says.append(str(error))
+            says.append(str(name))
+        else:
+            own.append(name)
     run = _Run(spool, receiver, timing, own)
     run.says += dict.fromkeys(says)
     fates: list[Disposition] = []
@@ -153,6 +173,20 @@ def deliver(
     everything = all(fate is Disposition.TAKEN for fate in fates)
     return DeliveryReport(tuple(_own_fate(run, name) for name in own) + tuple(fates), run.taken, _waiting(spool),
                      tuple(run.says), everything)  # fmt: skip
+
+
+def deliver_all(spool: Spool, receiver: Receiver, timing: Timing, results: Sequence[CheckResult]) -> DeliveryReport:
+    """The same for any number of results: never more of them are in the spool at once than it holds anyway, as long as
+    they are taken. Raises nothing."""
+    reports = [
+        deliver(spool, receiver, timing, list(results[begin : begin + PORTION]))
+        for begin in range(0, len(results), PORTION)
+    ] or [deliver(spool, receiver, timing, [])]
+    says = dict.fromkeys(sentence for report in reports for sentence in report.says)
+    fates = [fate for report in reports for fate in report.fates]
+    taken = sum(report.taken for report in reports)
+    kept = all(report.kept for report in reports)
+    return DeliveryReport(tuple(fates), taken, reports[-1].waiting, tuple(says), kept)
 
 
 def _empty(run: _Run) -> None:

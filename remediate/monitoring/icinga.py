@@ -9,7 +9,7 @@ unknown service are one and the same 404 there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from checks.plugin.config import ConfigError
@@ -53,6 +53,10 @@ class Icinga:
         self.user = login.user
         self._web = Web(settings.url, settings.ca, (login.user, login.password))
 
+    most_together = 1
+    """process-check-result has one result; a filter in it would give the same one to several services. The connection
+    is kept."""
+
     def send(self, result: CheckResult) -> ReceiverAnswer:
         """Submit it once (actions/process-check-result)."""
         text = f"{result.output}\n{result.long_output}" if result.long_output else result.output
@@ -71,6 +75,10 @@ class Icinga:
             },
         )
         return reply if isinstance(reply, ReceiverAnswer) else meaning(reply, result.whose, self.user)
+
+    def send_together(self, results: Sequence[CheckResult]) -> bool:
+        """It takes one at a time."""
+        return False
 
     def already_has(self, result: CheckResult) -> bool:
         """Whether the service's last result is this one, or one of a later check."""

@@ -10,6 +10,7 @@ import os
 import select
 import stat
 import time
+from collections.abc import Sequence
 
 from remediate.monitoring.answer import Disposition, ReceiverAnswer
 from remediate.monitoring.nagios_text import nagios_text
@@ -28,6 +29,9 @@ class NagiosPipe:
     def __init__(self, settings: Settings) -> None:
         self.name = settings.pipe
         self._torn = False
+
+    most_together = 1
+    """A line is written at once, so that those of several writers do not mix."""
 
     def send(self, result: CheckResult) -> ReceiverAnswer:
         """Write it as one line, without waiting for a reader that is not there."""
@@ -48,6 +52,10 @@ class NagiosPipe:
             return ReceiverAnswer(Disposition.LATER, f"{self.name}: {error.strerror}", everyone=True)
         finally:
             os.close(pipe)
+
+    def send_together(self, results: Sequence[CheckResult]) -> bool:
+        """It takes one at a time."""
+        return False
 
     def already_has(self, result: CheckResult) -> bool:
         """It can't be asked."""

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -59,17 +60,39 @@ class Spool:
 
     def put(self, result: CheckResult) -> str:
         """Keep a result, on the disk when this returns; its name. Raises SpoolError, and nothing is left then."""
-        self._ready()
-        waiting = self.names()
+        (name,) = self.put_all([result])
+        if isinstance(name, SpoolError):
+            raise name
+        return name
+
+    def put_all(self, results: Sequence[CheckResult]) -> list[str | SpoolError]:
+        """Keep results, on the disk when this returns; the name of each, or why it was not kept. Raises nothing."""
+        try:
+            self._ready()
+            waiting = self.names()
+        except SpoolError as error:
+            return [error] * len(results)
         last = int(waiting[-1].partition("-")[0]) if waiting else 0
-        number = max(int(self._timing.wall() * 1e9), last + 1)
-        name = f"{number:020d}-{os.getpid()}-{_hash(result.whose)}.json"
-        temporary = self._path(UNFINISHED + name)
+        names: list[str | SpoolError] = []
+        for result in results:
+            last = max(int(self._timing.wall() * 1e9), last + 1)
+            names.append(self._put(f"{last:020d}-{os.getpid()}-{_hash(result.whose)}.json", result))
+        try:
+            atomic_file.sync_directory(self.directory)
+        except OSError as error:
+            for name in names:
+                if isinstance(name, str):
+                    with suppress(OSError):
+                        os.unlink(self._path(name))
+            return [self._error(error)] * len(results)
+        return names
+
+    def _put(self, name: str, result: CheckResult) -> str | SpoolError:
         content = json.dumps(result._asdict(), ensure_ascii=False).encode(errors="backslashreplace")
         try:
-            atomic_file.replace(self._path(name), temporary, content, 0o600)
+            atomic_file.put(self._path(name), self._path(UNFINISHED + name), content, 0o600)
         except OSError as error:
-            raise self._error(error) from None
+            return self._error(error)
         return name
 
     def names(self) -> list[str]:
@@ -95,13 +118,13 @@ class Spool:
         except OSError as error:
             raise self._error(error) from None
 
-    def remove(self, name: str) -> None:
-        """It was taken. Raises SpoolError."""
+    def remove(self, *names: str) -> None:
+        """They were taken. Raises SpoolError."""
         try:
-            os.unlink(self._path(name))
+            for name in names:
+                with suppress(FileNotFoundError):
+                    os.unlink(self._path(name))
             atomic_file.sync_directory(self.directory)
-        except FileNotFoundError:
-            pass
         except OSError as error:
             raise self._error(error) from None
 
@@ -132,9 +155,8 @@ class Spool:
         sentences = []
         for why, going in ((f"they waited for more than {self.bounds.keep:g} s", old),
                            (f"more than {self.bounds.most} wait", many)):  # fmt: skip
-            for name in going:
-                self.remove(name)
             if going:
+                self.remove(*going)
                 sentences.append(f"dropped from the spool without being sent: {len(going)} ({why})")
         self._remove_unfinished(oldest)
         return sentences

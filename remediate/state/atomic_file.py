@@ -10,6 +10,13 @@ def replace(path: str, temporary: str, content: bytes, mode: int) -> None:
     """Put the content at `path` by rename(2) of a new file in the same directory, `temporary`, which must not be there:
     whoever else may write there could have made it a link to something of root's. Raises OSError; what was at `path`
     before stays then, and nothing else is left."""
+    put(path, temporary, content, mode)
+    sync_directory(os.path.dirname(path))
+
+
+def put(path: str, temporary: str, content: bytes, mode: int) -> None:
+    """The same, but the name is on the disk only when the caller has called `sync_directory`: once for many files.
+    Raises OSError."""
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         try:
@@ -21,7 +28,6 @@ def replace(path: str, temporary: str, content: bytes, mode: int) -> None:
         finally:
             os.close(file)
         os.rename(temporary, path)
-        sync_directory(os.path.dirname(path))
     except OSError:
         with suppress(OSError):
             os.unlink(temporary)

@@ -3,6 +3,7 @@
     hastwatch submit -- check_hast -r home
     hastwatch submit --to nrdp --service "hast home" --ttl 300 -- check_hast -r home
     hastwatch submit --textfile /var/tmp/node_exporter/hastwatch.prom --all
+    hastwatch submit --list /usr/local/etc/hastwatch-addresses
     hastwatch submit --flush
 
 It works with every plugin. The configuration says where results go, as which user, and under which names: [submit],
@@ -14,10 +15,16 @@ other.
 
 With --ttl SECONDS Icinga itself reports if no new result arrives within that time.
 
---all runs the checks that watch the service of this node, all at the same time, instead of one. With --textfile it also
-writes what they do not say: the state of each vhid, the role of each resource, and from the journal the failovers, the
+--all runs the checks that watch the service of this node in one look, as check_hast_pair does, and sends the result of
+each as that of a service of its own; after -- stands check_hast_pair with its options, if it needs any. With --textfile
+it also writes what they do not say: the state of each vhid, the role of each resource, and from the journal the failovers, the
 last change of role and the repairs by result. For that it has to run as root. check_hast_setup, the audit, is not among
 them: give it a file of its own, once an hour.
+
+On a monitoring host --list looks at many service addresses in one process. Each line of its file is the name of a host
+and a command line of check_nfs_export, with the quotes of a shell, which it does not run:
+
+    nfs check_nfs_export -H 10.1.101.5 --export /hast/home=10.1.101.0/24
 
 One line says why a result was not submitted.
 """
@@ -28,14 +35,13 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable
 
 from checks.plugin.config import PATH, CheckConfig, ConfigError
 from checks.plugin.tables import LONGEST
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from checks.probes.node import this_machine
-from checks.registry import OF_SERVICE
+from checks.registry import COMBINED, OF_SERVICE
 from remediate import exits, local
 from remediate.arguments import Parser, like, seconds
 from remediate.config import load
@@ -44,7 +50,7 @@ from remediate.context import LOOK
 from remediate.exits import USAGE
 from remediate.monitoring import metrics, textfile
 from remediate.monitoring.answer import Disposition
-from remediate.monitoring.delivery import DeliveryReport, deliver, waiting_in_words
+from remediate.monitoring.delivery import DeliveryReport, deliver, deliver_all, waiting_in_words
 from remediate.monitoring.destination import Destination, destination
 from remediate.monitoring.metrics import Sample
 from remediate.monitoring.result import CheckResult, ObjectNames, check, named
@@ -92,8 +98,8 @@ def parser() -> Parser:
         exits=exits.described(EXITS, (*exits.OF_EVERY_SUBCOMMAND, exits.INTERNAL, exits.CONFIG)),
         usage=(
             "%(prog)s [options] -- CHECK [ARGUMENT ...]\n"
-            "       %(prog)s [options] --all\n"
-            "       %(prog)s [options] --flush | --push"
+            "       %(prog)s [options] --all [-- check_hast_pair ARGUMENT ...]\n"
+            "       %(prog)s [options] --list FILE | --flush | --push"
         ),
     )
     parser.add_argument("--to", choices=WAYS, help="where results go (default: as configured)")
@@ -110,6 +116,7 @@ def parser() -> Parser:
     parser.add_argument("--all", action="store_true", help=(
         f"run the checks that watch the service of this node: {', '.join(each.name for each in OF_SERVICE)}"
     ))  # fmt: skip
+    parser.add_argument("--list", metavar="FILE", help="look at the service addresses of a file, in one process")
     parser.add_argument("--flush", action="store_true", help="run no check, send the spooled results")
     parser.add_argument("--push", action="store_true",
                       help="run the checks of [submit] on_event, as the hooks do on an event")  # fmt: skip
@@ -132,11 +139,16 @@ def _wrong(options: argparse.Namespace, argv: tuple[str, ...]) -> str:
         return f"{instead} goes with none of --host, --service, --ttl and --textfile"
     if options.push and options.to:
         return "--push goes where the configuration says"
-    if options.all and (instead or argv):
-        return f"{instead or 'a check'} and --all are two things"
-    if options.all and options.service:
-        return "--all takes no --service: each check has its own"
-    return "" if instead or argv or options.all else "a check is needed, after --, or --all"
+    many = [f"--{name}" for name in ("all", "list") if getattr(options, name)]
+    if len(many) + bool(instead) > 1:
+        return f"{(instead or many[1])} and {many[0]} are two things"
+    if many and options.service:
+        return f"{many[0]} takes no --service: each check has its own"
+    if options.all and argv and os.path.basename(argv[0]) != COMBINED[0]:
+        return f"--all runs {COMBINED[0]}, not {plain(argv[0])}"
+    if options.list and (argv or options.host or options.textfile):
+        return "--list runs no other check" if argv else "--list goes with neither --host nor --textfile"
+    return "" if instead or argv or many else "a check is needed, after --, or --all"
 
 
 def _submit(options: argparse.Namespace, argv: tuple[str, ...]) -> int:
@@ -150,41 +162,41 @@ def _submit(options: argparse.Namespace, argv: tuple[str, ...]) -> int:
     where = destination(way, submission, timing) if way else None
     if where is not None and options.flush:
         return _told(deliver(where.spool, where.receiver, timing, []))
-    results = _checked(options, _lines(options) if options.all else [argv], where, submission, timing)
+    results = _checked(options, argv, where, submission, timing)
     written = 0
     if options.textfile:
         samples = [sample for result in results for sample in metrics.of_result(result)]
         counted = _of_node(options, config.checks, samples) if options.all else 0
         written = _written(options.textfile, samples) or counted
-    return written if where is None else _told(deliver(where.spool, where.receiver, timing, results)) or written
-
-
-def _lines(options: argparse.Namespace) -> list[tuple[str, ...]]:
-    """The command lines of --all."""
-    config = ("--config", options.config) if options.config else ()
-    return [(each.name, *config) for each in OF_SERVICE]
+    return written if where is None else _told(deliver_all(where.spool, where.receiver, timing, results)) or written
 
 
 def _checked(
     options: argparse.Namespace,
-    lines: list[tuple[str, ...]],
+    argv: tuple[str, ...],
     where: Destination | None,
     submission: Submission,
     timing: Timing,
 ) -> list[CheckResult]:
-    """Run the checks, all at the same time. Raises ConfigError."""
+    """Run the check, or the checks of --all or --list. Raises ConfigError."""
     ttl = submission.submit.ttl if options.ttl is None else options.ttl
+    if options.list:
+        from remediate.monitoring import addresses
 
-    def look(argv: tuple[str, ...], names: ObjectNames) -> Callable[[], CheckResult]:
-        return lambda: check(argv, names, options.timeout, ttl, timing)
+        lines, services = addresses.read(options.list), where.services if where else {}
+        return addresses.looked(lines, load(options.config).checks, services, options.timeout, ttl, timing)
+    if options.all:
+        from remediate.monitoring import one_look
 
-    return timing.together([look(argv, _named(options, argv, where)) for argv in lines])
+        look = (*(argv or COMBINED), *(("--config", options.config) if options.config else ()))
+        names = [_named(options, (each.name,), where) for each in OF_SERVICE]
+        return one_look.results(look, names, options.timeout, ttl, timing)
+    return [check(argv, _named(options, argv, where), options.timeout, ttl, timing)]
 
 
 def _named(options: argparse.Namespace, argv: tuple[str, ...], where: Destination | None) -> ObjectNames:
     """Whose result it will be. Raises ConfigError."""
-    of_check = argv[:1] if options.all else argv
-    names = named(of_check, where.host if where else "", where.services if where else {})
+    names = named(argv, where.host if where else "", where.services if where else {})
     names = ObjectNames(options.host or names.host, options.service or names.service)
     if not all(re.fullmatch(NAME, name) and name.isprintable() for name in names):
         raise ConfigError(f"{names.service!r} on {names.host!r} does not name a service: give --host and --service")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from remediate.monitoring.answer import Disposition, ReceiverAnswer
 from remediate.monitoring.result import CheckResult
 from remediate.timing import Timing
@@ -18,6 +20,7 @@ class Scripted:
     """Gives the answers in order, then TAKEN forever; `by_service` overrides both. `has` is what it can be asked."""
 
     name = "the server"
+    most_together = 1
 
     def __init__(self, *answers: ReceiverAnswer, by_service: dict[str, ReceiverAnswer] | None = None) -> None:
         self.answers = list(answers)
@@ -25,12 +28,18 @@ class Scripted:
         self.sent: list[str] = []
         self.asked: list[str] = []
         self.has: set[str] = set()
+        self.together: list[list[str]] = []
+        self.takes_together = True
 
     def send(self, result: CheckResult) -> ReceiverAnswer:
         self.sent.append(result.output)
         if result.service in self.by_service:
             return self.by_service[result.service]
         return self.answers.pop(0) if self.answers else TAKEN
+
+    def send_together(self, results: Sequence[CheckResult]) -> bool:
+        self.together.append([result.output for result in results])
+        return self.takes_together
 
     def already_has(self, result: CheckResult) -> bool:
         self.asked.append(result.output)

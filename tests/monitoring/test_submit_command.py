@@ -22,7 +22,7 @@ def place(tmp_path: Path) -> Submitter:
     [
         ([], "a check is needed, after --, or --all"),
         (["--"], "a check is needed, after --, or --all"),
-        (["--all", "--", "check_hast"], "a check and --all are two things"),
+        (["--all", "--", "check_hast"], "--all runs check_hast_pair, not check_hast"),
         (["--all", "--flush"], "--flush and --all are two things"),
         (["--all", "--service", "x"], "--all takes no --service: each check has its own"),
         (["--flush", "--push"], "--flush and --push are two things"),
