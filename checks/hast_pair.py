@@ -46,7 +46,7 @@ PERFDATA = (("CHECK::LABEL", "each number of each check, such as check_hast::hom
 
 ABOUT = f"""\
 Runs {name_list(list(NAMES))} on a node in one process. What they ask is asked once, where a login or sudo(8) is needed
-in two calls, and each judges it as it does by itself; their own help has their tables. The state is that of the worst
+in few calls, and each judges it as it does by itself; their own help has their tables. The state is that of the worst
 of them, and a check that could not be run to its end is UNKNOWN at least. The first line names what is not OK, the
 worst first, each finding with its check and its reason; then each check has a line, the worst first, with what to do
 next below it. --json has each check's own output besides. For many pairs: a service less for each check, and one state,

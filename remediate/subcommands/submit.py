@@ -17,9 +17,9 @@ With --ttl SECONDS Icinga itself reports if no new result arrives within that ti
 
 --all runs the checks that watch the service of this node in one look, as check_hast_pair does, and sends the result of
 each as that of a service of its own; after -- stands check_hast_pair with its options, if it needs any. With --textfile
-it also writes what they do not say: the state of each vhid, the role of each resource, and from the journal the failovers, the
-last change of role and the repairs by result. For that it has to run as root. check_hast_setup, the audit, is not among
-them: give it a file of its own, once an hour.
+it also writes what they do not say: the state of each vhid, the role of each resource, and from the journal the
+failovers, the last change of role and the repairs by result. For that it has to run as root. check_hast_setup, the
+audit, is not among them: give it a file of its own, once an hour.
 
 On a monitoring host --list looks at many service addresses in one process. Each line of its file is the name of a host
 and a command line of check_nfs_export, with the quotes of a shell, which it does not run:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.registry import COMBINED, ON_NODE
+from checks.registry import COMBINED, OF_SERVICE, ON_NODE
 from remediate.contrib.definitions import definitions
 from remediate.contrib.placement import Placement
 from remediate.events.repair_request import REQUESTS, RepairRequest
@@ -48,9 +48,35 @@ def program(path: Path, body: str) -> None:
 def test_check_nrpe_waits_longer_than_each_check_takes_and_less_than_nagios_waits() -> None:
     lines = [values["command_line"] for kind, values in objects(OBJECTS[0]) if kind == "command"]
     waits = {match[2]: int(match[1]) for line in lines if (match := re.search(r"-t (\d+):3 -c (\w+)", line))}
-    assert waits.keys() == set(ON_NODES)
+    assert waits.keys() == set(THROUGH_NRPE)
     for each in definitions():
         assert not each.on_node or each.check.timeout < waits[each.name] < 60
+
+
+@needs_nagios
+def test_nagios_accepts_services_whose_results_a_node_submits_itself(tmp_path: Path) -> None:
+    pair = tmp_path / "pair.cfg"
+    text = OBJECTS[2].read_text()
+    for check in OF_SERVICE:
+        text = re.sub(rf"(hastwatch-{check.name}\n)", r"hastwatch-passive,\1", text)
+    pair.write_text(text)
+    verified = NagiosDaemon(tmp_path / "nagios", [*OBJECTS[:2], pair], nrpe.PLUGIN.parent).verify()
+    assert text.count("hastwatch-passive,") == len(OF_SERVICE)
+    assert "Total Warnings: 0\nTotal Errors:   0\n" in verified.stdout
+
+
+@needs_nagios
+def test_nagios_accepts_the_one_service_of_the_sample_in_place_of_six(tmp_path: Path) -> None:
+    pair = tmp_path / "pair.cfg"
+    text = OBJECTS[2].read_text()
+    for check in OF_SERVICE:
+        text = re.sub(rf"define service \{{\n    use +hastwatch-{check.name}\n[^}}]*\}}\n", "", text)
+    text = re.sub(r"(?m)^#(define|    (?:use|host_name) |\})", r"\1", text)
+    text = re.sub(r"(dependent_service_description +)\S+", r"\1check_hast_pair,check_hast_setup", text)
+    pair.write_text(text)
+    verified = NagiosDaemon(tmp_path / "nagios", [*OBJECTS[:2], pair], nrpe.PLUGIN.parent).verify()
+    assert "Total Warnings: 0\nTotal Errors:   0\n" in verified.stdout, verified.stdout
+    assert "Checked 7 services" in verified.stdout  # nrpe, that one and the audit of each node; the service address
 
 
 @needs_nagios
