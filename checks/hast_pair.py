@@ -108,6 +108,7 @@ CHECK = CheckCommand(
     uses_peer=True,
     questions=tuple(dict.fromkeys(question for check in CHECKS for question in check.questions)),
     led_to=led_to,
+    takes=20.0,  # six checks, which ask one after the other where no gate answers several questions in one call
     runs=ChecksRun,
 )
 main = CHECK.main
