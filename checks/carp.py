@@ -189,7 +189,7 @@ def judge_vhid(both: tuple[NodeVhid, NodeVhid]) -> Judgement:
     elif ours.advbase != theirs.advbase and ours.numbers_read and theirs.numbers_read:
         what = "interval" if ours.protocol == "vrrp" else "advbase"
         yield "carp-advbase-differs", f"{what} {ours.advbase} and {theirs.advbase}"
-    yield from hearing(here, ours, there, theirs)
+    yield from ((each.reason, each.text) for each in hearing(here, ours, there, theirs))
     if set(ours.addresses) != set(theirs.addresses) and not (ours.unread or theirs.unread):
         yield (
             "carp-addresses-differ",

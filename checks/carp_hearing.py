@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from checks.probes.carp import Vhid
 
@@ -11,8 +12,23 @@ GROUPS = ("", "224.0.0.18", "ff02::12")
 carp_multicast_setup() of ip_carp.c."""
 
 
-def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[tuple[str, str]]:
-    """What keeps two vhids from hearing each other, with reasons of check_carp's table. carp_send_ad_locked() sends an
+class UnheardVhid(NamedTuple):
+    """A vhid that does not send to the other node."""
+
+    reason: str
+    """Of check_carp's table."""
+    text: str
+    sender: str
+    """The node on which to set another peer."""
+    family: str
+    """`peer` or `peer6`."""
+    address: str
+    """Whom it has to send to: an address of the other node's own on the interface of the vhid; empty where none is
+    known."""
+
+
+def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[UnheardVhid]:
+    """What keeps two vhids from hearing each other. carp_send_ad_locked() sends an
     advertisement for each address family of the vhid, to `peer` or to `peer6`; carp_find_ifa() takes one only from the
     interface that has the vhid."""
     if ours.protocol != "carp" or theirs.protocol != "carp":
@@ -22,9 +38,12 @@ def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[tuple[s
             continue
         sides = ((here, ours, there, theirs), (there, theirs, here, ours))
         wrong = [
-            (
+            UnheardVhid(
                 "carp-peer-wrong",
                 f"{label} sends to {family} {peer}, not {to}'s on {heard.interface}",
+                label,
+                family,
+                _own(heard, family),
             )
             for label, vhid, to, heard in sides
             if (peer := getattr(vhid, family)) not in GROUPS and heard.own and not heard.has_own(peer)
@@ -33,8 +52,15 @@ def hearing(here: str, ours: Vhid, there: str, theirs: Vhid) -> Iterator[tuple[s
         unicast = [(label, getattr(vhid, family)) for label, vhid, _, _ in sides if getattr(vhid, family) not in GROUPS]
         if len(unicast) == 1 and not wrong:
             label, peer = unicast[0]
-            other = there if label == here else here
-            yield "carp-peer-one-sided", f"{label} sends to {family} {peer}, {other} to the multicast group"
+            other, heard = (there, ours) if label == here else (here, theirs)
+            says = f"{label} sends to {family} {peer}, {other} to the multicast group"
+            yield UnheardVhid("carp-peer-one-sided", says, other, family, _own(heard, family))
+
+
+def _own(vhid: Vhid, family: str) -> str:
+    """The first address of its interface in that family."""
+    addresses = [each.partition("/")[0] for each in vhid.own]
+    return next((each for each in addresses if (":" in each) == (family == "peer6")), "")
 
 
 def _speaks(vhid: Vhid, family: str) -> bool:

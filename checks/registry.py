@@ -60,7 +60,7 @@ REGISTRY = (
         "the service as a client sees it: portmapper, NULL, MNT, GETATTR, FSSTAT; from anywhere, without a mount"
     ), on_node=False),
     CheckEntry("check_hast_setup", (
-        "how both nodes are set up: 86 points, each with its remedy; once an hour, or `hastwatch doctor`"
+        "how both nodes are set up: 89 points, each with its remedy; once an hour, or `hastwatch doctor`"
     ), audits=True, interval=3600),
     CheckEntry("check_hast_pair", (
         "the six checks of a node in one process and one login, as one service: for many pairs"

@@ -18,7 +18,7 @@ def vhid(node: str, peer: str = "", peer6: str = "", addresses: str = "10.1.101.
 
 
 def said(ours: Vhid, theirs: Vhid) -> list[str]:
-    return [f"{reason}: {text}" for reason, text in hearing("nfs001", ours, "nfs002", theirs)]
+    return [f"{each.reason}: {each.text}" for each in hearing("nfs001", ours, "nfs002", theirs)]
 
 
 HEALTHY = {

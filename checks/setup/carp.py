@@ -9,9 +9,9 @@ from typing import NamedTuple
 from checks.plugin.finding import CRITICAL, WARNING
 from checks.plugin.text import name_list
 from checks.probes import carp, rc_conf
-from checks.probes.errors import NotFound
+from checks.probes.errors import CommandFailed, NotFound
 from checks.probes.vhid import Vhid
-from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupRow, Tier, problem
+from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupRow, Tier, digits, problem
 
 MOST_ALIASES = 16
 """ifconfig_IFACE_alias0 to alias15 are looked at (rc.conf(5))."""
@@ -19,15 +19,21 @@ FILES = ("/etc/rc.conf", "/etc/rc.conf.local", "/etc/rc.conf.d/netif", "/etc/rc.
 """Where rc.conf(5) may have the lines of interfaces (rc.subr(8), load_rc_config())."""
 ROWS = (
     SetupRow(Tier.MANUAL, "setup-no-vhid", CRITICAL, "the node has no vhid",
-             "clients have no address that moves: no failover", "on {node}: `kldload carp`, `grep vhid /etc/rc.conf`,"
-             " compare it with that of {peer}, then `service netif restart`"),
+             "clients have no address that moves: no failover",
+             "on {node}: `kldload -n carp`, `sysrc -f {file} {setting}`, `chmod 600 {file}`,"
+             " `service netif start IFACE`"),
+    SetupRow(Tier.NETWORK, "setup-vhid-not-running", CRITICAL, "rc.conf has a vhid that the node does not have",
+             "its address cannot come to this node: no failover, until the next boot",
+             "on {node}: `kldload -n carp`, `service netif start {nic}`"),
+    SetupRow(Tier.MANUAL, "setup-vhid-not-at-boot", CRITICAL, "rc.conf does not have a vhid that the node has",
+             "after the next boot its address cannot come to this node: no failover",
+             "on {node}: `ifconfig -k {nic}` shows its password; `sysrc -f {file} {setting}`, `chmod 600 {file}`"),
     SetupRow(Tier.SAFE, "setup-advskew-at-boot", WARNING, "rc.conf gives a vhid another advskew than it has now",
              "the next boot changes which node is preferred",
-             "on {node}: `sed -i '' '/vhid {vhid} /s/skew {old}/skew {new}/' {file}`"),
+             "on {node}: `sed -i '' {script} {file}`"),
     SetupRow(Tier.NETWORK, "setup-advskew-differs", WARNING, "the nodes have different advskews for a vhid",
              "the preferred node takes the address back whenever hastwatch does not hold it: two outages for one",
-             "on {node}: `sed -i '' '/vhid {vhid} /s/skew {old}/skew {new}/' {file}`,"
-             " `ifconfig {nic} vhid {vhid} advskew {new}`"),
+             "on {node}: `sed -i '' {script} {file}`, `ifconfig {nic} vhid {vhid} advskew {new}`"),
 )  # fmt: skip
 
 
@@ -38,29 +44,58 @@ class CarpFacts(NamedTuple):
     at_boot: Mapping[str, str] = {}
     files: Mapping[str, str] = {}
     """Which file of rc.conf(5) has the line of a vhid."""
+    addresses: Mapping[str, str] = {}
+    """Of each vhid that there is, of carp(4) and of VRRP; empty words where ifconfig(8) shows none."""
+    all_read: bool = True
+    """Whether every line of a vhid was understood."""
+    free: Mapping[str, str] = {}
+    """By interface the first variable of rc.conf(5) for an alias that is not set."""
 
 
 def read(audited: AuditedNode) -> CarpFacts:
     """Raises ProbeError."""
-    vhids = [each for each in carp.vhids(audited.node) if each.is_read and each.numbers_read]
-    at_boot = _at_boot(audited, vhids, "advskew")
-    at_boot = {name: skew or "0" for name, skew in at_boot.items()}
+    there = carp.vhids(audited.node)
+    vhids = [each for each in there if each.is_read and each.numbers_read]
+    words = ifconfig_words(audited, _interfaces(audited))
+    at_boot = {name: skew or "0" for name, skew in _values(words, "advskew").items()}
     now = {each.name: str(each.advskew) for each in vhids if each.protocol == "carp"}
-    return CarpFacts(now, at_boot, {name: file_of(audited, name.partition("@")[0]) for name in now})
+    return CarpFacts(
+        now,
+        at_boot,
+        {name: file_of(audited, name.partition("@")[0]) for name in now},
+        {each.name: " ".join(each.addresses) for each in vhids},
+        len(vhids) == len(there),
+        {interface: _free(audited, interface) for interface in dict.fromkeys(each.interface for each in vhids)},
+    )
+
+
+def _interfaces(audited: AuditedNode) -> tuple[str, ...]:
+    """`ifconfig -l`. Raises ProbeError."""
+    listed = audited.node.run("ifconfig", "-l")
+    if listed.status != 0:
+        raise CommandFailed(f"`ifconfig -l` exits with {listed.status}: {listed.words}")
+    return tuple(listed.stdout.split())
+
+
+def _free(audited: AuditedNode, interface: str) -> str:
+    """network.subr, ifalias_af_common(): every ifconfig_IFACE_aliasN that is set. Raises Unreachable."""
+    names = _names(interface)[-MOST_ALIASES:]
+    variables = rc_conf.read(audited.node, {"netif": tuple(names)})
+    return next((name for name in names if not variables.get("netif", name)), names[-1])
 
 
 def passwords_at_boot(audited: AuditedNode, vhids: Iterable[Vhid]) -> dict[str, str]:
     """The password that rc.conf(5) has for each vhid of their interfaces, empty where it has none: a secret. Raises
     ProbeError."""
-    return _at_boot(audited, vhids, "pass")
+    interfaces = tuple(dict.fromkeys(each.interface for each in vhids))
+    return _values(ifconfig_words(audited, interfaces), "pass")
 
 
-def _at_boot(audited: AuditedNode, vhids: Iterable[Vhid], word: str) -> dict[str, str]:
-    """What follows a word in the lines of each vhid of their interfaces, by its name; the last that has it counts, as
+def _values(words_of: Mapping[str, list[list[str]]], word: str) -> dict[str, str]:
+    """What follows a word in the lines of each vhid of each interface, by its name; the last that has it counts, as
     ifconfig(8) leaves what a line does not name (carp.c, setcarp_callback())."""
     values: dict[str, str] = {}
-    interfaces = tuple(dict.fromkeys(each.interface for each in vhids))
-    for interface, lines in ifconfig_words(audited, interfaces).items():
+    for interface, lines in words_of.items():
         for words in lines:
             if "vhid" in words[:-1]:
                 name = f"{_after(words, 'vhid')}@{interface}"
@@ -103,14 +138,41 @@ def _after(words: list[str], name: str) -> str:
 
 def judge(facts: CarpFacts) -> Problems:
     """One node."""
-    if not facts.now:
-        yield problem("setup-no-vhid", "no vhid on any interface")
+    if not facts.now and not facts.at_boot:
+        setting = "ifconfig_IFACE_alias0=inet vhid N advskew 10 pass PASSWORD alias ADDRESS/32"
+        yield problem("setup-no-vhid", "no vhid on any interface, and none in rc.conf", setting=setting, file=PRIVATE)
+    yield from _of_the_boot(facts)
     for name, skew in facts.now.items():
         told = facts.at_boot.get(name, skew)
         if told != skew:
             text = f"advskew of {name} is {skew}, and {told} in rc.conf"
-            number, file = name.partition("@")[0], facts.files.get(name, FILES[0])
-            yield problem("setup-advskew-at-boot", text, vhid=number, old=told, new=skew, file=file)
+            file = facts.files.get(name, FILES[0])
+            yield problem("setup-advskew-at-boot", text, script=_other_skew(name.partition("@")[0], skew), file=file)
+
+
+def _of_the_boot(facts: CarpFacts) -> Problems:
+    """The vhids that only the kernel has, or only rc.conf(5)."""
+    for name in facts.at_boot:
+        if name not in facts.addresses and facts.all_read:
+            yield problem("setup-vhid-not-running", f"{name} is in rc.conf alone", nic=name.partition("@")[2])
+    for name, skew in facts.now.items():
+        number, _, interface = name.partition("@")
+        if name not in facts.at_boot:
+            address = next(iter(facts.addresses[name].split()), "ADDRESS/32")
+            family = "inet6" if ":" in address else "inet"
+            words = f"{family} vhid {number} advskew {skew} pass PASSWORD alias {address}"
+            says = f"{name} is not in rc.conf"
+            setting = f"{facts.free[interface]}={words}"
+            yield problem("setup-vhid-not-at-boot", says, nic=interface, setting=setting, file=PRIVATE)
+
+
+PRIVATE = "/etc/rc.conf.d/netif"
+"""For a password: everybody may read /etc/rc.conf."""
+
+
+def _other_skew(vhid: str, skew: str) -> str:
+    """A script for sed(1): the advskew of the lines of a vhid."""
+    return f"/vhid {digits(vhid)} /s/advskew [0-9]*/advskew {digits(skew)}/"
 
 
 def judge_pair(here: NodeFacts, there: NodeFacts) -> Problems:
@@ -130,8 +192,8 @@ def judge_pair(here: NodeFacts, there: NodeFacts) -> Problems:
             vhid=vhid,
             file=wrong.facts.files.get(name, FILES[0]),
             nic=name.partition("@")[2],
-            old=max(skews, key=int),
-            new=min(skews, key=int),
+            new=digits(min(skews, key=int)),
+            script=_other_skew(vhid, min(skews, key=int)),
         )
 
 

@@ -10,15 +10,40 @@ from checks.plugin.judging import Judgement
 from checks.probes import carp, devd, devd_conf, processes, program
 from checks.probes.devd_wiring import DevdWiring, wiring
 from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupRow, Tier, problem
+from checks.setup.hast_conf import EXAMPLES
 
+RULE = "/usr/local/etc/devd/hastwatch.conf"
+PROGRAM = "/usr/local/hastwatch/bin/carp-hast-switch"
+"""What the hook is a link to, where hastwatch is installed."""
+OUR_RULE = (
+    "on {node}: `mkdir -p {directory}`, `install -m 644 {examples}/devd-hastwatch.conf {rule}`, `service devd restart`"
+)
+OUR_HOOK = "on {node}: `ln -sf {program} {hook}`, `chmod 755 {hook}`, `hastwatch self-test`"
+REMEDIES = {
+    "devd-configuration-refused": (
+        Tier.MANUAL,
+        "on {node}: correct the file that the finding names before devd is restarted; then `hastwatch self-test`",
+    ),
+    "devd-hook-missing": (Tier.SAFE, OUR_RULE),
+    "devd-hook-unmatched": (Tier.SAFE, OUR_RULE),
+    "devd-hook-shadowed": (
+        Tier.MANUAL,
+        "on {node}: remove the rule that the finding names, then `service devd restart`, `hastwatch self-test`",
+    ),
+    "devd-hook-arguments": (Tier.SAFE, OUR_RULE),
+    "devd-hook-not-executable": (Tier.SAFE, OUR_HOOK),
+    "devd-hook-cannot-start": (Tier.SAFE, f"{OUR_HOOK}; or install hastwatch anew"),
+    "devd-hook-writable": (
+        Tier.SAFE,
+        "on {node}: `chown root:wheel {hook}`, `chmod 755 {hook}`; was it changed? Then install hastwatch anew",
+    ),
+    "devd-hook-unclear": (Tier.SAFE, OUR_RULE),
+}
+"""The tier of each remedy, and what is typed. A rule in a file of somebody else stays: it may have more in it."""
 ROWS = tuple(
-    SetupRow(Tier.SAFE, *TABLE.by_reason[reason])
-    for reason in (
-        "devd-configuration-refused", "devd-hook-missing", "devd-hook-unmatched", "devd-hook-shadowed",
-        "devd-hook-arguments", "devd-hook-not-executable", "devd-hook-cannot-start", "devd-hook-writable",
-        "devd-hook-unclear",
-    )
-)  # fmt: skip
+    SetupRow(tier, *TABLE.by_reason[reason]._replace(action=action)) for reason, (tier, action) in REMEDIES.items()
+)
+VALUES = {"directory": "/usr/local/etc/devd", "examples": EXAMPLES, "rule": RULE, "program": PROGRAM, "hook": HOOK}
 
 
 class DevdFacts(NamedTuple):
@@ -58,7 +83,7 @@ def read(audited: AuditedNode) -> DevdFacts:
 def judge(facts: DevdFacts) -> Problems:
     """As check_devd does."""
     for reason, text, *_ in _judged(facts):
-        yield problem(reason, text)
+        yield problem(reason, text, **VALUES)
 
 
 def _judged(facts: DevdFacts) -> Judgement:

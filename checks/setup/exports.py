@@ -12,7 +12,17 @@ from checks.plugin.text import name_list
 from checks.probes import exports, rc_conf
 from checks.probes.errors import NotFound
 from checks.probes.exports import MountdVerdict
-from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupProblem, SetupRow, Tier, problem
+from checks.setup.group import (
+    AuditedNode,
+    NodeFacts,
+    Problems,
+    SetupGroup,
+    SetupProblem,
+    SetupRow,
+    Tier,
+    digits,
+    problem,
+)
 
 ROWS = (
     SetupRow(Tier.MANUAL, "setup-exports-missing", CRITICAL, "no file of exports exists, or none exports anything",
@@ -20,20 +30,28 @@ ROWS = (
              " `service mountd restart` if it serves"),
     SetupRow(Tier.MANUAL, "setup-export-refused", CRITICAL, "mountd refuses a line of its exports",
              "it exports nothing of that line, and says so in the log alone",
-             "on {node}: correct line {line} of {file}, then `service mountd reload` if it serves"),
+             "on {node}: correct that line, or `sed -i '' {script} {file}`; then `service mountd reload` if it serves"),
     SetupRow(Tier.MANUAL, "setup-export-outside", CRITICAL, "a directory is exported that is not of HAST",
              "its data is this node's alone: after a failover clients see another directory, or none",
-             "on {node}: remove line {line} of {file}, then `service mountd reload` if it serves"),
+             "on {node}: `sed -i '' {script} {file}`; then `service mountd reload` if it serves"),
     SetupRow(Tier.MANUAL, "setup-export-everyone", WARNING, "a directory is exported to everyone",
              "whoever reaches the service address may mount it",
-             "on {node}: add `-network NETWORK` to line {line} of {file}, then `service mountd reload` if it serves"),
+             "on {node}: `sed -i '' {script} {file}`; then `service mountd reload` if it serves"),
     SetupRow(Tier.MANUAL, "setup-export-root", WARNING, "a directory is exported with -maproot=root",
              "root of every client is root there: it reads and writes everything, and makes setuid files",
-             "on {node}: remove `-maproot=root` from line {line} of {file}, or accept it in hastwatch.toml"),
+             "on {node}: `sed -i '' -E {script} {file}`, then `service mountd reload` if it serves; or accept it"),
     SetupRow(Tier.MANUAL, "setup-exports-differ", CRITICAL, "the nodes export different things",
              "after a failover clients are refused, or get other rights",
              "make /etc/exports the same on both nodes, then `service mountd reload` on the one that serves"),
 )  # fmt: skip
+
+
+COMMENT = "s/^/#/"
+"""mountd passes over a line that begins so, with all that a backslash continues it by (mountd.c,
+get_exportlist_one())."""
+OPTION, ROOT = "(maproot|root|r)", "(root|0)(:[^[:space:],]*)?"
+NOT_AS_ROOT = f"{{s/,{OPTION}={ROOT}//;s/-{OPTION}[=[:space:]]+{ROOT},/-/;s/-{OPTION}[=[:space:]]+{ROOT}//;}}"
+"""Between commas, before one, and alone (mountd.c, do_opt())."""
 
 
 class ExportFacts(NamedTuple):
@@ -109,19 +127,20 @@ def judge(facts: ExportFacts) -> Problems:
     if not facts.lines:
         yield problem("setup-exports-missing", "nothing is exported")
     for place, why in facts.refused.items():
-        yield _of_line("setup-export-refused", place, f"refused: {why}")
+        yield _of_line("setup-export-refused", place, f"refused: {why}", COMMENT)
     for place, paths in facts.outside.items():
-        yield _of_line("setup-export-outside", place, f"exports {paths}")
+        yield _of_line("setup-export-outside", place, f"exports {paths}", COMMENT)
     for place in facts.everyone:
         if place not in facts.refused:
-            yield _of_line("setup-export-everyone", place, "exports to everyone")
+            yield _of_line("setup-export-everyone", place, "exports to everyone", "s,$, -network NETWORK,")
     for place in facts.root:
-        yield _of_line("setup-export-root", place, "-maproot=root")
+        yield _of_line("setup-export-root", place, "-maproot=root", NOT_AS_ROOT)
 
 
-def _of_line(reason: str, place: str, says: str) -> SetupProblem:
+def _of_line(reason: str, place: str, says: str, function: str) -> SetupProblem:
+    """`function`: of sed(1), for that line."""
     file, _, number = place.rpartition(":")
-    return problem(reason, f"line {number} of {file}: {says}", file=file, line=number)
+    return problem(reason, f"line {number} of {file}: {says}", file=file, script=f"{digits(number)}{function}")
 
 
 def judge_pair(here: NodeFacts, there: NodeFacts) -> Problems:

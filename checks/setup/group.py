@@ -11,6 +11,7 @@ both.
 from __future__ import annotations
 
 import enum
+import re
 import shlex
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -63,6 +64,11 @@ def problem(reason: str, text: str, node: str = "", **values: str) -> SetupProbl
     """A problem; the values come from a node and end in a command line that somebody types as root: each is quoted as
     sh(1) wants it."""
     return SetupProblem(reason, text, {name: shlex.quote(value) for name, value in values.items()}, node)
+
+
+def digits(text: str) -> str:
+    """A number that a node has told, as it may stand in a script for sed(1); 0 where it is none."""
+    return text if re.fullmatch("[0-9]{1,9}", text) else "0"
 
 
 class AuditedNode:

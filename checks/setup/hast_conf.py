@@ -35,17 +35,19 @@ ROWS = (
              "correct `remote` of {resource} on {node} in /etc/hast.conf on both nodes, then `service hastd reload`"),
     SetupRow(Tier.SAFE, "setup-hast-exec-missing", WARNING, "hast.conf has no `exec`, or not that of hastwatch",
              "hastwatch hears neither of a lost connection nor of a split-brain",
-             "on {node}: `sed -i '' '/exec/d' /etc/hast.conf`, `echo exec {hook} >> /etc/hast.conf`,"
+             "on {node}: `sed -i '' -E {script} /etc/hast.conf`, `echo exec {hook} >> /etc/hast.conf`,"
              " `service hastd reload`"),
     SetupRow(Tier.SAFE, "setup-hast-exec-broken", CRITICAL, "what `exec` names cannot be run",
              "hastwatch hears neither of a lost connection nor of a split-brain",
              "on {node}: `install -m 755 {examples}/hastwatch-hast-event {directory}`"),
     SetupRow(Tier.SAFE, "setup-hast-timeout", WARNING, f"`timeout` of hast.conf below {LEAST} or above {MOST} s",
              "too long: clients hang as long when the other node dies; too short: a busy disk ends the connection",
-             "on both nodes: `sed -i '' 's/timeout {seconds}/timeout 10/' /etc/hast.conf`, `service hastd reload`"),
+             "on both nodes: `sed -i '' -E {script} /etc/hast.conf`, `echo timeout 10 >> /etc/hast.conf`,"
+             " `service hastd reload`"),
     SetupRow(Tier.MANUAL, "setup-hast-replication", WARNING, "a resource is not replicated `fullsync`",
              "a power cut may lose what clients were told is on both disks",
-             "set `replication fullsync` in /etc/hast.conf on both nodes, then `service hastd reload` on each"),
+             "on both nodes: `sed -i '' -E {script} {file}`, `echo replication fullsync >> {file}`,"
+             " `service hastd reload`"),
 )  # fmt: skip
 
 
@@ -107,15 +109,28 @@ def judge(facts: HastConfFacts) -> Problems:
         hook = _setting(facts, name, "exec", "")
         if hook != HOOK:
             says = f"`exec {hook}`" if hook else "no `exec`"
-            yield problem("setup-hast-exec-missing", f"{name} has {says} in hast.conf", hook=HOOK)
+            yield problem(
+                "setup-hast-exec-missing", f"{name} has {says} in hast.conf", hook=HOOK, script=_without("exec")
+            )
         if (mode := _setting(facts, name, "replication", DEFAULT_REPLICATION)) != "fullsync":
-            yield problem("setup-hast-replication", f"{name} is replicated {mode}")
+            yield problem(
+                "setup-hast-replication",
+                f"{name} is replicated {mode}",
+                script=_without("replication"),
+                file=hast_conf.PATH,
+            )
         seconds = _setting(facts, name, "timeout", DEFAULT_TIMEOUT)
         if not LEAST <= int(seconds) <= MOST:
-            yield problem("setup-hast-timeout", f"timeout {seconds} of {name}", seconds=seconds)
+            yield problem("setup-hast-timeout", f"timeout {seconds} of {name}", script=_without("timeout"))
     for hook, trouble in facts.broken.items():
         if hook == HOOK:
             yield problem("setup-hast-exec-broken", trouble, examples=EXAMPLES, directory="/usr/local/sbin/")
+
+
+def _without(setting: str) -> str:
+    """A script for sed(1) -E that takes a setting out wherever it stands, also between others on one line: what is
+    then set for all resources at the end of the file holds for each (parse.y, yy_config_parse())."""
+    return f"s/[[:<:]]{setting}[[:space:]]+[^[:space:];}}]+//g"
 
 
 EXAMPLES = "/usr/local/hastwatch/share/examples/hastwatch"

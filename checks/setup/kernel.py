@@ -46,7 +46,7 @@ ROWS = (
              "on {node}: `sysrc -f /boot/loader.conf carp_load=YES`"),
     SetupRow(Tier.MANUAL, "setup-geom-gate", CRITICAL, "geom_gate is neither loaded nor to be found",
              "hastd does not start: no replication, no device",
-             "on {node}: install the kernel with its modules anew, {file} is missing; then `service hastd start`"),
+             "on {node}: install the kernel with its modules anew, {file} is missing; then `kldload -n geom_gate`"),
 )  # fmt: skip
 
 

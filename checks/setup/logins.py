@@ -11,7 +11,7 @@ from typing import NamedTuple
 from checks.plugin.finding import CRITICAL, WARNING
 from checks.plugin.tables import table
 from checks.probes.errors import CommandFailed, NotFound, NotUnderstood
-from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupProblem, SetupRow, Tier, problem
+from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupProblem, SetupRow, Tier, digits, problem
 from checks.setup.privileges import DOAS, PERMITTED, SUDOERS, USER
 
 ROOTS_KEYS = "/root/.ssh/authorized_keys"
@@ -36,6 +36,10 @@ OF_USER = re.compile(
 OPENING = {"pty", "port-forwarding", "agent-forwarding", "x11-forwarding", "user-rc", "environment"}
 """What permits again what `restrict` forbids, or names variables of the command's environment (sshd(8))."""
 QUOTED = re.compile(r'"(\\.|[^"\\])*"')
+OPTION = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*")+')
+REPLACED = OPENING | {"restrict", "command", "tunnel"}
+"""What the generated options replace; the others of a line narrow it, such as `from`, and stay."""
+KEPT = re.compile(r'[A-Za-z-]{1,40}(="[^"\\\n]{0,400}")?(,[A-Za-z-]{1,40}(="[^"\\\n]{0,400}")?)*')
 SSHD_CONFIG = "/etc/ssh/sshd_config"
 
 ROWS = (
@@ -55,8 +59,8 @@ ROWS = (
 
 
 class LoginFacts(NamedTuple):
-    """Lines of authorized_keys that are not as generated: from their number to the type of the key and what it is for,
-    `ssh-ed25519 answer`."""
+    """Lines of authorized_keys that are not as generated: from their number to the type of the key, what it is for, and
+    the options that have to stay, `ssh-ed25519 checks from="10.0.2.15"`."""
 
     root: Mapping[str, str] = {}
     user: Mapping[str, str] = {}
@@ -107,7 +111,8 @@ def _lines(text: str, generated: re.Pattern[str], others: bool) -> tuple[dict[st
             is_right = not between or bool(forced and restricted)
         if not is_right:
             repairs = "SSH_ORIGINAL_COMMAND#" in command
-            lines[str(number)] = f"{key['type']} {'repairs' if repairs else 'checks'}"
+            kept = [each for each in OPTION.findall(options) if each.partition("=")[0].lower() not in REPLACED]
+            lines[str(number)] = f"{key['type']} {'repairs' if repairs else 'checks'} {','.join(kept)}"
     return lines, ours
 
 
@@ -147,29 +152,33 @@ def _permits(audited: AuditedNode) -> str:
 def judge(facts: LoginFacts) -> Problems:
     """One node."""
     for number, what in facts.root.items():
-        yield _of_line("setup-key-open", ROOTS_KEYS, number, what.partition(" ")[0], ANSWER)
+        yield _of_line("setup-key-open", ROOTS_KEYS, number, what, ANSWER)
     for number, what in facts.user.items():
-        kind, _, purpose = what.partition(" ")
-        options = (REPAIRS if purpose == "repairs" else CHECKS).replace(
-            "{by}", "doas" if facts.by == "doas" else "sudo"
-        )
-        yield _of_line("setup-monitoring-key", facts.path, number, kind, options)
+        options = REPAIRS if what.split()[1:2] == ["repairs"] else CHECKS
+        by = "doas" if facts.by == "doas" else "sudo"
+        yield _of_line("setup-monitoring-key", facts.path, number, what, options.replace("{by}", by))
     for reason, value, better in (
         ("setup-root-refused", "no", "forced-commands-only"),
         ("setup-root-password", "yes", "prohibit-password"),
     ):
         if facts.permits == value:
-            script = f"s/^#*PermitRootLogin .*/PermitRootLogin {better}/"
-            yield problem(reason, f"PermitRootLogin is {value}", script=script, path=SSHD_CONFIG)
+            yield problem(reason, f"PermitRootLogin is {value}", script=LETS_IN.format(better), path=SSHD_CONFIG)
 
 
-def _of_line(reason: str, path: str, number: str, kind: str, options: str) -> SetupProblem:
-    """With a script for sed(1) that puts the options before the key; what a node tells of it is a number and a type."""
+LETS_IN = "1,/^[[:space:]]*[Mm]atch/s/^[[:space:]]*PermitRootLogin/#&/;1s/^/PermitRootLogin {}\\n/"
+"""For sed(1): sshd takes the first value that it meets, and what stands in a Match block is for some alone
+(sshd_config(5)). There may be no line at all."""
+
+
+def _of_line(reason: str, path: str, number: str, what: str, options: str) -> SetupProblem:
+    """With a script for sed(1) that puts the options before the key; what a node tells of it is a number, a type, and
+    what narrows it."""
     says = f"line {number} of {path} is not restricted"
-    number = number if number.isdecimal() else "0"
+    kind, _, rest = what.partition(" ")
+    kept = rest.partition(" ")[2]
     kind = kind if TYPE.fullmatch(kind) else "ssh-"
-    new = options.replace("\\", "\\\\")
-    return problem(reason, says, script=f"{number}s~^.*\\({kind} AAAA\\)~{new} \\1~", path=path)
+    new = re.sub(r"([\\&~])", r"\\\1", f"{kept},{options}" if KEPT.fullmatch(kept) else options)
+    return problem(reason, says, script=f"{digits(number)}s~^.*\\({kind} AAAA\\)~{new} \\1~", path=path)
 
 
 GROUP = SetupGroup(

@@ -25,7 +25,7 @@ ROWS = (
              "on {node}: `chflags schg {point}`"),
     SetupRow(Tier.MANUAL, "setup-point-not-empty", CRITICAL, "files lie in a mount point while nothing is mounted",
              "lost mail: the next mount hides it",
-             "on {node}: find what writes there; `chflags noschg {point}`, move it away, `chflags schg {point}`"),
+             "on {node}: `chflags noschg {point}`, `mv {point} {aside}`, `mkdir {point}`, `chflags schg {point}`"),
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def judge(facts: PointFacts) -> Problems:
     for point in facts.writable:
         yield problem("setup-point-writable", f"{point} takes files, and nothing is mounted there", point=point)
     for point, says in facts.names.items():
-        yield problem("setup-point-not-empty", f"{point} has {says}", point=point)
+        yield problem("setup-point-not-empty", f"{point} has {says}", point=point, aside=f"{point}.found")
 
 
 GROUP = SetupGroup(

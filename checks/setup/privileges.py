@@ -9,7 +9,7 @@ from checks.plugin.config import PATH as CONFIGURATION
 from checks.plugin.finding import CRITICAL, WARNING
 from checks.probes import program
 from checks.probes.errors import CommandFailed, NotFound
-from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupRow, Tier, problem
+from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupRow, Tier, digits, problem
 
 STATE = "/var/db/hastwatch"
 SUDOERS = "/usr/local/etc/sudoers.d/hastwatch"
@@ -121,12 +121,35 @@ def _doas(audited: AuditedNode) -> tuple[str, tuple[str, ...]]:
         return "", ()
     user = next((named["user"] for rule in ours if (named := PERMITTED.fullmatch(rule))), "nagios")
     generated = _rules(_generated(audited, "doas", user))
+    names = _identities(audited, user)
     numbers = []
     for number, line in enumerate(text.splitlines(), 1):
         rule = RULE.match(line.strip())
-        if rule and rule["who"] == user and "cmd" not in rule["rest"].split():
+        if rule and rule["who"] in names and "cmd" not in rule["rest"].split():
             numbers.append(str(number))
     return "" if sorted(ours) == sorted(generated) else user, tuple(numbers)
+
+
+def _identities(audited: AuditedNode, user: str) -> set[str]:
+    """What a rule may call a user: its name and number, and each of its groups behind a colon (doas.conf(5)). Raises
+    ProbeError."""
+    names, group = {user}, ""
+    for line in _lines_of(audited, "/etc/passwd"):
+        fields = line.split(":")
+        if fields[0] == user and len(fields) > 3:
+            names, group = {*names, fields[2]}, fields[3]
+    for line in _lines_of(audited, "/etc/group"):
+        fields = line.split(":")
+        if len(fields) > 3 and (fields[2] == group or user in fields[3].split(",")):
+            names |= {f":{fields[0]}", f":{fields[2]}"}
+    return names
+
+
+def _lines_of(audited: AuditedNode, path: str) -> list[str]:
+    try:
+        return audited.node.read(path).splitlines()
+    except NotFound:
+        return []
 
 
 def _rules(text: str) -> list[str]:
@@ -149,7 +172,7 @@ def judge(facts: PrivilegeFacts) -> Problems:
     if facts.doas_user:
         yield problem("setup-doas-other", f"{DOAS} is not as generated", user=facts.doas_user, path=DOAS)
     for number in facts.doas_any:
-        yield problem("setup-doas-any", f"line {number} of {DOAS} names no command", line=number, path=DOAS)
+        yield problem("setup-doas-any", f"line {number} of {DOAS} names no command", line=digits(number), path=DOAS)
 
 
 GROUP = SetupGroup(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -45,13 +46,13 @@ ROWS = (
              "on {node}: `sysrc mountd_flags=-r`; it holds from the next start of mountd on"),
     SetupRow(Tier.MANUAL, "setup-nfsd-without-tcp", CRITICAL, "nfs_server_flags has no -t",
              "clients that mount over TCP, the default, are refused",
-             "on {node}: `sysrc nfs_server_flags=-t`, then `hastwatch switchover` if it serves"),
+             "on {node}: `sysrc {setting}`; then `hastwatch switchover --yes` if it serves"),
     SetupRow(Tier.MANUAL, "setup-nfsd-udp", WARNING, "nfs_server_flags has -u, and no -h with the service address",
              "nfsd answers over UDP from the node's own address: such a mount hangs",
-             "on {node}: `sysrc nfs_server_flags=-t` (TCP only), or add `-h ADDRESS`; then `hastwatch switchover`"),
+             "on {node}: `sysrc {setting}` (or add `-h ADDRESS`); then `hastwatch switchover --yes` if it serves"),
     SetupRow(Tier.MANUAL, "setup-nfs-differs", WARNING, "a variable of NFS is not the same on both nodes",
              "clients are served differently after a failover",
-             "set {variable} in /etc/rc.conf the same on both nodes"),
+             "`sysrc {variable}=VALUE` on both nodes, with the value that is right"),
     SetupRow(Tier.SAFE, "setup-service-jail", WARNING, "rc.conf puts lockd into a service jail",
              "the kernel refuses locks to a jail: clients get no locks",
              "on {node}: `sysrc {variable}=NO`; it holds from the next start of the service on"),
@@ -97,9 +98,10 @@ def judge(facts: RcFacts) -> Problems:
         yield problem("setup-mountd-flags", f"{MOUNTD} is {facts.values.get(MOUNTD, '')!r}")
     flags = facts.values.get(NFSD, "")
     if not _has(flags, "t"):
-        yield problem("setup-nfsd-without-tcp", f"{NFSD} is {flags!r}")
+        setting = f"{NFSD}={flags} -t".replace("= ", "=")
+        yield problem("setup-nfsd-without-tcp", f"{NFSD} is {flags!r}", setting=setting)
     if _has(flags, "u") and not _has(flags, "h"):
-        yield problem("setup-nfsd-udp", f"{NFSD} is {flags!r}")
+        yield problem("setup-nfsd-udp", f"{NFSD} is {flags!r}", setting=f"{NFSD}={_without(flags, 'u')}")
     for script in facts.jailed:
         yield problem("setup-service-jail", f"rc(8) starts {script} in a service jail", variable=f"{script}_svcj")
 
@@ -107,6 +109,12 @@ def judge(facts: RcFacts) -> Problems:
 def _has(flags: str, letter: str) -> bool:
     """Whether arguments have an option of one letter (getopt(3): options without a value may stand together)."""
     return any(word.startswith("-") and letter in word[1:] for word in flags.split())
+
+
+def _without(flags: str, letter: str) -> str:
+    """The arguments without an option of one letter."""
+    words = (re.sub(letter, "", word) if re.fullmatch("-[a-z]+", word) else word for word in flags.split())
+    return " ".join(word for word in words if word != "-")
 
 
 def judge_pair(here: NodeFacts, there: NodeFacts) -> Problems:

@@ -30,6 +30,14 @@ ORDER = {
 }
 """What has to stand there: the hold before the network configures CARP, the roles after hastd, and before hastd is
 stopped. No clock is set by then: ntpdate and ntpd need the network (rc.d/ntpdate, rc.d/ntpd)."""
+AFTER_EACH_OTHER = (
+    ("hastwatch_hold", "netif"), ("hastwatch_hold", "devd"), ("hastd", "hastwatch"), ("hastwatch", "mountd"),
+    ("hastwatch", "nfsd"),
+)  # fmt: skip
+"""What has to come out of that, where both are there. Scripts of packages can form a circle with ours, and rcorder(8)
+passes over a line of it then."""
+RCORDER = "rcorder /etc/rc.d/* /usr/local/etc/rc.d/* 2>/dev/null"
+"""As /etc/rc does it."""
 PERIODIC = re.compile(r"(?m)^[^#\n]*\bhastwatch\s+converge\s+--periodic\b")
 
 ROWS = (
@@ -42,6 +50,9 @@ ROWS = (
     SetupRow(Tier.SAFE, "setup-rc-order", CRITICAL, "rcorder puts a script of hastwatch at a wrong place of the boot",
              "CARP takes the address before the hold, the role comes before hastd, or a shutdown stops hastd first",
              "on {node}: `install -m 555 {examples}/rc.d/{script} /usr/local/etc/rc.d/`"),
+    SetupRow(Tier.MANUAL, "setup-boot-order", CRITICAL, "rcorder(8) puts scripts of the boot into another order",
+             "CARP takes the address before the hold, the role comes before hastd, or NFS before both",
+             "on {node}: `rcorder /etc/rc.d/* /usr/local/etc/rc.d/*` names the scripts of a circle; correct one"),
     SetupRow(Tier.SAFE, "setup-cron-job", WARNING, "cron does not run `hastwatch converge --periodic`",
              "what devd missed is never repaired: CARP and HAST drift apart",
              "on {node}: `install -m 644 {examples}/cron-hastwatch /etc/cron.d/hastwatch`"),
@@ -57,6 +68,8 @@ class ScriptFacts(NamedTuple):
     periodic: bool = False
     misplaced: Mapping[str, str] = {}
     """Of the others what of ORDER they lack."""
+    swapped: tuple[str, ...] = ()
+    """Of AFTER_EACH_OTHER, where ORDER is kept: what rcorder(8) puts first, as `netif hastwatch_hold`."""
 
 
 def read(audited: AuditedNode) -> ScriptFacts:
@@ -70,7 +83,21 @@ def read(audited: AuditedNode) -> ScriptFacts:
     missing = [name for name in SCRIPTS if program.why_not(node, f"/usr/local/etc/rc.d/{name}")]
     misplaced = {name: lack for name in SCRIPTS if name not in missing and (lack := _lack(audited, name))}
     creates = tuple(place for place in places if ":" in place)
-    return ScriptFacts(creates, tuple(missing), _has_job(audited), misplaced)
+    swapped = () if missing or misplaced else _swapped(audited)
+    return ScriptFacts(creates, tuple(missing), _has_job(audited), misplaced, swapped)
+
+
+def _swapped(audited: AuditedNode) -> tuple[str, ...]:
+    """Raises ProbeError."""
+    done = audited.node.run("sh", "-c", RCORDER)
+    names = [line.rpartition("/")[2] for line in done.stdout.splitlines()]
+    places = {name: place for place, name in enumerate(names)}
+    if not set(SCRIPTS) <= places.keys():
+        raise CommandFailed(
+            f"`rcorder` exits with {done.status} and does not list the scripts of hastwatch: {done.words}"
+        )
+    there = [each for each in AFTER_EACH_OTHER if places.keys() >= set(each)]
+    return tuple(f"{later} {first}" for first, later in there if places[later] < places[first])
 
 
 def _lack(audited: AuditedNode, script: str) -> str:
@@ -107,6 +134,9 @@ def judge(facts: ScriptFacts) -> Problems:
     for script, lack in facts.misplaced.items():
         says = f"/usr/local/etc/rc.d/{script} has no `{lack}`"
         yield problem("setup-rc-order", says, script=script, examples=EXAMPLES)
+    for pair in facts.swapped:
+        first, _, later = pair.partition(" ")
+        yield problem("setup-boot-order", f"rcorder has {first} before {later}")
     if not facts.periodic:
         yield problem("setup-cron-job", "no crontab has it", examples=EXAMPLES)
 

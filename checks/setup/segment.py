@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from checks.carp import TABLE
-from checks.carp_hearing import hearing
+from checks.carp_hearing import UnheardVhid, hearing
 from checks.plugin.finding import CRITICAL, WARNING
 from checks.plugin.text import name_list
 from checks.probes import ifconfig
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import CommandFailed
-from checks.setup.carp import file_of, passwords_at_boot
-from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupRow, Tier, problem
+from checks.setup.carp import FILES, file_of, passwords_at_boot
+from checks.setup.group import AuditedNode, NodeFacts, Problems, SetupGroup, SetupRow, Tier, digits, problem
 
 KEYED = re.compile(r"\s+carp: \S+ vhid (?P<number>\d+) .* key \"(?P<key>.*)\"")
 HEADING = re.compile(r"(?P<name>\S+): flags=")
@@ -36,25 +36,31 @@ VIRTUAL = "00:00:5e:00:01:"
 DISCARDED = re.compile(r"(?m)^\s+(\d+) discarded for bad authentication$")
 """A line of `netstat -s -p carp` (inet.c, carp_stats())."""
 
+ADDRESS = re.compile("[0-9a-fA-F.:]+")
+"""Of the other node's, where it may stand in a script."""
+
 ROWS = (
     SetupRow(Tier.MANUAL, "setup-carp-no-password", WARNING, "a vhid has no password",
              "whoever is on the segment can take the service address",
-             "set the same `pass` in /etc/rc.conf of both nodes, then `ifconfig {nic} vhid {vhid} pass PASSWORD`"
-             " on each"),
+             "on {node}: `sed -i '' {script} {file}`, `ifconfig {nic} vhid {vhid} pass PASSWORD`, as on {peer}"),
     SetupRow(Tier.MANUAL, "setup-carp-password-differs", CRITICAL, "the nodes have different passwords for a vhid",
              "neither takes the other one's advertisements: both are MASTER",
-             "set the same `pass` in /etc/rc.conf of both nodes, then `ifconfig {nic} vhid {vhid} pass PASSWORD`"
-             " on each"),
+             "on both nodes: `sed -i '' {script} {file}`, `ifconfig {nic} vhid {vhid} pass PASSWORD`"),
     SetupRow(Tier.MANUAL, "setup-carp-password-at-boot", CRITICAL, "rc.conf gives a vhid another password than it has",
              "after the next boot of this node neither hears the other one: both are MASTER",
-             "on {node}: `ifconfig -k {nic}` shows the password that vhid {vhid} has; set `pass` in {file} to it"),
+             "on {node}: `ifconfig -k {nic}` shows the password that vhid {vhid} has: `sed -i '' {script} {file}`"),
     SetupRow(Tier.SAFE, "setup-carp-unauthentic", WARNING, "advertisements for a vhid of this node were discarded",
              "another pair uses its number, or the other node has another password or other addresses for it",
              "on {node}: `netstat -sz -p carp` counts anew; look again after a minute"),
     SetupRow(Tier.MANUAL, "setup-vhid-taken", CRITICAL, "another address has the Ethernet address of a vhid",
              "a router with VRRP or another pair uses the same number: switches send its frames to either of them",
              "give vhid {vhid} another number on both nodes, in /etc/rc.conf and the configuration of devd's users"),
-    *(SetupRow(Tier.NETWORK, *TABLE.by_reason[reason]) for reason in ("carp-peer-wrong", "carp-peer-one-sided")),
+    *(
+        SetupRow(Tier.NETWORK, *TABLE.by_reason[reason]._replace(action=(
+            "on {node}: `sed -i '' {script} {file}`, `ifconfig {nic} vhid {vhid} {family} {address}`"
+        )))
+        for reason in ("carp-peer-wrong", "carp-peer-one-sided")
+    ),
 )  # fmt: skip
 
 
@@ -73,6 +79,8 @@ class SegmentFacts(NamedTuple):
     """Advertisements that the kernel could not authenticate, since it has been counting."""
     at_boot: Mapping[str, str] = {}
     """From a vhid to the file of rc.conf(5) that has another password for it, or none; the node itself compares."""
+    files: Mapping[str, str] = {}
+    """From a vhid to the file of rc.conf(5) that has its line."""
 
 
 def read(audited: AuditedNode) -> SegmentFacts:
@@ -94,6 +102,7 @@ def read(audited: AuditedNode) -> SegmentFacts:
         taken=_taken(neighbours.stdout, vhids) if neighbours.status == 0 else {},
         discarded=_discarded(audited) if vhids else "0",
         at_boot=_at_boot(audited, keys, vhids),
+        files={each.name: file_of(audited, str(each.number)) for each in vhids},
     )
 
 
@@ -159,15 +168,13 @@ def _taken(text: str, vhids: list[Vhid]) -> dict[str, str]:
 def judge(facts: SegmentFacts) -> Problems:
     """One node."""
     for name, digest in facts.digests.items():
-        number, _, interface = name.partition("@")
         if not digest:
-            yield problem("setup-carp-no-password", f"{name} has no password", vhid=number, nic=interface)
+            yield problem("setup-carp-no-password", f"{name} has no password", **_password(facts, name))
     if facts.discarded != "0":
         yield problem("setup-carp-unauthentic", f"{facts.discarded} advertisements had a wrong signature")
     for name, file in facts.at_boot.items():
-        number, _, interface = name.partition("@")
         says = f"the password of {name} is another one in {file}"
-        yield problem("setup-carp-password-at-boot", says, vhid=number, nic=interface, file=file)
+        yield problem("setup-carp-password-at-boot", says, **_password(facts, name) | {"file": file})
     for name, addresses in facts.taken.items():
         says = f"{name_list(addresses.split())} has the Ethernet address of {name}"
         yield problem("setup-vhid-taken", says, vhid=name.partition("@")[0])
@@ -181,9 +188,31 @@ def judge_pair(here: NodeFacts, there: NodeFacts) -> Problems:
         digests = {here.facts.digests[one], there.facts.digests[other]}
         if len(digests) == 2 and "" not in digests:
             says = f"the passwords of vhid {number} differ"
-            yield problem("setup-carp-password-differs", says, vhid=number, nic=one.partition("@")[2])
-        for reason, text in hearing(here.label, _vhid(here.facts, one), there.label, _vhid(there.facts, other)):
-            yield problem(reason, text)
+            yield problem("setup-carp-password-differs", says, **_password(here.facts, one))
+        for each in hearing(here.label, _vhid(here.facts, one), there.label, _vhid(there.facts, other)):
+            side, name = (here, one) if each.sender == here.label else (there, other)
+            yield problem(each.reason, each.text, node=side.label, **_peer(side.facts, name, each))
+
+
+def _password(facts: SegmentFacts, name: str) -> dict[str, str]:
+    """What a remedy for the password of a vhid is filled in with; the password is for somebody to put in."""
+    number, _, interface = name.partition("@")
+    script = _in_its_line(number, "pass", "PASSWORD")
+    return {"vhid": number, "nic": interface, "script": script, "file": facts.files.get(name, FILES[0])}
+
+
+def _peer(facts: SegmentFacts, name: str, each: UnheardVhid) -> dict[str, str]:
+    """The same for where a vhid sends to."""
+    number, _, interface = name.partition("@")
+    address = each.address if ADDRESS.fullmatch(each.address) else "ADDRESS"
+    values = {"vhid": number, "nic": interface, "family": each.family, "address": address}
+    return {**values, "script": _in_its_line(number, each.family, address), "file": facts.files.get(name, FILES[0])}
+
+
+def _in_its_line(number: str, word: str, value: str) -> str:
+    """A script for sed(1) that sets a word of a vhid where rc.conf(5) has it."""
+    number = digits(number)
+    return f'/vhid {number} /{{s/ {word} [^ "]*//;s/vhid {number} /&{word} {value} /;}}'
 
 
 def _vhid(facts: SegmentFacts, name: str) -> Vhid:

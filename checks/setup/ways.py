@@ -9,13 +9,13 @@ from checks.plugin.tables import table
 from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupRow, Tier, problem
 
 ROWS = (
-    SetupRow(Tier.SAFE, "setup-no-peer", CRITICAL, "hastwatch.toml has no `peer`",
+    SetupRow(Tier.MANUAL, "setup-no-peer", CRITICAL, "hastwatch.toml has no `peer`",
              "this node cannot ask the other one: no switchover, and every failover waits until it may be dead",
              "on {node}: set `peer` in /usr/local/etc/hastwatch.toml to the way to {peer}, then `hastwatch self-test`"),
-    SetupRow(Tier.SAFE, "setup-no-management", WARNING, "hastwatch.toml has no `management` address",
+    SetupRow(Tier.MANUAL, "setup-no-management", WARNING, "hastwatch.toml has no `management` address",
              "whether the other machine is dead is known only after ssh has timed out, which clients wait for",
              "on {node}: set `management` of [failover] in /usr/local/etc/hastwatch.toml to an address of {peer}"),
-    SetupRow(Tier.SAFE, "setup-no-witness", WARNING, "hastwatch.toml has no `witness`",
+    SetupRow(Tier.MANUAL, "setup-no-witness", WARNING, "hastwatch.toml has no `witness`",
              "a node that is cut off takes the other one for dead, and both become primary: a split-brain",
              "on {node}: set `witness` of [failover] in /usr/local/etc/hastwatch.toml to what answers ping, a gateway"),
     SetupRow(Tier.MANUAL, "setup-no-fencing", OK, "nothing switches the other node off before a failover",

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from simulator.clock import Completion, Coroutine, Steps, finished
 from simulator.host.log import MESSAGES
+from simulator.rc import rcorder as rcorder  # registers the command
 from simulator.rc.variables import rc_variable
 from simulator.shell.calls import COMMANDS, SCRIPTS, Call, command
 from simulator.shell.shell import execute, run_words

@@ -1,4 +1,4 @@
-"""Files and text: cat, tail, head, grep, stat, wc, touch, mktemp, cp, mv, rm, mkdir, rmdir, echo, printf, sed."""
+"""Files and text: cat, tail, head, grep, stat, wc, touch, mktemp, cp, mv, rm, mkdir, rmdir, echo, printf."""
 
 from __future__ import annotations
 
@@ -188,9 +188,11 @@ def mktemp(call: Call) -> Steps[int]:
 
 @command("cp", "mv")
 def cp(call: Call) -> Steps[int]:
-    """cp(1), mv(1) of one file."""
+    """cp(1), mv(1) of one file; mv of a directory on the root file system."""
     name = posixpath.basename(call.argv[0])
     source, target = [word for word in call.argv[1:] if not word.startswith("-")]
+    if name == "mv" and call.node.files.exists(source) and call.node.files.find(source).kind == "d":
+        return _move_directory(call, source, target)
     if call.node.is_directory(target):
         target = posixpath.join(target, posixpath.basename(source))
     try:
@@ -200,6 +202,21 @@ def cp(call: Call) -> Steps[int]:
         return 1
     if name == "mv":
         call.node.files.remove(source)
+    return 0
+
+
+def _move_directory(call: Call, source: str, target: str) -> int:
+    """rename(2); into a directory that is there already."""
+    files = call.node.files
+    if files.exists(target):
+        target = posixpath.join(target, posixpath.basename(source))
+    if source in call.node.filesystems.mounts or files.find(source).immutable:
+        busy = source in call.node.filesystems.mounts
+        call.err(f"mv: rename {source} to {target}: {'Device busy' if busy else 'Operation not permitted'}\n")
+        return 1
+    for path in [source, *files.below(source)]:
+        files.place(target + path[len(source) :], files.find(path))
+    files.remove_all(source)
     return 0
 
 
@@ -252,8 +269,11 @@ def rm(call: Call) -> int:
 
 @command("ln")
 def ln(call: Call) -> int:
-    """ln(1) without options, on the root file system: another name for a file."""
-    source, target = call.argv[1:]
+    """ln(1) on the root file system: another name for a file; with -f in the place of what is there. Of a symbolic link
+    (-s) no command of a node tells the difference, but that its file has to be there."""
+    options, (source, target) = getopt.getopt(call.argv[1:], "sfn")
+    if ("-f", "") in options:
+        call.node.files.remove(target)
     if not call.node.files.exists(source):
         call.err(f"ln: {source}: No such file or directory\n")
         return 1
@@ -286,48 +306,6 @@ def rmdir(call: Call) -> int:
         else:
             node.files.remove(path)
     return status
-
-
-@command("sed")
-def sed(call: Call) -> Steps[int]:
-    """sed(1): one s command, or d, each for the lines of an address /RE/ or the line of a number (-i "" in place, -E),
-    or -n A,Bp."""
-    words, extended, in_place, quiet = call.argv[1:], False, False, False
-    while words and words[0].startswith("-"):
-        option = words.pop(0)
-        extended, in_place, quiet = extended or option == "-E", in_place or option == "-i", quiet or option == "-n"
-        if option == "-i" and words and words[0] == "":
-            words.pop(0)
-    script, paths = words[0], words[1:]
-    text = "".join(call.node.read_file(path) for path in paths) if paths else call.stdin
-    if quiet and (place := re.fullmatch(r"(\d+),(\d+)p", script)):
-        call.out("".join(text.splitlines(keepends=True)[int(place[1]) - 1 : int(place[2])]))
-        return 0
-    address, function = "", script
-    if script.startswith("/"):
-        _, address, function = script.split("/", 2)
-    number = re.match(r"\d*", function)[0]  # type: ignore[index]  # it matches any text
-    function = function.removeprefix(number)
-    lines = [
-        _edited(line, function, extended) if re.search(address, line) and number in ("", str(place)) else line
-        for place, line in enumerate(text.splitlines(True), 1)
-    ]
-    text = "".join(lines)
-    if not in_place:
-        call.out(text)
-    else:
-        yield from call.node.write_file(paths[0], text)
-    return 0
-
-
-def _edited(line: str, function: str, extended: bool) -> str:
-    """A line after s or d."""
-    if function == "d":
-        return ""
-    _, pattern, replacement, flags = function.split(function[1])
-    if not extended:  # re_format(7): in basic expressions these are special behind a backslash alone
-        pattern = re.sub(r"\\?[()|+?{}]", lambda each: each[0][1:] or f"\\{each[0]}", pattern)
-    return re.sub(pattern, replacement.replace("\\n", "\n"), line, count=0 if "g" in flags else 1)
 
 
 @command("date")

@@ -15,7 +15,7 @@ from simulator.layout import VhidLayout
 from simulator.rc.variables import rc_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from simulator.node import Node
 
@@ -28,13 +28,30 @@ def configure(node: Node) -> None:
     boot does not stop for."""
     network = node.network
     network.configured, network.bad_authentication = True, 0
+    start(node, tuple(network.interfaces))
+
+
+def start(node: Node, interfaces: Iterable[str]) -> None:
+    """`service netif start IFACE`: what rc.conf(5) says of it once more; a vhid that is there has the words of its line
+    set, and keeps the others (network.subr, ifconfig_up(); carp.c, setcarp_callback())."""
+    network = node.network
     variables = rc_variables(node, "netif")
     if "carp" not in node.kernel.modules:
         return
-    for name in network.interfaces:
+    for name in interfaces:
         for words in _values(name, variables):
-            if "vhid" in words[:-1] and (words[0] != "inet6" or variables.get(f"{_base(name)}_ipv6")):
-                network.add_vhid(_vhid(name, words), int(_after(words, "advskew") or 0))
+            if "vhid" not in words[:-1] or (words[0] == "inet6" and not variables.get(f"{_base(name)}_ipv6")):
+                continue
+            layout = _vhid(name, words)
+            has = {(each.layout.vhid, each.layout.address): each for each in network.interfaces[name].vhids}
+            there = has.get((layout.vhid, layout.address))
+            if there is None:
+                network.add_vhid(layout, int(_after(words, "advskew") or 0))
+                there = network.interfaces[name].vhids[-1]
+            elif _after(words, "advskew"):
+                there.advskew = int(_after(words, "advskew"))
+            there.password = _after(words, "pass") or there.password
+            there.peer = _after(words, "peer") or there.peer
 
 
 def _values(interface: str, variables: Mapping[str, str]) -> Iterator[list[str]]:

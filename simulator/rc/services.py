@@ -13,6 +13,7 @@ from simulator.hastd.metadata import Role
 from simulator.host.devd import DevdRefusal
 from simulator.host.log import MESSAGES
 from simulator.host.processes import SIGTERM, RunningProcess
+from simulator.rc import netif
 from simulator.rc.base_packages import lacks_script
 from simulator.rc.rc_nfs import prepared
 from simulator.rc.variables import rc_variable, says_yes
@@ -166,6 +167,10 @@ def service(call: Call) -> Steps[int]:
             f"{path}\n" for path in sorted(node.programs) if path.startswith(LOCAL_RC) and _local_enabled(node, path)
         ]
         call.out("".join([*[f"/etc/rc.d/{name}\n" for name in names], *ours]))
+        return 0
+    if words[:2] == ["netif", "start"] and words[2:]:
+        call.out(f"Starting Network: {' '.join(words[2:])}.\n")
+        netif.start(node, [each for each in words[2:] if each in node.network.interfaces])
         return 0
     local = f"{LOCAL_RC}{words[0]}" if words else ""
     if words[1:] == ["enabled"] and (words[0] in SCRIPTS or local in node.programs):

@@ -16,10 +16,10 @@ import pytest
 from checks.hast_setup import ACCEPTED
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import Severity
-from checks.setup import programs
-from checks.setup.group import AuditedNode
+from checks.setup import logins, programs
+from checks.setup.group import AuditedNode, SetupRow, Tier
 from checks.setup.groups import GROUPS
-from checks.setup.logins import ANSWER, CHECKS, REPAIRS
+from checks.setup.logins import ANSWER, CHECKS, REPAIRS, LoginFacts
 from checks.setup.segment import BLOCK, COST, _digest
 from remediate.contrib.placement import Placement
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
@@ -27,24 +27,33 @@ from remediate.subcommands.contrib import text as text_of
 from simulator.network.carp import Advertisement
 from tests.failover.installed_pair import state_directory
 from tests.setup.audited import ACCEPTED as ACCEPTED_EXPORTS
-from tests.setup.audited import TOML, AuditedPair, BrokenSetup, cheap_digests, remedy
+from tests.setup.audited import TOML, AuditedPair, BrokenSetup, cheap_digests
 from tests.setup.cases import CASES, QUICK
 
 ROWS = {row.reason: row for group in GROUPS for row in group.rows if row.severity is not Severity.OK}
 
 
 class Pairs:
-    """A pair for each release, made when it is first needed, and again where a test has left it broken."""
+    """A pair for each release and each node that may serve, made when it is first needed, and again where a test has
+    left it broken."""
 
     def __init__(self, state: Path) -> None:
-        self.state, self.made = state, dict[str, AuditedPair]()
+        self.state, self.made = state, dict[tuple[str, str], AuditedPair]()
 
-    def sound(self, releases: str) -> AuditedPair:
-        """A pair without any finding, the first node of which serves."""
-        made = self.made.get(releases)
-        if made is None or made.wrong() or not made.serves(made.active) or not made.rests(made.standby):
-            self.made[releases] = AuditedPair(self.state / f"{len(self.made)}-{releases}", releases)
-        return self.made[releases]
+    def sound(self, releases: str, serving: str = "nfs001") -> AuditedPair:
+        """A pair without any finding, one node of which serves."""
+        made = self.made.get((releases, serving))
+        if made is None or made.wrong() or not self._rests(made, serving):
+            number = len(list(self.state.iterdir()))
+            made = self.made[releases, serving] = AuditedPair(self.state / f"{number}-{releases}", releases)
+            if made.active.name != serving:
+                made.swaps()
+        return made
+
+    @staticmethod
+    def _rests(made: AuditedPair, serving: str) -> bool:
+        standby = next(node for node in made.pair.nodes.values() if node.name != serving)
+        return made.serves(made.pair.nodes[serving]) and made.rests(standby)
 
 
 @pytest.fixture(scope="module")
@@ -57,23 +66,47 @@ def test_a_pair_that_is_set_up_as_documented_has_no_finding(pairs: Pairs) -> Non
     assert pairs.sound("").wrong() == []
 
 
-@pytest.mark.parametrize("case", [
-    pytest.param(case, id=f"{case.reason}: {case.broken[0]}", marks=() if case in QUICK else pytest.mark.slow)
-    for case in CASES
-])  # fmt: skip
-def test_a_setting_that_is_broken_is_the_finding_and_its_remedy_ends_it(case: BrokenSetup, pairs: Pairs) -> None:
-    pair = pairs.sound(case.releases)
+def cases() -> Iterator[object]:
+    """Each of them, where it makes a difference with the broken node in service and at rest."""
+    for case in CASES:
+        others = tuple(name for name in ("nfs001", "nfs002") if name not in case.on)
+        for serving in dict.fromkeys((*(case.on[:1] if case.serving else ()), *others[:1])):
+            title = f"{case.reason}, {serving} serves: {case.broken[0]}"
+            is_quick = case in QUICK and serving == "nfs001"
+            yield pytest.param(case, serving, id=title, marks=() if is_quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("case", "serving"), list(cases()))
+def test_a_setting_that_is_broken_is_the_finding_and_its_remedy_ends_it(
+    case: BrokenSetup, serving: str, pairs: Pairs
+) -> None:
+    pair = pairs.sound(case.releases, serving)
     for name in case.on:
         pair.types(name, case.broken)
     findings = pair.wrong()
     assert [each.reason for each in findings] in ([case.reason], [case.reason] * len(case.on)), findings
     for name in case.on:
         pair.types(name, case.by_hand)
-    for finding in findings:
-        names, lines = remedy(finding)
-        for name in names:
-            pair.types(name, lines if case.typed else ())
+    pair.repairs(findings, case.fills)
     assert pair.wrong() == []
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.reason)
+def test_a_remedy_that_is_safe_or_of_the_network_is_typed_as_it_is_printed(row: SetupRow) -> None:
+    cases = [case for case in CASES if case.reason == row.reason]
+    if row.tier is Tier.MANUAL:
+        assert all(case.why for case in cases if case.is_manual)
+    else:
+        assert not any(case.is_manual for case in cases)
+        assert [line for line in re.findall(r"`([^`]*)`", row.action) if " " in line]
+        assert not re.search(r"\b[A-Z]{4,}\b", row.action.replace("YES", ""))
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.reason)
+def test_nothing_that_a_node_tells_is_put_between_quotes_of_a_remedy(row: SetupRow) -> None:
+    """What fills in a placeholder is quoted for sh(1): between quotes it would end them."""
+    for line in re.findall(r"`([^`]*)`", row.action):
+        assert not re.search(r"'[^' ]*\{\w+\}|\{\w+\}[^' ]*'", line), line
 
 
 def test_what_is_true_of_every_pair_is_a_remark(pairs: Pairs) -> None:
@@ -99,9 +132,7 @@ def test_an_old_snapshot_is_found_on_the_node_that_has_the_pool_and_gone_with_th
     for text in ("home has no snapshot", "the newest snapshot of home is "):
         (old,) = pair.wrong()
         assert (old.reason, old.subject) == ("setup-snapshot-old", "nfs001") and old.text.startswith(text)
-        names, lines = remedy(old)
-        for name in names:
-            pair.types(name, lines)
+        pair.repairs([old])
         assert pair.wrong() == []
         pair.passes(120)
 
@@ -175,10 +206,7 @@ def test_a_release_that_is_not_known_has_to_be_tried(pairs: Pairs) -> None:
         node.installed = node.kernel.release = node.hastd.program = release
         node.kernel.values["kern.osrelease"] = release.osrelease
     assert reasons(pair) == ["setup-hastd-not-tried"] * 2
-    for finding in pair.wrong():
-        names, lines = remedy(finding)
-        for name in set(names) & {pair.standby.name}:
-            pair.types(name, lines)
+    pair.repairs(each for each in pair.wrong() if each.subject == pair.standby.name)
     assert [each.subject for each in pair.wrong()] == [pair.active.name]
 
 
@@ -223,9 +251,7 @@ def test_a_vhid_that_another_pair_uses_is_found_by_what_carp_discards(pairs: Pai
     pair.standby.network.hear("vtnet1", Advertisement(2, 1.0, "of another pair", "10.1.101.77"))
     (found,) = pair.wrong()
     assert (found.reason, found.subject) == ("setup-carp-unauthentic", "nfs002")
-    names, lines = remedy(found)
-    for name in names:
-        pair.types(name, lines)
+    pair.repairs([found])
     assert pair.wrong() == []
 
 
@@ -234,6 +260,25 @@ def test_the_options_of_a_remedy_are_those_of_the_generated_lines() -> None:
         lines = text_of("authorized-keys", Placement(by=f"{by} -n"))
         for options in (ANSWER, CHECKS.replace("{by}", by), REPAIRS.replace("{by}", by)):
             assert f"\n{options} KEY-OF-" in lines
+
+
+def test_a_remedy_keeps_what_narrows_a_key_and_takes_what_opens_it(pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    path, key = "/root/.ssh/authorized_keys", "ssh-ed25519 AAAAC3 root@nfs001"
+    narrowing = 'from="10.0.2.15,!10.0.2.16",expiry-time="20300101"'
+    node = pair.standby
+    node.files.write(path, f'{narrowing},pty,environment="A=b, c",command="sh" {key}\n')
+    node.files.write("/etc/ssh/sshd_config", "PermitRootLogin prohibit-password\n")
+    (found,) = pair.wrong()
+    pair.repairs([found])
+    assert node.files.read(path) == f"{narrowing},{ANSWER} {key}\n"
+    assert pair.wrong() == []
+
+
+@pytest.mark.parametrize("kept", ['from="a\\nb"', "~e/bin/sh", 'x="y\\"', "a b", "$(reboot)"])
+def test_what_a_node_tells_of_a_key_is_no_script(kept: str) -> None:
+    (found,) = logins.judge(LoginFacts(user={"1": f"ssh-ed25519 checks {kept}"}, path="/x"))
+    assert found.values["script"].startswith(shlex.quote("1s~^.*\\(ssh-ed25519 AAAA\\)~restrict,")[:-1])
 
 
 def test_clocks_that_differ_are_found(pairs: Pairs) -> None:
