@@ -24,6 +24,8 @@ LINE = 8000
 an item would be read as another number."""
 MOST_STEPS = 10
 """Of what to do next, and of findings in full, without -v; more are counted."""
+ACTION = 1500
+"""Characters of what to do next: a command line is of no use in part."""
 LONG_LINES = 500
 """Further lines of -v; more are counted."""
 EVIDENCE_OUTPUT = 4000
@@ -118,7 +120,7 @@ def next_step(finding: Finding, docs: str = "") -> list[str]:
     """What to do next about a finding that is not OK, and where to read more."""
     if finding.severity is Severity.OK:
         return []
-    action = [f"  -> {plain(finding.action)}"] if finding.action else []
+    action = [f"  -> {plain(finding.action, ACTION)}"] if finding.action else []
     return [*action, f"     see: {see(finding.reason, docs)}"]
 
 

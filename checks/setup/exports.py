@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ ROWS = (
              "on {node}: `sed -i '' {script} {file}`; then `service mountd reload` if it serves"),
     SetupRow(Tier.MANUAL, "setup-export-root", WARNING, "a directory is exported with -maproot=root",
              "root of every client is root there: it reads and writes everything, and makes setuid files",
-             "on {node}: `sed -i '' -E {script} {file}`, then `service mountd reload` if it serves; or accept it"),
+             "on {node}: `sed -i '' {script} {file}`, then `service mountd reload` if it serves; or accept it"),
     SetupRow(Tier.MANUAL, "setup-exports-differ", CRITICAL, "the nodes export different things",
              "after a failover clients are refused, or get other rights",
              "make /etc/exports the same on both nodes, then `service mountd reload` on the one that serves"),
@@ -49,9 +50,10 @@ ROWS = (
 COMMENT = "s/^/#/"
 """mountd passes over a line that begins so, with all that a backslash continues it by (mountd.c,
 get_exportlist_one())."""
-OPTION, ROOT = "(maproot|root|r)", "(root|0)(:[^[:space:],]*)?"
-NOT_AS_ROOT = f"{{s/,{OPTION}={ROOT}//;s/-{OPTION}[=[:space:]]+{ROOT},/-/;s/-{OPTION}[=[:space:]]+{ROOT}//;}}"
-"""Between commas, before one, and alone (mountd.c, do_opt())."""
+AS_ROOT = re.compile(r"[-,](?:maproot|root|r)(?:=|\s+)(?:root|0)(?::[^\s,]*)?(?:,|(?=\s)|$)")
+"""mountd.c, do_opt(): `maproot`, `root` and `r` are one option; its value: a name, a number or a credential."""
+PLAIN = re.compile("[A-Za-z0-9=:, \t_-]+")
+"""What of a line may stand in a script for sed(1)."""
 
 
 class ExportFacts(NamedTuple):
@@ -62,7 +64,8 @@ class ExportFacts(NamedTuple):
     refused: Mapping[str, str] = {}
     outside: Mapping[str, str] = {}
     everyone: tuple[str, ...] = ()
-    root: tuple[str, ...] = ()
+    root: Mapping[str, str] = {}
+    """From each line to its option that has root of a client be root, with a comma before or behind it."""
 
 
 def read(audited: AuditedNode) -> ExportFacts:
@@ -74,7 +77,7 @@ def read(audited: AuditedNode) -> ExportFacts:
     points = _points(audited)
     facts = ExportFacts()
     lines, refused, outside = {}, {}, {}
-    everyone, root = [], []
+    everyone, root = [], {}
     for path in files:
         try:
             text = node.read(path)
@@ -90,9 +93,9 @@ def read(audited: AuditedNode) -> ExportFacts:
                 outside[place] = name_list(strange)
             if not line.hosts and not line.network:
                 everyone.append(place)
-            if _maps_root(line.text):
-                root.append(place)
-    return facts._replace(lines=lines, refused=refused, outside=outside, everyone=tuple(everyone), root=tuple(root))
+            if option := AS_ROOT.search(line.text):
+                root[place] = option[0]
+    return facts._replace(lines=lines, refused=refused, outside=outside, everyone=tuple(everyone), root=root)
 
 
 def _points(audited: AuditedNode) -> list[str]:
@@ -109,19 +112,6 @@ def _is_below(path: str, points: list[str]) -> bool:
     return any(path == point or posixpath.normpath(path).startswith(f"{point}/") for point in points)
 
 
-def _maps_root(text: str) -> bool:
-    """mountd.c do_opt(): `maproot`, `root` and `r` are one option; its value: a name, a number or a credential."""
-    words = text.replace(",", " -").split()
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        name, is_given, value = word.partition("=")
-        if name in ("-maproot", "-root", "-r") and (value if is_given else following).partition(":")[0] in (
-            "root",
-            "0",
-        ):
-            return True
-    return False
-
-
 def judge(facts: ExportFacts) -> Problems:
     """One node."""
     if not facts.lines:
@@ -133,8 +123,10 @@ def judge(facts: ExportFacts) -> Problems:
     for place in facts.everyone:
         if place not in facts.refused:
             yield _of_line("setup-export-everyone", place, "exports to everyone", "s,$, -network NETWORK,")
-    for place in facts.root:
-        yield _of_line("setup-export-root", place, "-maproot=root", NOT_AS_ROOT)
+    for place, option in facts.root.items():
+        left = "-" if option.endswith(",") and option.startswith("-") else "," if option.endswith(",") else ""
+        function = f"s/{option}/{left}/" if PLAIN.fullmatch(option) else COMMENT
+        yield _of_line("setup-export-root", place, "-maproot=root", function)
 
 
 def _of_line(reason: str, place: str, says: str, function: str) -> SetupProblem:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from checks.hast_setup import ACCEPTED, TIERS
 from checks.plugin.finding import Finding, Severity
+from checks.plugin.output import ACTION
 from checks.plugin.text import plain
 from checks.setup.group import Tier
 from remediate.subcommands.columns import NAME, PLAIN, ColouredText, painted, wrapped
@@ -19,8 +20,6 @@ TITLES = {
     None: "Not read: what is there is not known",
 }
 """The headings, by tier; None of what has no remedy of the audit."""
-REMEDY = 400
-"""Characters of a remedy, which is not wrapped: it is to be copied."""
 
 
 def tier_of(finding: Finding) -> Tier | None:
@@ -43,15 +42,23 @@ def page(findings: tuple[Finding, ...], width: int, coloured: bool) -> list[str]
 
 
 def wrong(findings: tuple[Finding, ...], width: int, coloured: bool) -> list[str]:
-    """What is not well, under the headings of the tiers."""
+    """What is not well, under the headings of the tiers, node by node; what a reason means stands there once."""
     lines: list[str] = []
+    told: set[str] = set()
     for tier, title in TITLES.items():
         mine = [each for each in findings if each.severity is not Severity.OK and tier_of(each) is tier]
         if mine:
             lines += [painted((ColouredText(title, NAME),), coloured), ""]
-            for each in mine:
-                lines += [*_finding(each, width, coloured), ""]
+            for each in _by_subject(mine):
+                lines += [*_finding(each, width, coloured, each.reason not in told), ""]
+                told.add(each.reason)
     return lines
+
+
+def _by_subject(findings: list[Finding]) -> list[Finding]:
+    """The findings of one node together, as they are typed, that first which has the worst; the worst of each first."""
+    subjects = list(dict.fromkeys(each.subject for each in findings))
+    return sorted(findings, key=lambda each: subjects.index(each.subject))
 
 
 def _summary(findings: tuple[Finding, ...], width: int, coloured: bool) -> list[str]:
@@ -65,13 +72,16 @@ def _summary(findings: tuple[Finding, ...], width: int, coloured: bool) -> list[
     return [painted(line, coloured) for line in wrapped((ColouredText(f"{text}.", MARKS[worst]),), width)]
 
 
-def _finding(finding: Finding, width: int, coloured: bool) -> Iterator[str]:
+def _finding(finding: Finding, width: int, coloured: bool, explained: bool) -> Iterator[str]:
+    """`explained`: whether what it means is to be said."""
     about = f"{plain(finding.subject)}: {plain(finding.text)} [{finding.reason}]"
     yield from _indented(finding.severity.name, finding.severity, about, width, coloured)
-    yield from _indented("", finding.severity, plain(finding.means), width, coloured)
+    if explained:
+        yield from _indented("", finding.severity, plain(finding.means), width, coloured)
     if finding.action:
-        yield " " * SEVERITIES + painted((ColouredText(f"do: {plain(finding.action, REMEDY)}", NAME),), coloured)
-    yield from _indented("", finding.severity, f"see: {see(finding)}", width, coloured)
+        yield " " * SEVERITIES + painted((ColouredText(f"do: {plain(finding.action, ACTION)}", NAME),), coloured)
+    if explained:
+        yield from _indented("", finding.severity, f"see: {see(finding)}", width, coloured)
 
 
 def _indented(word: str, severity: Severity, text: str, width: int, coloured: bool) -> Iterator[str]:

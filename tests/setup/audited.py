@@ -15,6 +15,8 @@ from checks.hast_setup import CHECK
 from checks.plugin.config import PATH as CONFIGURATION
 from checks.plugin.config import CheckConfig, SetupConfig
 from checks.plugin.finding import Finding, Severity
+from checks.plugin.output import ACTION
+from checks.plugin.text import plain
 from checks.setup import segment
 from remediate.config import RemediationConfig
 from remediate.failover.pair_checks import session_of
@@ -178,7 +180,8 @@ class Remedy(NamedTuple):
 
 def remedy(finding: Finding, fills: Mapping[str, str] = NOTHING) -> Remedy:
     """The remedy of a finding, word by word, with the words in capitals filled in."""
-    action = finding.action
+    action = plain(finding.action, ACTION)
+    assert action == finding.action
     for word, value in fills.items():
         action = re.sub(rf"\b{word}\b", lambda _, value=value: value, action)  # type: ignore[misc]
     named = re.match(r"on (nfs00[12]): ", action)

@@ -16,7 +16,7 @@ import pytest
 from checks.hast_setup import ACCEPTED
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import Severity
-from checks.setup import logins, programs
+from checks.setup import exports, logins, programs
 from checks.setup.group import AuditedNode, SetupRow, Tier
 from checks.setup.groups import GROUPS
 from checks.setup.logins import ANSWER, CHECKS, REPAIRS, LoginFacts
@@ -24,6 +24,7 @@ from checks.setup.segment import BLOCK, COST, _digest
 from remediate.contrib.placement import Placement
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
 from remediate.subcommands.contrib import text as text_of
+from simulator.commands.sed import edited
 from simulator.network.carp import Advertisement
 from tests.failover.installed_pair import state_directory
 from tests.setup.audited import ACCEPTED as ACCEPTED_EXPORTS
@@ -163,12 +164,26 @@ def test_what_is_accepted_is_listed_with_the_reason_and_not_counted(pairs: Pairs
     pair.accepted.clear()
     assert reasons(pair) == ["setup-export-root"] * 2
     for name in pair.pair.nodes:
-        pair.types(name, ["cp /etc/exports /root/exports", "sed -i '' 's/-maproot=root//' /etc/exports"])
+        pair.types(name, ["cp /etc/exports /root/exports"])
+    pair.repairs(pair.wrong())
     gone = reasons(pair)
     for name in pair.pair.nodes:
         pair.types(name, ["cp /root/exports /etc/exports"])
     pair.accepted |= ACCEPTED_EXPORTS
     assert gone == []
+
+
+@pytest.mark.parametrize(("options", "repaired"), [
+    ("-maproot=root -network 10.0.0.0/8", " -network 10.0.0.0/8"), ("-ro,maproot=0:0,quiet", "-ro,quiet"),
+    ("-maproot=root:wheel,ro", "-ro"), ("-maproot root -ro", " -ro"), ("-ro -r=0", "-ro "), ("-ro,root=root", "-ro"),
+    ("-maproot=root2 -ro", None), ("-mapall=root", None), ("-maproot=nobody", None), ("-ro", None),
+])  # fmt: skip
+def test_root_of_a_client_is_root_no_more_and_the_other_options_stay(options: str, repaired: str | None) -> None:
+    line = f"/hast/home {options}"
+    option = exports.AS_ROOT.search(line)
+    found = exports.judge(exports.ExportFacts({"x:1": line}, root={"x:1": option[0]} if option else {}))
+    lines = [edited(line, shlex.split(each.values["script"])[0]) for each in found]
+    assert lines == ([] if repaired is None else [f"/hast/home {repaired}"])
 
 
 @pytest.mark.parametrize("reason", ["setup-nonsense", "setup-well", "command-failed", "node-unreachable"])
