@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand
-from checks.registry import OF_SERVICE
+from checks.registry import OF_SERVICE, ON_NODE
 
 TESTS = Path(__file__).resolve().parent
 RECORDINGS = TESTS / "recordings"
@@ -55,9 +55,14 @@ class OutOfOrder(Exception):
 
 
 def checks() -> dict[str, CheckCommand]:
-    """The checks that can be played, by name: those of a node. One from outside speaks to the network itself and has
-    servers of its own to be tested with."""
+    """The checks that every recording is played to, by name: those of a node that watch the service. One from outside
+    speaks to the network itself and has servers of its own to be tested with."""
     return {each.name: each.load() for each in OF_SERVICE}
+
+
+def played() -> dict[str, CheckCommand]:
+    """The same and the audit, which asks a node one question; `tests.setup.recorded` makes states with its answer."""
+    return {each.name: each.load() for each in ON_NODE}
 
 
 def nodes() -> list[Path]:
@@ -170,7 +175,7 @@ def commands(node: Path) -> list[str]:
         if name not in named:
             there.append(name)
             there += [f"{name} --peer"] if check.uses_peer and other_node(node) else []
-    return [command for command in there if command.split()[0] in checks()]
+    return [command for command in there if command.split()[0] in played()]
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ Beyond what is recorded word for word, each of these is true of the real thing:
 - `service X onestatus` is `service X status` of an enabled service (rc.subr(8)).
 - `ps` with the columns of PROCESSES is made of `ps -axww -o pid,ppid,command`: see `processes`.
 - `ps -ww -o command -p PID` is the last column of that line of `ps -axww -o pid,ppid,command`.
+- `hastwatch-ask --setup NONCE` is the answer to another nonce: only digests of passwords depend on it.
 - `hostname` and `hostname -s` are the name of the folder.
 - `cat PATH` is the file `PATH` under `files/` in one of those folders, else under `files/NODE/` of the state or of all
   states.
@@ -221,6 +222,8 @@ def read(path: str) -> bytes:
 def answered(folder: str, line: str) -> "tuple[bytes, bytes, int]":
     """What a command line prints on standard output and on standard error, and its exit status."""
     words = split(line)
+    if words[:2] == ["hastwatch-ask", "--setup"]:
+        words = words[:2]
     if words[:1] == ["service"] and words[2:] == ["onestatus"]:
         words[2] = "status"
     answer = recorded(folder, words)

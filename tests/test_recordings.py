@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.expected import RECORDINGS, Block, block_of, checks, expected_file, nodes, read, run, script, written
+from tests.expected import RECORDINGS, Block, block_of, checks, expected_file, nodes, played, read, run, script, written
 from tests.played_node import look
 
 NODES = nodes()
@@ -58,7 +58,7 @@ def test_a_check_says_of_a_recording_what_is_expected(
     node: Path, block: Block, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     name, *words = shlex.split(block.command)
-    status = look(checks()[name], node, words, time.time())
+    status = look(played()[name], node, words, time.time())
     output = capfdbinary.readouterr()
     assert block_of(block.command, output.out + output.err, status) == block, REWRITE.format(named(node))
 
@@ -90,13 +90,13 @@ def test_no_expected_file_is_left_of_a_recording_that_is_gone() -> None:
 
 def test_each_check_says_ok_warning_critical_and_unknown_or_has_no_recording_for_it() -> None:
     """The recordings are worth something only while each check is seen good, bad, and unable to look."""
-    states: dict[str, set[int]] = {name: set() for name in checks()}
+    states: dict[str, set[int]] = {name: set() for name in played()}
     for node in NODES:
         for block in read(expected_file(node)):
             states[block.command.split()[0]].add(block.status)
     assert {name for name, statuses in states.items() if not {0, 2, 3} <= statuses} == set()
 
 
-@pytest.mark.parametrize("name", checks())
+@pytest.mark.parametrize("name", played())
 def test_the_command_is_installed(name: str) -> None:
     assert script(name).exists()

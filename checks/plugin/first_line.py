@@ -95,6 +95,7 @@ def _counting(findings: list[Finding], room: int) -> Iterator[FirstLine]:
         rest = f"and {len(others) - count} more ({of_each})"
         shortened = others if text == plain(first.text) else findings
         yield FirstLine("; ".join([whole(first, text), *named[:count], rest]), shortened)
+    first = first._replace(means="")
     without_text = len("; ".join([whole(first, "x"), rest])) - 1
     yield FirstLine("; ".join([whole(first, _cut(text, max(room - without_text, SHORTEST))), rest]), findings)
 
