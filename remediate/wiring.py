@@ -8,40 +8,33 @@ hook: where it arrives a change of CARP arrives.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from checks.devd import HOOK
-from checks.probes import carp, devd, hast_conf, hook, processes, program
+from checks.probes import carp, devd, hook, processes, program
 from checks.probes.carp import STATES
 from checks.probes.devd_conf import DevdConfError, DevdConfMissing
-from checks.probes.errors import CommandFailed, NotFound, ProbeError
+from checks.probes.errors import ProbeError
 from checks.probes.hook import HookUse
 from checks.probes.node import Node
 from checks.probes.shell_calls import SEARCH_PATH
+from checks.setup.groups import GROUPS
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
+from remediate.failover.pair_checks import NOT_READ, audit_of
 from remediate.state import events
 from remediate.state.store import StateError
 
-HAST_HOOK = "/usr/local/sbin/hastwatch-hast-event"
-"""What hast.conf(5) names in `exec`."""
 INTERFACE = "lo9123"
 """Far above what anybody numbers loopback interfaces by hand."""
 EVENT = {"system": "IFNET", "subsystem": INTERFACE, "type": "ATTACH"}
-IFCONFIG, SERVICE, NC, KLDSTAT = "/sbin/ifconfig", "/usr/sbin/service", "/usr/bin/nc", "/sbin/kldstat"
+IFCONFIG, NC = "/sbin/ifconfig", "/usr/bin/nc"
 LOOKS = 15.0
 """Seconds for one command at most; no more than `timeout` of the configuration."""
 FIRES, EVERY = 2.0, 0.5
 """Seconds in which the event is fired again and again while devd's own stream is read, and between two of them."""
 POLL = 0.05
-LOADER = "/boot/loader.conf"
-NEEDED = ("devd", "hastd", "hastwatch_hold", "hastwatch")
-OURS_TO_START = ("mountd", "nfsd")
-"""rc(8) starts them on the node without the mount too, where they export the root file system (freebsd-facts:
-root-is-exported-instead)."""
 
 
 class WiringCheck(NamedTuple):
@@ -122,13 +115,6 @@ def _program(node: Node, name: str, path: str) -> WiringCheck:
     return WiringCheck(name, not missing, missing or path)
 
 
-def _text(node: Node, file: str) -> str:
-    try:
-        return node.read(file)
-    except NotFound:
-        return ""
-
-
 def _fired(context: Context, expected: ExpectedWiring) -> Iterator[WiringCheck]:
     """Fire the event and wait for its arrival; where it does not arrive, say which half of the way it was lost on."""
     before = events.read(context.store).self_tests
@@ -200,75 +186,36 @@ def _devd_hears(context: Context) -> bool:
     return INTERFACE in heard[0]
 
 
-def setup(context: Context, hast_hook: str = HAST_HOOK) -> Iterator[WiringCheck]:
-    """The documented set-up, point by point. Raises nothing: what cannot be looked at does not hold, and says so."""
-    looks: tuple[tuple[str, Callable[[Node], WiringCheck]], ...] = (
-        ("carp", _carp),
-        ("loader", _loader),
-        ("rc.conf", lambda node: _services(context)),
-        ("hast.conf", lambda node: _exec(node, hast_hook)),
-    )
-    for name, look in looks:
-        try:
-            yield look(context.here.node(context.config.checks.timeout))
-        except (ProbeError, carp.CarpNotLoaded) as error:
-            yield WiringCheck(name, False, str(error))
+POINTS: Mapping[str, tuple[str, ...]] = {
+    "carp": (
+        "setup-no-vhid", "setup-vhid-not-running", "setup-vhid-not-at-boot", "setup-preempt-off",
+        "setup-carp-forbidden",
+    ),
+    "loader": ("setup-carp-at-boot",),
+    "rc.conf": (
+        "setup-service-disabled", "setup-nfs-at-boot", "setup-rc-script", "setup-rc-order", "setup-boot-order",
+    ),
+    "hast.conf": ("setup-hast-conf-refused", "setup-hast-exec-missing", "setup-hast-exec-broken"),
+}  # fmt: skip
+"""What of the audit (check_hast_setup) an event depends on, by the name of its line."""
+
+
+def setup(context: Context) -> Iterator[WiringCheck]:
+    """The points of the set-up, by the findings of the audit of this node. Raises ConfigError where the configuration
+    accepts what is no finding; what cannot be looked at does not hold, and says so."""
+    findings = [each.finding for each in audit_of(context) if not each.is_well]
+    groups = {row.reason: group.name for group in GROUPS for row in group.rows}
+    for name, reasons in POINTS.items():
+        unread = {groups[reason] for reason in reasons}
+        says = [
+            f"{each.text} [{each.reason}]"
+            for each in findings
+            if each.reason in reasons or (each.reason in NOT_READ and each.subject.partition(" on ")[0] in unread)
+        ]
+        says += [each.text for each in findings if each.reason in NOT_READ and " on " not in each.subject]
+        yield WiringCheck(name, not says, "; ".join(says) or "as documented")
     if context.peer is not None:
         yield _peer(context)
-
-
-def _carp(node: Node) -> WiringCheck:
-    settings = carp.settings(node)
-    if not settings.preempt or not settings.allow:
-        oid = "preempt" if not settings.preempt else "allow"
-        return WiringCheck("carp", False, f"net.inet.carp.{oid} is 0 (sysctl.conf: net.inet.carp.{oid}=1)")
-    return WiringCheck("carp", True, "net.inet.carp.preempt and allow are 1")
-
-
-def _loader(node: Node) -> WiringCheck:
-    """The demotion can be set before the network is there only when CARP is (freebsd-facts:
-    carp-before-the-network)."""
-    if re.search(r'(?m)^\s*carp_load="?YES"?', _text(node, LOADER)):
-        return WiringCheck("loader", True, f'{LOADER} has carp_load="YES"')
-    until = node.deadline.for_one_command()[0]
-    there = node.execute((KLDSTAT, "-q", "-m", "carp"), until, "kldstat").status == 0
-    compiled_in = there and node.execute((KLDSTAT, "-q", "-n", "carp"), until, "kldstat").status != 0
-    says = "CARP is compiled into the kernel" if compiled_in else f'{LOADER} lacks carp_load="YES": at boot this node '
-    return WiringCheck(
-        "loader", compiled_in, says if compiled_in else says + "cannot hold itself back before the network is up"
-    )
-
-
-def _services(context: Context) -> WiringCheck:
-    """What rc(8) starts at boot, /etc/rc.conf.d included: each script says so itself, all at the same time. `service
-    -e` would start every script of the machine one after the other (freebsd-facts: service-e-starts-every-script)."""
-    names = (*NEEDED, *OURS_TO_START)
-    answers = context.timing.together([partial(_is_enabled, context, name) for name in names])
-    enabled = {name for name, answer in zip(names, answers, strict=True) if answer}
-    lacking = [name for name in NEEDED if name not in enabled]
-    wrong = [name for name in OURS_TO_START if name in enabled]
-    says = [f"not enabled: {', '.join(lacking)}"] if lacking else []
-    says += [f"enabled, and hastwatch starts it where the mount is: {', '.join(wrong)}"] if wrong else []
-    return WiringCheck(
-        "rc.conf", not says, "; ".join(says) or f"{', '.join(NEEDED)} enabled, {' and '.join(OURS_TO_START)} not"
-    )
-
-
-def _is_enabled(context: Context, name: str) -> bool:
-    """Whether a script is enabled (rc.subr(8), run_rc_command(), `enabled`); one that is not there is not. Raises
-    ProbeError, where it does not answer too: a script without rc.subr(8) says nothing of it."""
-    status = context.here.act((SERVICE, name, "enabled"), _limit(context)).status
-    if status not in (0, 1):
-        raise CommandFailed(f"`service {name} enabled` exits with {status}")
-    return status == 0
-
-
-def _exec(node: Node, hook: str) -> WiringCheck:
-    others = {name: each.hook for name, each in hast_conf.configured(node).items() if each.hook != hook}
-    if others:
-        first = next(iter(others))
-        return WiringCheck("hast.conf", False, f"`exec` of {first} is {others[first] or 'not set'}, not {hook}")
-    return _program(node, "hast.conf", hook)
 
 
 def _peer(context: Context) -> WiringCheck:

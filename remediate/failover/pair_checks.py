@@ -95,6 +95,13 @@ def audit(context: Context) -> tuple[CheckFinding, ...]:
     return _worst_first(findings)
 
 
+def audit_of(context: Context) -> tuple[CheckFinding, ...]:
+    """The same on this node alone."""
+    from checks.hast_setup import CHECK
+
+    return _worst_first(_findings_of(context, CHECK, (context.here.node(CHECK.takes), None), ()))
+
+
 def _not_opened(nodes: PairNodes) -> list[CheckFinding]:
     """Why there is no way to a node."""
     known = [node.known_name for node in nodes.nodes if node.known_name]

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from simulator.node import Node
     from simulator.pair import Pair
 
-ENABLED = 'hastwatch_hold_enable="YES"\nhastwatch_enable="YES"\n'
-"""rc.conf(5): its two scripts."""
+ENABLED = 'hastwatch_hold_enable="YES"\nhastwatch_enable="YES"\ncron_enable="YES"\n'
+"""rc.conf(5): its two scripts, and what calls it each minute."""
 RCORDER = {
     HOLD_SCRIPT: "# BEFORE: netif",
     CONVERGE_SCRIPT: "# REQUIRE: hastd devd NETWORKING\n# KEYWORD: nojail shutdown",

@@ -3,8 +3,9 @@
     hastwatch self-test
 
 It creates and destroys a loopback interface (lo9123): devd passes that event to the same hook as a change of CARP. It
-reports each link of the chain, and whether the rest is set up as documented: CARP, what rc(8) starts, the hook in
-hast.conf, the other node. It changes nothing else and starts no convergence. If the event does not arrive, it listens
+reports each link of the chain, and what else an event depends on: CARP, what rc(8) starts, the hook in hast.conf, as
+hastwatch-doctor(8) finds it, which has the remedies; and the other node. It changes nothing else and starts no
+convergence. If the event does not arrive, it listens
 on devd's socket to see whether devd received it; devd then logs that a client has disconnected.
 """
 
@@ -48,8 +49,6 @@ def parser() -> Parser:
         "how long the event may take (default: `timeout` of the configuration, which holds for each look too)"
     ))  # fmt: skip
     parser.add_argument("--hook", default=HOOK, metavar="PATH", help="devd's hook (default: %(default)s)")
-    parser.add_argument("--hast-hook", default=wiring.HAST_HOOK, metavar="PATH",
-                      help="hastd's hook (default: %(default)s)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="for programs")
     local.add_options(parser)
     return parser
@@ -84,7 +83,7 @@ def _links(context: Context, options: argparse.Namespace) -> Iterator[WiringChec
         yield from wiring.chain(context, ExpectedWiring(options.hook, options.wait))
     except (ProbeError, StepFailed) as error:
         yield WiringCheck("chain", False, str(error))
-    yield from wiring.setup(context, options.hast_hook)
+    yield from wiring.setup(context)
 
 
 if __name__ == "__main__":

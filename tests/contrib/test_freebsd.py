@@ -16,6 +16,8 @@ from checks.probes import hast_conf, hook
 from checks.probes.devd_conf import DevdConfiguration
 from checks.probes.hook import HookUse
 from checks.probes.vhid import STATES
+from checks.setup.hast_conf import HOOK as HAST_HOOK
+from checks.setup.rc import OURS as OURS_TO_START
 from remediate import exits
 from remediate.config import RemediationConfig, load
 from remediate.policy import Failover
@@ -25,7 +27,7 @@ from remediate.state.journal import NAME
 from remediate.state.store import STATE_DIRECTORY
 from remediate.subcommands import status as subcommands_status
 from remediate.subcommands import verify
-from remediate.wiring import EVENT, HAST_HOOK, INTERFACE, OURS_TO_START
+from remediate.wiring import EVENT, INTERFACE
 from simulator.hastd.hastconf import parse as hastd_parse
 from simulator.pair import Pair
 from tests.state.child import ROOT

@@ -12,7 +12,7 @@ import pytest
 
 from checks import VERSION
 from checks.devd import HOOK
-from remediate.wiring import HAST_HOOK
+from checks.setup.hast_conf import HOOK as HAST_HOOK
 from tests.packaging.clean_root import PYTHON, SHELLS, CleanRoot, changed, clean_root, why_not
 from tests.state.child import ROOT
 

@@ -14,8 +14,8 @@ import pytest
 
 from checks import VERSION
 from checks.devd import HOOK
+from checks.setup.hast_conf import HOOK as HAST_HOOK
 from remediate.rehearsal.new_pair import PUT as ACTIVE
-from remediate.wiring import HAST_HOOK
 from tests.packaging.package import Package, delete, install, package, upgrade
 from tests.state.child import ROOT
 

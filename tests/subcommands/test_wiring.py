@@ -96,21 +96,20 @@ def test_the_whole_ends_in_a_few_seconds(pair: Pair, context: Context) -> None:
     began = pair.clock.now
     chain(pair, context)
     pair.clock.wait(pair.clock.run_task(lambda: list(wiring.setup(context))))
-    assert pair.clock.now - began < 5
+    assert pair.clock.now - began < 8
 
 
 def test_it_waits_no_longer_than_timeout_of_the_configuration(pair: Pair, node: Node, tmp_path: Path) -> None:
     context = context_of(node, tmp_path, RemediationConfig(CheckConfig(timeout=3.0)))
-    for fault in ("carp-hast-switch", "service"):
-        inflict(pair, "hang-command", "nfs001", fault)
+    inflict(pair, "hang-command", "nfs001", "carp-hast-switch")
     inflict(pair, "hang-command", "nfs002", "hastwatch")
     inflict(pair, "drop-devd-event", "nfs001", "1000")
     began = pair.clock.now
     task = pair.clock.run_task(lambda: [*wiring.chain(context, ExpectedWiring()), *wiring.setup(context)])
     pair.clock.wait(task)
     assert task.value is not None
-    assert {"event", "rc.conf", "peer"} <= broken(task.value).keys()
-    assert pair.clock.now - began < 4 * 3.0 + 3  # the event, listening for it, rc.conf, the other node
+    assert {"event", "peer"} <= broken(task.value).keys()
+    assert pair.clock.now - began < 3 * 3.0 + 6  # the event, listening for it, the other node; and the audit
 
 
 def test_a_self_test_changes_nothing_else(pair: Pair, context: Context, node: Node) -> None:
@@ -180,10 +179,14 @@ def test_an_interface_that_is_there_already_is_not_taken(pair: Pair, context: Co
 @pytest.mark.parametrize(
     ("line", "point", "said"),
     [
-        ("sysctl net.inet.carp.preempt=0", "carp", "net.inet.carp.preempt is 0 (sysctl.conf: net.inet.carp.preempt=1)"),
-        ("sysrc mountd_enable=YES", "rc.conf", "enabled, and hastwatch starts it where the mount is: mountd"),
-        ("sysrc hastwatch_hold_enable=NO", "rc.conf", "not enabled: hastwatch_hold"),
-        ("kldunload carp", "carp", "net.inet.carp: unknown oid, the carp module is not loaded"),
+        ("sysctl net.inet.carp.preempt=0", "carp", "net.inet.carp.preempt is 0 [setup-preempt-off]"),
+        ("sysrc mountd_enable=YES", "rc.conf", "mountd_enable is YES for rc.d/mountd [setup-nfs-at-boot]"),
+        (
+            "sysrc hastwatch_hold_enable=NO",
+            "rc.conf",
+            "hastwatch_hold_enable is not YES: rc(8) does not start hastwatch_hold [setup-service-disabled]",
+        ),
+        ("ifconfig vtnet1 10.1.101.5 -alias", "carp", "2@vtnet1 is in rc.conf alone [setup-vhid-not-running]"),
     ],
 )
 def test_a_set_up_that_is_not_the_documented_one_is_named(
@@ -195,15 +198,20 @@ def test_a_set_up_that_is_not_the_documented_one_is_named(
 
 def test_a_loader_that_does_not_load_carp_is_named(context: Context, node: Node) -> None:
     node.files.write("/boot/loader.conf", 'geom_gate_load="YES"\n', 0.0)
-    sentence = broken(list(wiring.setup(context)))["loader"]
-    assert sentence.startswith('/boot/loader.conf lacks carp_load="YES"')
+    assert broken(list(wiring.setup(context))) == {"loader": 'no carp_load="YES" in loader.conf [setup-carp-at-boot]'}
+
+
+def test_what_cannot_be_looked_at_does_not_hold(pair: Pair, context: Context) -> None:
+    inflict(pair, "hang-command", "nfs001", "kldstat")
+    assert {"carp", "loader"} <= broken(list(wiring.setup(context))).keys()
+    assert "rc.conf" not in broken(list(wiring.setup(context)))
 
 
 def test_another_hook_of_hastd_is_named(pair: Pair, context: Context, node: Node) -> None:
     text = node.files.read("/etc/hast.conf")
     node.files.write("/etc/hast.conf", text.replace("exec /usr/local/sbin/hastwatch-hast-event\n", ""), 0.0)
     assert broken(list(wiring.setup(context))) == {
-        "hast.conf": "`exec` of home is not set, not /usr/local/sbin/hastwatch-hast-event"
+        "hast.conf": "home has no `exec` in hast.conf [setup-hast-exec-missing]"
     }
     pair.nodes["nfs002"].power_off()
     assert "Operation timed out" in broken(list(wiring.setup(context)))["peer"]
