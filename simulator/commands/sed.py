@@ -15,7 +15,7 @@ CLASSES = {"[[:<:]]": r"\b(?=\w)", "[[:>:]]": r"\b(?<=\w)", "[:space:]": r"\s", 
 """re_format(7)."""
 
 
-class Address(NamedTuple):
+class SedAddress(NamedTuple):
     """A number, `$` (0), or an expression."""
 
     number: int
@@ -29,12 +29,12 @@ class Address(NamedTuple):
 
 
 @dataclass(slots=True)
-class Function:
+class SedFunction:
     """A function with its addresses; `begun` while a line of its range has come and the last one has not."""
 
-    addresses: list[Address]
+    addresses: list[SedAddress]
     name: str
-    body: list[Function]
+    body: list[SedFunction]
     edit: Callable[[str], str] | None = None
     begun: bool = False
 
@@ -53,13 +53,13 @@ class Function:
         return begins
 
 
-class Script:
+class SedScript:
     """A script as it is parsed."""
 
     def __init__(self, text: str, extended: bool) -> None:
         self.text, self.extended, self.at = text, extended, 0
 
-    def functions(self, end: str = "") -> Iterator[Function]:
+    def functions(self, end: str = "") -> Iterator[SedFunction]:
         """Up to the end of the script, or of a group."""
         while True:
             self._skip(" \t\n;")
@@ -68,7 +68,7 @@ class Script:
                 return
             yield self._function()
 
-    def _function(self) -> Function:
+    def _function(self) -> SedFunction:
         addresses = [each] if (each := self._address()) else []
         if addresses and self.text[self.at : self.at + 1] == ",":
             self.at += 1
@@ -77,24 +77,24 @@ class Script:
         name = self.text[self.at : self.at + 1]
         self.at += 1
         if name == "{":
-            return Function(addresses, name, list(self.functions("}")))
+            return SedFunction(addresses, name, list(self.functions("}")))
         if name == "s":
-            return Function(addresses, name, [], self._substitution())
+            return SedFunction(addresses, name, [], self._substitution())
         if name not in ("d", "p"):
             raise ValueError(f"invalid command code {name}")
-        return Function(addresses, name, [])
+        return SedFunction(addresses, name, [])
 
-    def _address(self) -> Address | None:
+    def _address(self) -> SedAddress | None:
         if number := re.compile(r"\d+").match(self.text, self.at):
             self.at = number.end()
-            return Address(int(number[0]))
+            return SedAddress(int(number[0]))
         if self.text[self.at : self.at + 1] == "$":
             self.at += 1
-            return Address(0)
+            return SedAddress(0)
         if self.text[self.at : self.at + 1] != "/":
             return None
         self.at += 1
-        return Address(0, self._expression(self._until("/")))
+        return SedAddress(0, self._expression(self._until("/")))
 
     def _substitution(self) -> Callable[[str], str]:
         delimiter = self.text[self.at]
@@ -158,7 +158,7 @@ def _replaced(replacement: str, match: re.Match[str]) -> str:
 
 def edited(text: str, script: str, extended: bool = False, quiet: bool = False) -> str:
     """A text after a script. Raises ValueError."""
-    functions = list(Script(script, extended).functions())
+    functions = list(SedScript(script, extended).functions())
     lines, output = text.splitlines(keepends=True), []
     for number, line in enumerate(lines, 1):
         bare = line.removesuffix("\n")
@@ -168,7 +168,7 @@ def edited(text: str, script: str, extended: bool = False, quiet: bool = False) 
     return "".join(output)
 
 
-def _line(functions: list[Function], number: int, is_last: bool, text: str) -> tuple[str | None, list[str]]:
+def _line(functions: list[SedFunction], number: int, is_last: bool, text: str) -> tuple[str | None, list[str]]:
     """A line after the functions, None where it was deleted; and what was printed of it."""
     printed: list[str] = []
     now: str | None = text
