@@ -58,7 +58,7 @@ REGISTRY = (
     CheckEntry("check_devd", "that devd lives and answers, and that the failover hook is really what it would run"),
     CheckEntry("check_nfs_export", (
         "the service as a client sees it: portmapper, NULL, MNT, GETATTR, FSSTAT; from anywhere, without a mount"
-    ), on_node=False),
+    ), on_node=False, interval=30),
     CheckEntry("check_hast_setup", (
         "how both nodes are set up: 89 points, each with its remedy; once an hour, or `hastwatch doctor`"
     ), audits=True, interval=3600),

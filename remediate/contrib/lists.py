@@ -12,6 +12,7 @@ from typing import NamedTuple
 from checks.registry import OF_SERVICE, ON_NODE, REGISTRY, CheckEntry
 from remediate.contrib.definitions import EVERY_MINUTE
 from remediate.contrib.icinga2 import command
+from remediate.contrib.pair_objects import OF_THE_SERVICE
 from remediate.monitoring.metrics import METRICS
 
 ICINGA = {
@@ -110,13 +111,15 @@ def _icinga(seconds: int) -> str:
 def templates() -> str:
     """Nagios: the template of each check; an interval is in minutes, where `interval_length` is the default."""
     groups = {True: "hastwatch-on-nodes", False: "hastwatch-from-outside"}
-    return "".join(
-        TEMPLATE.format(name=each.name, group=groups[each.on_node], more=_nagios(each.interval)) for each in REGISTRY
-    )
+    return "".join(TEMPLATE.format(name=each.name, group=groups[each.on_node], more=_nagios(each)) for each in REGISTRY)
 
 
-def _nagios(seconds: int) -> str:
-    return f"    check_interval          {seconds / 60:g}\n" if seconds != EVERY_MINUTE else ""
+def _nagios(entry: CheckEntry) -> str:
+    """What is looked at more often than others is HARD before them, as what depends on it wants it."""
+    lines = [f"    check_interval          {entry.interval / 60:g}\n"] if entry.interval != EVERY_MINUTE else []
+    lines += ["    retry_interval          0.25\n"] if entry.interval < EVERY_MINUTE else []
+    lines += ["    first_notification_delay 1.5\n"] if entry.name in OF_THE_SERVICE else []
+    return "".join(lines)
 
 
 def metrics() -> str:

@@ -77,6 +77,28 @@ define servicedependency {{
     execution_failure_criteria      u,c
     notification_failure_criteria   u,c
 }}
+
+# One page where clients are not served: that of check_nfs_export. What is wrong with a node's part of it is told when
+# they are served again and it is still wrong. (Their first_notification_delay lets check_nfs_export be HARD before.)
+
+define servicedependency {{
+    host_name                       {services}
+    service_description             check_nfs_export
+    dependent_host_name             {nodes}
+    dependent_service_description   {of_the_service}
+    execution_failure_criteria      n
+    notification_failure_criteria   c
+}}
+
+# One page for a split-brain: that of the node whose copy loses, and which therefore stays out of service.
+
+define servicedependency {{
+    host_name                       {nodes}
+    service_description             check_hast_splitbrain
+    dependent_service_description   {of_the_copy}
+    execution_failure_criteria      n
+    notification_failure_criteria   c
+}}
 """
 EXPORTED_HEAD = """\
 
@@ -93,6 +115,10 @@ define service {{
     check_command           hastwatch-check_nfs_export!{exports}
 }}
 """
+OF_THE_SERVICE = ("check_carp_hast", "check_hast_mount")
+"""The checks whose findings keep clients from being served, which check_nfs_export tells as well."""
+OF_THE_COPY = ("check_carp_hast", "check_hast")
+"""The checks that find a node out of service where a split-brain keeps it so."""
 ICINGA_HEAD = """\
 /* A pair and its service address. On the master: zones.d/berlin/hosts.conf, where berlin is the zone of the pair's
  * satellite (without satellites zones.d/master/hosts.conf). All it needs beside is in hastwatch-services.conf. */
@@ -103,6 +129,7 @@ object Host "{name}" {{
   import "hastwatch-node"
   address = "{address}"
   vars.agent_endpoint = name
+  vars.hastwatch_service_addresses = [ {services} ]
 {more}}}
 
 """
@@ -134,13 +161,18 @@ def nagios(pair: MonitoredPair = MonitoredPair()) -> str:  # noqa: B008 - never 
         EXPORTED.format(service=each.name, exports=" ".join(f"--export {export}" for export in each.exports))
         for each in pair.services
     ]
-    tail = TAIL.format(nodes=nodes, together=COMBINED[0], checks=checks)
+    tail = TAIL.format(
+        nodes=nodes, together=COMBINED[0], checks=checks, services=",".join(each.name for each in pair.services),
+        of_the_service=",".join(OF_THE_SERVICE), of_the_copy=",".join(OF_THE_COPY),
+    )  # fmt: skip
     return "".join((HEAD, *hosts, *addresses, *services, tail, EXPORTED_HEAD, *exported))
 
 
 def icinga2(pair: MonitoredPair) -> str:
     """Those of Icinga 2."""
-    hosts = [ICINGA_NODE.format(name=name, address=address, more="" if number else ICINGA_OPTIONS)
+    addresses = _quoted(each.name for each in pair.services)
+    hosts = [ICINGA_NODE.format(name=name, address=address, services=addresses,
+                                more="" if number else ICINGA_OPTIONS)
              for number, (name, address) in enumerate(pair.nodes)]  # fmt: skip
     services = [
         ICINGA_SERVICE.format(name=each.name, address=each.address, nodes=_quoted(name for name, _ in pair.nodes),

@@ -133,8 +133,11 @@ def test_every_check_has_its_template_and_a_service_of_the_sample(check: str) ->
 
 
 def test_the_checks_of_a_node_depend_on_its_nrpe() -> None:
-    (dependency,) = [values for kind, values in objects(OBJECTS[2]) if kind == "servicedependency"]
-    assert dependency["service_description"] == "nrpe"
+    (dependency,) = [
+        values
+        for kind, values in objects(OBJECTS[2])
+        if kind == "servicedependency" and values["service_description"] == "nrpe"
+    ]
     assert sorted(dependency["dependent_service_description"].split(",")) == sorted(ON_NODES)
 
 

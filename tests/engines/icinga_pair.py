@@ -50,19 +50,32 @@ def why_not() -> str | None:
     return icinga_daemon.why_not() or (None if shutil.which("sudo") else "not installed: sudo")
 
 
+def shortened(text: str, minute: float) -> str:
+    """Objects whose intervals take so many seconds for a minute."""
+    seconds = {"s": minute / 60, "m": minute, "h": minute * 60}
+    return re.sub(r"(_interval = )(\d+)([smh])\b", lambda each: f"{each[1]}{int(each[2]) * seconds[each[3]]:g}", text)
+
+
 class IcingaPair:
     """The daemons, for one pair after the other in the same place."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, minute: float = 60.0, configuration: str = "") -> None:
+        """A minute of the shipped intervals takes so many seconds; `configuration` is more of each node's
+        hastwatch.toml."""
+        self.configuration = configuration
         self.pair = RunningPair(directory / "pair")
         self.programs = directory / "programs"
         self.master = IcingaDaemon(directory / "master", "")
         self.agents = {node: self._agent(directory, node) for node in NODES}
         known = "".join(agent.known_to_master for agent in self.agents.values())
         self.master.configure(GLOBAL_ZONES + known)
-        self._put(self.master.cn, "hosts", HOSTS)
+        self._put(self.master.cn, "hosts", self.hosts())
         for zone in (COMMANDS, SERVICES):
-            self._put(zone, zone, (CONTRIB / f"{zone}.conf").read_text())
+            self._put(zone, zone, shortened((CONTRIB / f"{zone}.conf").read_text(), minute))
+
+    def hosts(self) -> str:
+        """The objects of the pair, for the master's zone."""
+        return HOSTS
 
     def _put(self, zone: str, name: str, text: str) -> None:
         """A file of a zone, as zones.conf.sample says."""
@@ -71,7 +84,7 @@ class IcingaPair:
         (place / f"{name}.conf").write_text(text)
 
     def _agent(self, directory: Path, node: str) -> IcingaAgent:
-        constant = f'const HastwatchDir = "{install(self.pair, node, self.programs)}"'
+        constant = f'const HastwatchDir = "{install(self.pair, node, self.programs, self.configuration)}"'
         return IcingaAgent(directory / node, self.master, node, constant, COMMANDS)
 
     @contextmanager

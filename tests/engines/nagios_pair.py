@@ -55,10 +55,18 @@ def why_not() -> str | None:
 class NagiosPair:
     """A pair and what watches it. Only `checks` are looked at."""
 
-    def __init__(self, directory: Path, pair: RunningPair, checks: Sequence[str], settings: dict[str, str]) -> None:
-        self.pair = pair
+    def __init__(
+        self,
+        directory: Path,
+        pair: RunningPair,
+        checks: Sequence[str],
+        settings: dict[str, str],
+        configuration: str = "",
+    ) -> None:
+        """`configuration` is more of each node's hastwatch.toml."""
+        self.pair, self.checks = pair, checks
         addresses = dict(zip(NODES, (own_address(1), own_address(2)), strict=True))
-        commands = {node: install(pair, node, directory / "programs") for node in NODES}
+        commands = {node: install(pair, node, directory / "programs", configuration) for node in NODES}
         self.agents = {node: self._agent(directory / f"nrpe-{node}", addresses[node], commands[node]) for node in NODES}
         plugins = self._plugins(directory / "plugins", addresses)
         objects = directory / "hastwatch-commands.cfg"
@@ -91,6 +99,18 @@ class NagiosPair:
         unwanted = [f"hastwatch-{check}" for check in EVERY_CHECK if check not in checks]
         blocks = re.split(r"(?m)^(?=define )", shipped)
         return "".join(block for block in blocks if not set(unwanted) & set(block.split()))
+
+    @contextmanager
+    def all_up(self) -> Iterator[NagiosPair]:
+        """Nagios and the agents run."""
+        with ExitStack() as stack:
+            for daemon in (*self.agents.values(), self.nagios):
+                stack.enter_context(daemon)
+            yield self
+
+    def all_are_ok(self) -> bool:
+        """Whether every check that is looked at and is OK on a healthy pair has been found so."""
+        return all(self.is_ok(node, check) for node in NODES for check in self.checks if check in OF_SERVICE)
 
     # What happens to it
 
@@ -140,11 +160,6 @@ def monitored(
     """A pair, started with the options of `hastwatch pair up`, that is watched and well."""
     with ExitStack() as stack:
         pair = stack.enter_context(running(directory / "pair", *options))
-        runner = NagiosPair(directory, pair, checks, settings or {})
-        for agent in runner.agents.values():
-            stack.enter_context(agent)
-        stack.enter_context(runner.nagios)
-        runner.nagios.wait_for("all is OK", lambda: all(
-            runner.is_ok(node, check) for node in NODES for check in checks if check in OF_SERVICE
-        ))  # fmt: skip
+        runner = stack.enter_context(NagiosPair(directory, pair, checks, settings or {}).all_up())
+        runner.nagios.wait_for("all is OK", runner.all_are_ok)
         yield runner

@@ -1,0 +1,80 @@
+"""How many pages a fault costs, with the shipped configuration in a real engine: every notification that it sends.
+
+    python -m tests.engines.pages_of_faults [nagios|icinga] [FAULT ...]
+
+prints the table, and ends with 1 where a fault costs more than its aim, or somebody was not told who had to be. All
+intervals are shortened alike; a fault takes some three minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.engines.faults_paged import FAULTS, MINUTE, QUIET, PagedFault, client, configuration
+from tests.engines.icinga_pages import IcingaPages
+from tests.engines.nagios_pair import OF_SERVICE, NagiosPair
+from tests.subcommands.running_pair import running
+
+WATCHED = (*OF_SERVICE, "check_nfs_export")
+"""Without the audit, which is looked at once an hour."""
+
+
+def nagios_sends(directory: Path, fault: PagedFault) -> list[str]:
+    """What Nagios sends, beside recoveries."""
+    with running(directory / "pair", *fault.options) as pair:
+        settings = {"interval_length": f"{MINUTE:g}", "max_concurrent_checks": "3"}
+        watched = NagiosPair(directory, pair, WATCHED, settings, configuration(fault))
+        client(pair, directory / "programs" / "nfs001" / "bin" / "check_nfs_export")
+        with watched.all_up():
+            watched.nagios.wait_for("all is OK", watched.all_are_ok, 120)
+            fault.happens(pair)
+            time.sleep(QUIET * MINUTE)
+        return [page.removeprefix("PROBLEM ") for page in watched.nagios.pages if page.startswith("PROBLEM")]
+
+
+def icinga_sends(directory: Path, fault: PagedFault) -> list[str]:
+    """What Icinga 2 sends, beside recoveries."""
+    icinga = IcingaPages(directory, MINUTE, configuration(fault))
+    with icinga.up(), icinga.running(*fault.options):
+        icinga.watch_all()
+        fault.happens(icinga.pair)
+        time.sleep(QUIET * MINUTE)
+        return icinga.pages
+
+
+ENGINES: dict[str, Callable[[Path, PagedFault], list[str]]] = {"nagios": nagios_sends, "icinga": icinga_sends}
+
+
+def is_as_wanted(fault: PagedFault, pages: list[str]) -> bool:
+    """Whether somebody is told of what matters, and of not much more."""
+    return set(fault.told) <= set(pages) and len(pages) <= fault.aim
+
+
+def row(engine: str, fault: PagedFault, pages: list[str]) -> str:
+    """A row of the table."""
+    return f"{engine:<8}{fault.name:<24}{len(pages):>3} (aim {fault.aim})  {', '.join(pages)}"
+
+
+def main(words: list[str]) -> int:
+    """The command; the exit status."""
+    status = 0
+    for engine, sends in ENGINES.items():
+        for fault in FAULTS:
+            if {word for word in words if word in ENGINES} - {engine}:
+                continue
+            if (names := [word for word in words if word not in ENGINES]) and fault.name not in names:
+                continue
+            with tempfile.TemporaryDirectory(prefix="p-") as directory:
+                Path(directory).chmod(0o755)
+                pages = sends(Path(directory), fault)
+            print(row(engine, fault, pages), flush=True)
+            status |= not is_as_wanted(fault, pages)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
