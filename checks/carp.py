@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from checks import other_node
 from checks.carp_hearing import hearing
 from checks.carp_resource import CarpOfNode, CarpOfPair, Demotion, NodeVhid, Vhids
 from checks.plugin.command import CheckCommand
@@ -89,6 +90,7 @@ TABLE = Table(
         "nothing: it takes the address when the other node is silent; to move it: `hastwatch switchover` there"),
     Row("carp-well", OK, "every vhid is MASTER or BACKUP, nothing holds it back",
         "this node has the address, or can take it"),
+    *other_node.ROWS,
 )  # fmt: skip
 
 NOT_READY = {
@@ -181,7 +183,7 @@ def judge_vhid(both: tuple[NodeVhid, NodeVhid]) -> Judgement:
     (here, ours), (there, theirs) = both
     masters = [ours.state, theirs.state].count(CarpState.MASTER)
     if masters == 2:
-        yield "carp-two-masters", "both are MASTER"
+        yield "carp-two-masters", "both are MASTER", _less_preferred(both)
     elif masters == 0:
         yield "carp-no-master", f"{here} is {ours.state.value}, {there} is {theirs.state.value}"
     if ours.protocol != theirs.protocol:
@@ -195,6 +197,15 @@ def judge_vhid(both: tuple[NodeVhid, NodeVhid]) -> Judgement:
             "carp-addresses-differ",
             ", ".join(f"{label} has {name_list(list(vhid.addresses))}" for label, vhid in both),
         )
+
+
+def _less_preferred(both: tuple[NodeVhid, NodeVhid]) -> str:
+    """The node that is BACKUP where they hear each other: the one with the higher advskew (carp(4)); empty where that
+    does not tell."""
+    (here, ours), (there, theirs) = both
+    if not (ours.numbers_read and theirs.numbers_read) or ours.advskew == theirs.advskew:
+        return ""
+    return here if ours.advskew > theirs.advskew else there
 
 
 def judge_missing(vhids: Iterable[Vhid]) -> Judgement:
@@ -228,10 +239,11 @@ def parts(session: Session) -> Iterator[Part]:
     yield from judges(
         TABLE, settings=judge_settings, demotion=judge_demotion, vhids=judge_vhids, vhid=judge_vhid,
         expected=partial(judge_expected, session.options), missing=judge_missing, factors=judge_factors,
-        not_loaded=always("carp-not-loaded"),
+        not_loaded=always("carp-not-loaded"), unreached=other_node.judge_unreached,
     )  # fmt: skip
     yield OverallJudge("well", TABLE, judge_well)
-    nodes = [CarpOfNode(session, node) for node in session.nodes]
+    here = CarpOfNode(session, session.here)
+    nodes = [here, *(CarpOfNode(session, node, here) for node in session.nodes[1:])]
     yield from nodes
     if len(nodes) == 2:
         yield CarpOfPair(*nodes)

@@ -8,6 +8,7 @@ from functools import partial
 
 from checks.carp_hast_resource import CoveredNames, ResourceOnNode, ServiceOfNode, ServiceOfPair, SilencedTransition
 from checks.carp_hast_table import TABLE, judge
+from checks.other_node import judge_unreached
 from checks.plugin.command import CheckCommand
 from checks.plugin.finding import OK
 from checks.plugin.judging import Judgement, Number, judges, performance
@@ -181,7 +182,7 @@ def parts(session: Session) -> Iterator[Part]:
     grace = session.options.grace
     yield from judges(
         TABLE, standing=partial(judge_standing, grace), underneath=judge_underneath, outside=judge_outside,
-        silence=partial(judge_silence, grace), pair=partial(judge_pair, grace),
+        silence=partial(judge_silence, grace), pair=partial(judge_pair, grace), unreached=judge_unreached,
     )  # fmt: skip
     resources = session.resources()
     here = ServiceOfNode(session, session.here, resources)

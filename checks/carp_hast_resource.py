@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from checks.carp_state import seen_since
+from checks.other_node import UNREACHED, unreached
 from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
@@ -98,6 +99,22 @@ class ServiceOfNode(ProbedResource):
 
     def _point(self, name: str) -> str:
         return self.session.config.for_resource(name).mount_point
+
+    def unread(self, error: ProbeError) -> tuple[str, object]:
+        """That the other node is not reached is judged by what this one shows."""
+        if self.here is None or error is not self.node.lost:
+            return super().unread(error)
+        return UNREACHED, unreached(error, self.here.subject, self.here.vhids, self.here.connected)
+
+    @property
+    def connected(self) -> list[str]:
+        """The resources whose hastd has a connection."""
+        states = {name: self.reader.hast(name) for name in self.standings}
+        return [
+            name
+            for name, state in states.items()
+            if not isinstance(state, UnreadPart) and state.resource and state.resource.is_connected
+        ]
 
     def _silent(self) -> Iterator[Metric]:
         record = silence.read(self.node)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from checks.other_node import ROWS as OTHER_NODE
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Row, Table
 from checks.probes.carp import CarpState
 from checks.probes.hast_state import HastRole
@@ -180,6 +181,7 @@ TABLE = Table(
         "on {node}: `hastwatch converge`; where it fails, `service lockd onestart` and `service statd onestart`"),
     Row("mount-point-missing", WARNING, "the mount point does not exist", "this node cannot mount when it takes over",
         "on {node}: `mkdir -p` the directory that the finding names, then `hastwatch converge`"),
+    *OTHER_NODE,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from checks.other_node import UNREACHED, unreached
 from checks.plugin.judging import NUMBER
 from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
@@ -43,8 +44,9 @@ class NodeVhid(NamedTuple):
 class CarpOfNode(ProbedResource):
     """CARP on one node."""
 
-    def __init__(self, session: Session, node: Node) -> None:
-        self.session, self.node = session, node
+    def __init__(self, session: Session, node: Node, here: CarpOfNode | None = None) -> None:
+        """`here` is this node, where it is the other one that is read."""
+        self.session, self.node, self.here = session, node, here
         self.vhids: tuple[Vhid, ...] | None = None
         self.settings: carp.CarpSysctl | None = None
         """None where the kernel has no CARP."""
@@ -73,6 +75,12 @@ class CarpOfNode(ProbedResource):
         self.vhids = vhids
         if all(vhid.is_read for vhid in vhids):
             yield self.metric("well", vhids)
+
+    def unread(self, error: ProbeError) -> tuple[str, object]:
+        """That the other node is not reached is judged by what this one shows."""
+        if self.here is None or error is not self.node.lost:
+            return super().unread(error)
+        return UNREACHED, unreached(error, self.here.subject, self.here.vhids or ())
 
     def read_again(self) -> tuple[Vhid, ...]:
         """The vhids as they are now. Raises ProbeError."""

@@ -126,8 +126,11 @@ class NumberOfCheck(Context):
 class ChecksRun(CheckRun):
     """One run of all checks of a node."""
 
-    def __init__(self, command: CheckCommand, session: Session, severities: dict[str, Severity]) -> None:
-        super().__init__(command._replace(uses_peer=False), session, severities)  # each check sees to its peer itself
+    def __init__(
+        self, command: CheckCommand, session: Session, severities: dict[str, Severity], of_both: bool = False
+    ) -> None:
+        alone = command._replace(uses_peer=False)  # each check sees to its peer itself
+        super().__init__(alone, session, severities, of_both)
         for node in session.nodes:
             node.asks_once = True
 

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from checks import other_node
+from checks.other_node import UNREACHED, carp_of, unreached
 from checks.plugin.command import CheckCommand
 from checks.plugin.config import ConfigError
 from checks.plugin.finding import OK, PLACEHOLDER, UNKNOWN, Finding, Row, Table
-from checks.plugin.judging import COULD_NOT_LOOK, JudgedMetric, Judgement, OverallJudge
+from checks.plugin.judging import COULD_NOT_LOOK, Judge, JudgedMetric, Judgement, OverallJudge
 from checks.plugin.nagios import Context, Metric, Resource
 from checks.plugin.resource import Part, ProbedResource
 from checks.plugin.session import Session
@@ -29,6 +31,7 @@ TABLE = Table(
     Row(ACCEPTED, OK, "a finding that `[setup.accepted]` of hastwatch.toml accepts", "it is listed, and not counted"),
     Row("setup-well", OK, "every group was read, and nothing is to be said of it",
         "the node is set up as it is documented"),
+    *other_node.ROWS,
 )  # fmt: skip
 TIERS = {each.reason: each.tier for group in GROUPS for each in group.rows}
 """The tier of the remedy of each reason."""
@@ -53,8 +56,9 @@ setup-export-root = "the mail servers deliver as root"
 class SetupOfNode(ProbedResource):
     """One node, group by group."""
 
-    def __init__(self, node: Node, nonce: str, clock: Callable[[], float]) -> None:
-        self.node, self.nonce, self.clock = node, nonce, clock
+    def __init__(self, node: Node, nonce: str, clock: Callable[[], float], here: SetupOfNode | None = None) -> None:
+        """`here` is this node, where it is the other one that is read."""
+        self.node, self.nonce, self.clock, self.here = node, nonce, clock, here
         self.facts: dict[str, NodeFacts] = {}
         """Of the groups that were read."""
 
@@ -76,6 +80,12 @@ class SetupOfNode(ProbedResource):
                 yield self.metric(name, facts)
         if self.is_read:
             yield self.metric("well", len(GROUPS))
+
+    def unread(self, error: ProbeError) -> tuple[str, object]:
+        """That the other node is not reached is judged by what this one shows."""
+        if self.here is None or error is not self.node.lost:
+            return super().unread(error)
+        return UNREACHED, unreached(error, self.here.subject, carp_of(self.here.node))
 
 
 class SetupOfPair(ProbedResource):
@@ -145,7 +155,9 @@ def parts(session: Session) -> Iterator[Part]:
         yield SetupJudge(PAIR + group.name, partial(_of_both, group.judge_pair), allowed)
     yield OverallJudge("well", TABLE, judge_well)
     nonce = os.urandom(16).hex()
-    nodes = [SetupOfNode(node, nonce, session.clock) for node in session.nodes]
+    yield Judge(UNREACHED, TABLE, other_node.judge_unreached)
+    here = SetupOfNode(session.here, nonce, session.clock)
+    nodes = [here, *(SetupOfNode(node, nonce, session.clock, here) for node in session.nodes[1:])]
     yield from nodes
     if len(nodes) == 2:
         yield SetupOfPair(*nodes)

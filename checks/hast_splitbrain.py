@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from checks import other_node
 from checks.hast_splitbrain_resource import (
     Copies,
     CopyComparison,
@@ -80,9 +81,12 @@ TABLE = Table(
     Row("splitbrain-not-counted", OK, "the counters of both dumps agree, but not at localcnt 0",
         "hastd finds no split-brain; what a primary wrote that was never connected in this role is not counted",
         "nothing: hastd finds no split-brain; `hastwatch verify {resource}` on the primary proves it"),
-    Row("splitbrain-no-sign", OK, "no sign in the sources named; without --peer the dumps are not compared",
+    Row("splitbrain-no-sign", OK,
+        "no sign in the sources named; the dumps are not compared: no --peer, or the other node cannot be asked, and"
+        " they agreed when they were last compared",
         "only both dumps prove that there is none",
         "nothing: give --peer to have both disks compared"),
+    *other_node.ROWS,
 )  # fmt: skip
 
 PERFDATA = (
@@ -98,6 +102,8 @@ while hastd is dead: two dumps decide exactly, by the rule of hastd itself, and 
 every 10 s, or two primaries refusing each other. Without --peer the dumps cannot be compared, and OK means no more
 than that no sign was seen. The dump needs the right to read the disk: root, or hastwatch-ask (--via)."""
 
+OF_BOTH = ("splitbrain-growing", "two-primaries")
+"""What is found where both nodes act: each has it as its own finding."""
 AGREED = ("splitbrain-none", "splitbrain-not-counted")
 """What is found where the counters agree."""
 
@@ -216,9 +222,19 @@ def judge_signs(signs: Signs) -> Judgement:
         yield "splitbrain-undated", _parts(before, _markers(*evidence), in_full)
     else:
         without = f" (not read: {missing})" if missing else ""
-        alone = len(evidence) == 1 and evidence[0].metadata
-        reason = "splitbrain-no-sign" if alone else "splitbrain-not-compared"
+        reason = "splitbrain-no-sign" if _is_enough_alone(signs) else "splitbrain-not-compared"
         yield reason, _parts(before, f"no sign in {read}{without}", in_full)
+
+
+def _is_enough_alone(signs: Signs) -> bool:
+    """Whether it is well that no sign is seen on this node: its disk was read, and the other one was not to be, or does
+    not answer, the copies agreed when they were last compared, and either this node is the one that serves, or the
+    other one lives."""
+    here, *there = signs.seen
+    if here.metadata is None or not there:
+        return here.metadata is not None
+    agreed = signs.before is not None and signs.before.reason in AGREED
+    return agreed and signs.unreached is not None and signs.unreached.answers_for_the_pair
 
 
 def _parts(*parts: str) -> str:
@@ -297,7 +313,7 @@ def _markers(*evidence: SplitBrainEvidence) -> str:
 def judge_comparison(comparison: CopyComparison) -> Judgement:
     """Both dumps."""
     reason, text = verdict(comparison)
-    yield reason, text, _side(comparison)
+    yield reason, text, "" if reason in OF_BOTH else _side(comparison)
 
 
 def _side(comparison: CopyComparison) -> str:
@@ -321,7 +337,8 @@ def judge_marker(lost: LostMarker) -> Judgement:
 def parts(session: Session) -> Iterator[Part]:
     """The copies of each resource, and how they are judged. Raises ProbeError."""
     yield from judges(
-        TABLE, lost=always("metadata-missing"), comparison=judge_comparison, marker=judge_marker, signs=judge_signs
+        TABLE, lost=always("metadata-missing"), comparison=judge_comparison, marker=judge_marker, signs=judge_signs,
+        unreached=other_node.judge_unreached,
     )  # fmt: skip
     logs = [hast_log.HastLogs(node) for node in session.nodes]
     for name, resource in session.resources().items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from checks.other_node import UNREACHED, UnreachedNode, carp_of, unreached
 from checks.plugin.judging import NUMBER
 from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
@@ -69,6 +70,8 @@ class Signs(NamedTuple):
 
     seen: tuple[SplitBrainEvidence, ...]
     before: LastJudgement | None
+    unreached: UnreachedNode | None = None
+    """Where that is because the other node does not answer."""
 
 
 class LostMarker(NamedTuple):
@@ -125,7 +128,21 @@ class Copies(ProbedResource):
                     yield Metric(f"the marker of {name} on {one.label}", lost, context="marker")
         else:
             before = _last_compared(session.memory.get(kept_as)) if len(evidence) == 2 else None
-            yield Metric(subject, Signs(tuple(evidence), before), context="signs")
+            silent = self._unreached()
+            yield Metric(subject, Signs(tuple(evidence), before, silent), context="signs")
+            if silent:
+                yield Metric(evidence[1].label, silent, context=UNREACHED)
+
+    def _unreached(self) -> UnreachedNode | None:
+        """What this node has to say of the other one, where that does not answer."""
+        session, name = self.session, self.resource_name
+        if session.peer is None or session.peer.lost is None:
+            return None
+        try:
+            connected = [name] if hast.resource(session.here, name).is_connected else []
+        except (ProbeError, hast.NoState):
+            connected = []
+        return unreached(session.peer.lost, session.here.label, carp_of(session.here), connected)
 
 
 def _compared(evidence: list[SplitBrainEvidence], nodes: list[Node], name: str) -> CopyComparison | None:

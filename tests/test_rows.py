@@ -53,6 +53,9 @@ NO_METADATA = (
 )  # fmt: skip
 SECONDARY = (LIST, "role: primary", "role: secondary")
 PRIMARY = (LIST, "role: secondary", "role: primary")
+LOST = ("hostname", "", "ssh: connect to host nfs002 port 22: Operation timed out\nexit 255")
+ALONE = (LIST, "  status: complete\n", "  status: degraded\n")
+NO_CARP = (IFCONFIG, "carp: BACKUP", "carp: INIT")
 ROLE_INIT = (LIST, "role: secondary", "role: init")
 STUCK = (LIST, "", "[ERROR] Unable to receive reply.\nexit 70")
 DIRTY = (LIST, "dirty: 0 (0B)", "dirty: 4194304 (4.0MB)")
@@ -135,19 +138,19 @@ CASES = (
     Case("hastctl-hangs", "hast", answers=((LIST, "", "[ERROR] Unable to receive reply.\nexit 70"),)),
     Case("command-failed", "hast", answers=((LIST, "", "[ERROR] Unable to parse.\nexit 78"),)),
     Case("tool-missing", "hast", answers=((LIST, "", "sh: hastctl: not found\nexit 127"),)),
-    Case("copy-blank", "hast_splitbrain", peer=((DUMP, "resuid: 8324191147599307269", "resuid: 0"),)),
-    Case("counters-impossible", "hast_splitbrain", peer=((DUMP, "remotecnt: 0", "remotecnt: 1"),)),
+    Case("copy-blank", "hast_splitbrain", "nfs002", ((DUMP, "resuid: 8324191147599307269", "resuid: 0"),), peer=()),
+    Case("counters-impossible", "hast_splitbrain", "nfs002", ((DUMP, "remotecnt: 0", "remotecnt: 1"),), peer=()),
     Case("two-primaries", "hast_splitbrain", answers=REFUSED, peer=((LIST, "role: secondary", "role: primary"),)),
-    Case("splitbrain", "hast_splitbrain", answers=(WROTE, OLD_SIGN), peer=(WROTE,)),
-    Case("splitbrain-predicted", "hast_splitbrain", answers=(WROTE,), peer=(WROTE,)),
+    Case("splitbrain", "hast_splitbrain", "nfs002", (WROTE,), peer=(WROTE, OLD_SIGN)),
+    Case("splitbrain-predicted", "hast_splitbrain", "nfs002", (WROTE,), peer=(WROTE,)),
     Case("splitbrain-growing", "hast_splitbrain", answers=(WROTE,), peer=(WROTE, PRIMARY)),
     Case("splitbrain-growing", "hast_splitbrain", answers=(WROTE,), peer=(WROTE, STUCK)),
-    Case("splitbrain-predicted", "hast_splitbrain", answers=(WROTE,), peer=(WROTE, ROLE_INIT)),
+    Case("splitbrain-predicted", "hast_splitbrain", "nfs002", (WROTE, ROLE_INIT), peer=(WROTE,)),
     Case("two-primaries", "hast_splitbrain", peer=(PRIMARY,)),
     Case("two-primaries", "hast_splitbrain", peer=((DUMP, "remotecnt: 0", "remotecnt: 1"), PRIMARY)),
     Case("two-primaries", "hast_splitbrain", peer=((DUMP, "resuid: 8324191147599307269", "resuid: 0"), PRIMARY)),
     Case("splitbrain-not-counted", "hast_splitbrain", answers=(WROTE,), peer=((DUMP, "remotecnt: 0", "remotecnt: 1"),)),
-    Case("copy-behind", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=()),
+    Case("copy-behind", "hast_splitbrain", "nfs002", peer=((DUMP, "localcnt: 0", "localcnt: 1"),)),
     Case("splitbrain-marker-unread", "hast_splitbrain", answers=(("cat /var/db/hastwatch/home.split-brain", "", "{"),)),
     Case("no-evidence", "hast_splitbrain", answers=((DUMP, "", "[ERROR] Unable.\nexit 1"), (GREP, "", "no\nexit 2"))),
     Case("hast-copies-differ", "hast", answers=(verified(differ=2, numbers=[3, 17]),)),
@@ -159,6 +162,15 @@ CASES = (
     Case("command-failed", "hast", answers=((VERIFIED, "", "cat: Input/output error\nexit 1"),)),
     Case("output-not-understood", "hast", answers=((VERIFIED, "", "{}"),)),
     Case("hast-peer-rejected", "hast", answers=((LIST, "status: complete", "status: degraded"), REJECTED)),
+    Case("peer-not-asked", "carp_hast", "nfs002", peer=(LOST,)),
+    Case("peer-not-asked", "carp_hast", peer=(LOST,)),
+    Case("peer-not-asked", "carp", "nfs002", peer=(LOST,)),
+    Case("peer-not-asked", "hast_splitbrain", "nfs002", peer=(LOST,)),
+    Case("peer-silent", "carp", peer=(LOST,)),
+    Case("peer-silent", "carp_hast", answers=(ALONE,), peer=(LOST,)),
+    Case("peer-silent", "hast_splitbrain", answers=(ALONE,), peer=(LOST,)),
+    Case("node-unreachable", "carp", "nfs002", (NO_CARP,), peer=(LOST,)),
+    Case("node-unreachable", "carp_hast", "nfs002", (NO_CARP, ALONE), peer=(LOST,)),
     Case("carp-not-allowed", "carp", answers=((SYSCTL, "carp.allow: 1", "carp.allow: 0"),)),
     Case("carp-preempt-off", "carp", answers=((SYSCTL, "preempt: 1", "preempt: 0"),)),
     Case("carp-demoted", "carp", answers=((SYSCTL, "carp.demotion: 0", "carp.demotion: 1"),)),
@@ -354,7 +366,7 @@ def test_what_was_known_when_the_dumps_were_last_compared_is_said_when_they_cann
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     behind = Case("", "hast_splitbrain", answers=((DUMP, "localcnt: 0", "localcnt: 1"),), peer=())
-    assert findings(behind, tmp_path, capfd) == {"copy-behind": "WARNING"}
+    assert findings(behind, tmp_path, capfd) == {"peer-finding": "WARNING"}
     standby = " ".join([*PLAYER, str(tmp_path / "there" / "state" / "nfs002")])
     dead = " ".join([*PLAYER, str(RECORDINGS / "primary-lost-power" / "nfs001")])
     words = ["--via", standby, "--peer", dead, "--state-dir", str(tmp_path / "kept")]

@@ -71,7 +71,7 @@ class CheckCommand(NamedTuple):
     def judged(self, session: Session) -> Report:
         """What it says of the nodes of a session, for whoever asks in its own process: without a watchdog, and without
         printing it. Raises ConfigError."""
-        run = self.runs(self, session, overrides(session.config, session.options, self.table))
+        run = self.runs(self, session, overrides(session.config, session.options, self.table), of_both=True)
         run.look()
         return run.report(session.nodes)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from checks.probes.errors import (
@@ -52,7 +52,8 @@ OK, WARNING, CRITICAL, UNKNOWN = Severity
 
 class Finding(NamedTuple):
     """One thing that a check found. `subject` is what it is about (`home on nfs001`), `means` its consequence, `action`
-    what to do next; `side` the node that the action is for, where the subject names both and that is known."""
+    what to do next; `side` the node that the action is for, where the subject names both and that is known; `there` the
+    reason that the other node's own service has for it, where this is what is said of it from here."""
 
     reason: str
     severity: Severity
@@ -61,6 +62,25 @@ class Finding(NamedTuple):
     means: str
     action: str = ""
     side: str = ""
+    there: str = ""
+
+    def node(self, names: Collection[str]) -> str:
+        """Which of the nodes it is about, whose own service has to say so; empty where it is about both, or none of
+        them is known by that name."""
+        about = self.side or self.subject.rpartition(" on ")[2]
+        return about if about in names else ""
+
+    def seen_from(self, here: str, other: str, severities: Mapping[str, Severity]) -> Finding:
+        """As the check of the node `here` says it: what is wrong with the other one its own service says, and asks for
+        its repair there."""
+        if self.severity not in (WARNING, CRITICAL) or here == other or self.node((other,)) != other:
+            return self
+        if not other or self.reason == PEER_NOT_ASKED:  # which is about the way from here to there
+            return self
+        row = PEER_FINDING
+        text = f"see {other}, {self.severity.name} {self.reason} there: {self.text}"
+        severity = severities.get(row.reason, row.severity)
+        return Finding(row.reason, severity, self.subject, text, row.means, row.action, other, self.reason)
 
     def addressed(self, names: Collection[str]) -> Finding:
         """With the placeholders of its action filled in: from its subject, and from `names`, those of the nodes that
@@ -68,11 +88,12 @@ class Finding(NamedTuple):
         if "{" not in self.action:
             return self
         about, _, node = self.subject.rpartition(" on ")
-        if node not in (*names, THE_OTHER_NODE) and self.reason != Unreachable.reason:  # one that says no name
+        is_called = self.reason in (Unreachable.reason, PEER_NOT_ASKED)  # by one that says no name
+        if node not in (*names, THE_OTHER_NODE) and not is_called:
             node = ""
         others = [name for name in names if name != node]
         values = {
-            "node": node or "the node",
+            "node": node or self.side or "the node",
             "peer": others[0] if node and len(others) == 1 else THE_OTHER_NODE,
             "resource": about.rpartition(" ")[2] or "RESOURCE",
             **{name: self.side or words for name, words in OF_THE_PAIR.items()},
@@ -99,6 +120,11 @@ class Row(NamedTuple):
         return PLACEHOLDER.sub(lambda match: values.get(match[1], match[1].upper()), self.action)
 
 
+PEER_NOT_ASKED = "peer-not-asked"
+PEER_FINDING = Row(
+    "peer-finding", WARNING, "a finding of the other node, which the same check there has with its own severity",
+    "nothing is asked for here", "nothing: the same check on {node} says what to do"
+)  # fmt: skip
 COULD_NOT_LOOK = (
     Row(ToolMissing.reason, UNKNOWN, "a program is missing on the node", "run the check on a node, or give --via",
         "on {node}: install the program that the finding names, or reach the node with --via"),

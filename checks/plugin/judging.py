@@ -65,6 +65,8 @@ class JudgedResults(Results):
         self.table = table
         self.severities = severities
         self.names = names
+        self.here_and_there: Callable[[], tuple[str, str]] | None = None
+        """What the nodes are called, where what is wrong with the other one is left to its own service."""
         self.findings: list[Finding] = []
 
     def add(self, *results: Result) -> JudgedResults:
@@ -74,6 +76,8 @@ class JudgedResults(Results):
             findings = result.findings if isinstance(result, JudgedMetric) and not self._is_idle(result) else ()
             for each in findings:
                 finding = each._replace(severity=self.severities.get(each.reason, each.severity))
+                if self.here_and_there is not None:
+                    finding = finding.seen_from(*self.here_and_there(), self.severities)
                 if finding not in self.findings:
                     self.findings.append(finding)
         return self
@@ -93,10 +97,15 @@ class JudgedResults(Results):
 
     @property
     def worst_first(self) -> list[Finding]:
-        """The findings; those of the same severity as the table has them."""
+        """The findings; those of the same severity as the table has them, and after them those of the other node."""
         rows = list(self.table.by_reason)
         findings = [finding.addressed(self.names()) for finding in self.findings]
-        return sorted(findings, key=lambda finding: (-finding.severity.rank, rows.index(finding.reason)))
+
+        def order(finding: Finding) -> tuple[int, bool, int]:
+            there = finding.there
+            return -finding.severity.rank, bool(there), rows.index(there or finding.reason)
+
+        return sorted(findings, key=order)
 
     @property
     def most_significant_state(self) -> Any:

@@ -170,7 +170,7 @@ def as_values(report: Report) -> dict[str, object]:
         "state": report.severity.name,
         "exit_status": report.severity.value,
         "output": status_line(report),
-        "findings": [_finding(finding, report.docs) for finding in report.findings],
+        "findings": [_finding(finding, report) for finding in report.findings],
         "metrics": [_metric(*number) for number in report.numbers],
         "evidence": [_evidence(node, entry) for node in report.nodes for entry in node.log],
         "remarks": report.remarks,
@@ -193,9 +193,10 @@ def _in_full(finding: Finding) -> str:
     return f"{finding.severity.name}: {whole(finding)}"
 
 
-def _finding(finding: Finding, docs: str) -> dict[str, object]:
+def _finding(finding: Finding, report: Report) -> dict[str, object]:
     texts = {"subject": finding.subject[:EVIDENCE_OUTPUT], "text": finding.text[:EVIDENCE_OUTPUT]}
-    return finding._asdict() | texts | {"severity": finding.severity.name, "see": see(finding.reason, docs)}
+    about = {"node": finding.node(report.check.results.names()), "see": see(finding.reason, report.docs)}
+    return finding._asdict() | texts | about | {"severity": finding.severity.name}
 
 
 def _metric(metric: Metric, number: Performance) -> dict[str, object]:

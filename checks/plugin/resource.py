@@ -44,7 +44,12 @@ class ProbedResource(Resource, ABC):
             yield from metrics
         except ProbeError as error:
             self.is_read = False
-            yield Metric(subject or self.subject, error, context=COULD_NOT_LOOK)
+            context, value = self.unread(error)
+            yield Metric(subject or self.subject, value, context=context)
+
+    def unread(self, error: ProbeError) -> tuple[str, object]:
+        """The judge of why it was not read, and what that is told."""
+        return COULD_NOT_LOOK, error
 
     def metric(self, context: str, value: object) -> Metric:
         """What was read of the subject, for the judge `context`."""

@@ -35,10 +35,16 @@ WATCHDOG = 0.1
 class CheckRun:
     """One run of a check: it speaks once, at its end or when its time is over, and says all that was found by then."""
 
-    def __init__(self, command: CheckCommand, session: Session, severities: dict[str, Severity]) -> None:
+    def __init__(
+        self, command: CheckCommand, session: Session, severities: dict[str, Severity], of_both: bool = False
+    ) -> None:
+        """`of_both`: what is wrong with the other node is said as what is wrong with this one, for whoever looks at
+        both in one process; else it is left to that node's own service."""
         self.command = command
         self.session = session
         self.results = JudgedResults(command.table, severities, session.known_names)
+        if command.uses_peer and not of_both:
+            self.results.here_and_there = self.here_and_there
         self.suspended: list[NodeMaintenance] = []
         in_full = FindingsInFull(session.config.docs)
         self.check = Check(self.results, in_full, could_not_look(command.table), Number())
@@ -87,6 +93,11 @@ class CheckRun:
                 self.could_not_look(node.label, odd)
         if self.session.memory.trouble:
             self.session.remarks.append(self.session.memory.trouble)
+
+    def here_and_there(self) -> tuple[str, str]:
+        """What the nodes are called, as far as they have been asked."""
+        here, peer = self.session.here, self.session.peer
+        return here.known_name, peer.known_name if peer else ""
 
     def put_together(self) -> ProbeError | None:
         """Add the parts of the check; why it is not known what else there is to look at."""

@@ -78,6 +78,11 @@ class Resource(NamedTuple):
     errors: LocalErrorCounters
     queues: dict[str, int]
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the other node's hastd is there: of a primary, and of a secondary, which has a worker only then."""
+        return self.role is not Role.INIT and self.status is Status.COMPLETE
+
 
 class Metadata(NamedTuple):
     """One resource's on-disk metadata as `hastctl dump NAME` prints it. Sizes in bytes."""

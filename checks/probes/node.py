@@ -156,6 +156,11 @@ class Node:
         tells the node from the other one."""
         self._host_name, self._called = host_name, called
 
+    @property
+    def lost(self) -> ProbeError | None:
+        """Why the way to the node is known not to work; None where it works, or was not tried."""
+        return self._lost
+
     def note_odd(self, what: str, lines: Sequence[str]) -> None:
         """Keep lines that were not understood, the first few of them, to be reported."""
         shown = [f"{what} ({len(lines)} lines)" if len(lines) > 1 else what, *[what] * (MOST_ODD - 1)]

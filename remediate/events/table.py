@@ -143,6 +143,10 @@ TABLE = (
               "carp-advbase-differs", "carp-protocol-differs", "carp-preempt-off", "carp-address-duplicated",
               "carp-peer-wrong", "carp-peer-one-sided", "carp-factors-differ", "carp-vrrp-not-held"),
 
+    *(row for check in ("check_carp_hast", "check_carp", "check_hast_splitbrain", "check_hast_setup")
+      for row in (*_nothing(check, "the same check on the other node asks that one for its repair", "peer-finding"),
+                  *_nothing(check, "the network, sshd or a key needs an operator", "peer-not-asked"))),
+
     *_nothing("check_hast_setup", "the set-up needs an operator: hastwatch doctor",
               *(row.reason for group in GROUPS for row in group.rows if row.severity in (WARNING, CRITICAL))),
 )  # fmt: skip
