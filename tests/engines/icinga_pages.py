@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 
-from tests.engines.faults_paged import client
+from tests.engines.faults_paged import MINUTE, client
 from tests.engines.icinga_pair import NODES, IcingaPair
 from tests.subcommands.running_pair import EXEC
 
@@ -43,6 +43,7 @@ apply Notification "hastwatch" to Service {{
   command = "page"
   users = [ "admin" ]
   states = [ OK, Critical, Unknown ]
+  times.begin = {delay:g}
   assign where "hastwatch" in service.groups
 }}
 """
@@ -76,7 +77,7 @@ class IcingaPages(IcingaPair):
         client(self.pair, commands / "check_nfs_export")
         with (self.master.etc / "constants.conf").open("a") as constants:
             constants.write(f'const HastwatchDir = "{commands}"\n')
-        return OBJECTS.format(programs=self.programs)
+        return OBJECTS.format(programs=self.programs, delay=MINUTE / 2)
 
     def watch_all(self) -> None:
         """Look at all services from now on; returns when all are OK, and forgets what was told by then."""
