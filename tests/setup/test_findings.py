@@ -375,4 +375,5 @@ def test_a_node_that_does_not_answer_leaves_the_findings_of_the_other_one(state:
     pair = AuditedPair(state)
     pair.types("nfs001", ["sysrc cron_enable=NO"])
     pair.standby.power_off()
-    assert reasons(pair) == ["setup-service-disabled", "node-unreachable"]
+    assert reasons(pair) == ["setup-service-disabled"]
+    assert "peer-silent" in [finding.reason for finding in pair.audit()]  # it is MASTER
