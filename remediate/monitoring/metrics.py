@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from checks.registry import REGISTRY
+from checks.registry import COMBINED, REGISTRY
 from remediate.monitoring.result import CheckResult, Measurement, measured
 
 
@@ -159,6 +159,8 @@ def of_result(result: CheckResult) -> Iterator[Sample]:
     yield Sample(DURATION, whose, max(round(result.ended - result.started, 3), 0.0))
     if result.command in OURS:
         for number in measured(result.perfdata):
+            if result.command in COMBINED:  # its numbers have the name of their check before them
+                number = number._replace(label=number.label.partition("::")[2])
             yield from of_number(number, result.host)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from checks.registry import COMBINED
 from remediate.contrib.definitions import definitions
 
 EXAMPLES = {"RESOURCE": "home", "NODE": "nfs001", "EXPORT": "/hast/home", "NAME": "local"}
@@ -11,8 +12,12 @@ EXAMPLES = {"RESOURCE": "home", "NODE": "nfs001", "EXPORT": "/hast/home", "NAME"
 
 
 def documented() -> dict[str, set[str]]:
-    """The labels of each check."""
-    return {each.name: {label for row in each.check.perfdata for label in _labels(*row)} for each in definitions()}
+    """The labels of each check; what stands for several has theirs."""
+    return {
+        each.name: {label for row in each.check.perfdata for label in _labels(*row)}
+        for each in definitions()
+        if each.name not in COMBINED
+    }
 
 
 def placeholders(check: str) -> list[re.Pattern[str]]:

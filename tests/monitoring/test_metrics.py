@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from remediate.contrib.definitions import definitions
 from remediate.monitoring.metrics import METRICS, RULES, MetricFamily, MetricKind, Rule, Sample, of_number, of_result
 from remediate.monitoring.result import Measurement, measured, perfdata_items
 from remediate.monitoring.textfile import exposition
@@ -58,11 +57,12 @@ def test_every_number_that_a_check_has_printed_has_a_name_and_no_two_have_the_sa
 
 
 def test_the_numbers_of_every_check_are_told() -> None:
-    for each in definitions():
-        for label in documented()[each.name]:
-            unit = next(rule.unit for rule in RULES if re.fullmatch(rule.label, label))
-            result = a_result(service=each.name, command=each.name, perfdata=(f"'{label}'=1{unit}",))
-            assert len(list(of_result(result))) == 5, label
+    for check, label in of_documented():
+        unit = next(rule.unit for rule in RULES if re.fullmatch(rule.label, label))
+        result = a_result(service=check, command=check, perfdata=(f"'{label}'=1{unit}",))
+        assert len(list(of_result(result))) == 5, label
+        together = result._replace(command="check_hast_pair", perfdata=(f"'{check}::{label}'=1{unit}",))
+        assert list(of_result(together))[4:] == list(of_result(result))[4:]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.label)
