@@ -66,6 +66,7 @@ GENERATED = (
     "contrib/nagios/hastwatch-pair.cfg.sample",
     "contrib/nagios/hastwatch-templates.cfg",
     "contrib/nrpe/hastwatch.cfg",
+    "contrib/zabbix/hastwatch.conf",
     "docs/checks.md",
     "docs/checks/check_thing.md",
     "docs/icinga2-commands.md",

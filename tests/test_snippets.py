@@ -23,6 +23,7 @@ from checks.probes.devd_conf import DevdConfiguration
 from checks.registry import REGISTRY
 from docs import site
 from remediate import config as remediation_config
+from remediate.monitoring import addresses
 from tests.engines import icinga_daemon, nagios
 from tests.engines.icinga_daemon import IcingaDaemon
 from tests.engines.nagios import NagiosDaemon
@@ -46,7 +47,7 @@ PROGRAMS = {
     *OURS, "apt", "check_nrpe", "chflags", "chmod", "cp", "df", "dmesg", "echo", "eval", "find", "gpart", "hastctl",
     "ifconfig", "install", "make", "mkdir", "mv", "pip", "ps", "pw", "python3", "rm", "route", "service", "sh",
     "su", "sysctl", "sysrc", "umount", "visudo", "cd", "dd", "du", "fstat", "kill", "ls", "mount", "netstat", "ntpd",
-    "sed", "tail", "truss", "zpool", "geom", "grep", "promtool", "ssh",
+    "sed", "tail", "truss", "zabbix_agentd", "zpool", "geom", "grep", "promtool", "ssh",
     "timeout",
 }  # fmt: skip
 """First words of the command lines of pages."""
@@ -73,11 +74,15 @@ class Kind(NamedTuple):
 KINDS = (
     Kind("toml", re.compile(r"\[[a-z_.]+\]$|(?:via|peer|timeout|docs|config) = ")),
     Kind("nagios", re.compile(r"(?:cfg_file|cfg_dir)=")),
+    Kind("nagios service", re.compile(r"use +hastwatch-")),
+    Kind("crontab", re.compile(r"(?:[0-9*/,-]+ ){5}\w+ ")),
+    Kind("addresses", re.compile(r"\S+ check_nfs_export ")),
     Kind("icinga2", re.compile(r"(?:object|const|apply|import) ")),
     Kind("ssh_config", re.compile(r"Host ")),
     Kind("sshd_config", re.compile(r"(?:PermitRootLogin|Match) ")),
     Kind("authorized_keys", re.compile(r"restrict,")),
     Kind("devd.conf", re.compile(r"(?:action|match) ")),
+    Kind("monit", re.compile(r"check program ")),  # tests/contrib/test_zabbix.py
     Kind("promql", re.compile(r"hastwatch_\w+ \*")),
     Kind("exports", re.compile(r"/\S+ -(?:maproot|network|alldirs)")),
     Kind("sh", re.compile(rf"(?:# )?(?:\S*/)?(?:{'|'.join(sorted(PROGRAMS))})(?= |-|$)")),
@@ -155,6 +160,22 @@ def test_command_lines_are_of_sh(snippet: Snippet, tmp_path: Path) -> None:
     accepted(["sh", "-n", script])
 
 
+@pytest.mark.parametrize("snippet", of("crontab"), ids=str)
+def test_a_line_of_cron_has_a_command_line_of_sh(snippet: Snippet, tmp_path: Path) -> None:
+    """cron(8) makes a `%` a newline (crontab(5))."""
+    script = tmp_path / "lines"
+    script.write_text("".join(line.split(maxsplit=6)[6] + "\n" for line in snippet.text.splitlines()))
+    assert "%" not in snippet.text
+    accepted(["sh", "-n", script])
+
+
+@pytest.mark.parametrize("snippet", of("addresses"), ids=str)
+def test_a_list_of_addresses_is_read_by_submit(snippet: Snippet, tmp_path: Path) -> None:
+    file = tmp_path / "addresses"
+    file.write_text(snippet.text)
+    assert len(addresses.read(str(file))) == len(snippet.text.splitlines())
+
+
 needs_ssh = pytest.mark.skipif(not (shutil.which("sshd") or Path("/usr/sbin/sshd").exists()), reason="no sshd")
 
 
@@ -221,6 +242,15 @@ def test_lines_of_nagios_cfg_are_read_by_nagios(snippet: Snippet, tmp_path: Path
     shutil.copy(ROOT / "contrib/nagios/hastwatch-pair.cfg.sample", own / "hastwatch-pair.cfg")
     here = snippet.text.replace(EXAMPLES, str(ROOT / "contrib")).replace("/usr/local/etc/nagios", str(own))
     accepted_by_nagios(tmp_path / "nagios", {}, [Path(line.removeprefix("cfg_file=")) for line in here.splitlines()])
+
+
+@needs_nagios
+@pytest.mark.slow
+@pytest.mark.parametrize("snippet", of("nagios service"), ids=str)
+def test_lines_of_a_service_are_read_by_nagios(snippet: Snippet, tmp_path: Path) -> None:
+    file = tmp_path / "service.cfg"
+    file.write_text(f"define service {{\nhost_name nfs001\nservice_description of the page\n{snippet.text}}}\n")
+    accepted_by_nagios(tmp_path / "nagios", {}, [*OBJECTS, file])
 
 
 @needs_nagios

@@ -29,6 +29,7 @@ GENERATED = {
     "doas": ("doas/doas.conf", "the same for doas(1)"),
     "authorized-keys": ("ssh/authorized_keys", "the same for sshd(8), forced commands"),
     "nrpe": ("nrpe/hastwatch.cfg", "NRPE: the commands of a node, checks and repairs"),
+    "zabbix": ("zabbix/hastwatch.conf", "Zabbix's agent: the checks of a node, as JSON"),
     "nagios": ("nagios/hastwatch-commands.cfg", "Nagios: the commands of the monitoring host"),
     "icinga2": ("icinga2/hastwatch-commands.conf", "Icinga 2: CheckCommands and EventCommands"),
     "director": ("icinga2/director-basket.json", "Icinga Director: the same commands and the services as a basket"),
