@@ -129,7 +129,6 @@ object Host "{name}" {{
   import "hastwatch-node"
   address = "{address}"
   vars.agent_endpoint = name
-  vars.hastwatch_service_addresses = [ {services} ]
 {more}}}
 
 """
@@ -170,9 +169,7 @@ def nagios(pair: MonitoredPair = MonitoredPair()) -> str:  # noqa: B008 - never 
 
 def icinga2(pair: MonitoredPair) -> str:
     """Those of Icinga 2."""
-    addresses = _quoted(each.name for each in pair.services)
-    hosts = [ICINGA_NODE.format(name=name, address=address, services=addresses,
-                                more="" if number else ICINGA_OPTIONS)
+    hosts = [ICINGA_NODE.format(name=name, address=address, more="" if number else ICINGA_OPTIONS)
              for number, (name, address) in enumerate(pair.nodes)]  # fmt: skip
     services = [
         ICINGA_SERVICE.format(name=each.name, address=each.address, nodes=_quoted(name for name, _ in pair.nodes),

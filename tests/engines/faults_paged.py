@@ -39,6 +39,8 @@ class PagedFault(NamedTuple):
     happens: Callable[[RunningPair], None]
     told: tuple[str, ...]
     aim: int
+    more_in_icinga: int = 0
+    """A service of Icinga depends on its agent alone (hastwatch-services.conf)."""
 
 
 def configuration(fault: PagedFault) -> str:
@@ -71,6 +73,6 @@ FAULTS = (
     PagedFault("standby dead", AUTOMATIC, _fault("power-off", "nfs002"), ("nfs002", "nfs001 check_hast"), 2),
     PagedFault("link cut", AUTOMATIC, _fault("cut"), ("nfs002 check_carp",), 3),
     PagedFault("split-brain", ("--speed", "5"), split_brain, ("nfs002 check_hast_splitbrain", "nfs001 check_hast"), 2),
-    PagedFault("export gone, repaired", AUTOMATIC, _export_gone, (), 1),
-    PagedFault("export gone for good", (), _export_gone, ("nfs check_nfs_export",), 1),
+    PagedFault("export gone, repaired", AUTOMATIC, _export_gone, (), 1, 1),
+    PagedFault("export gone for good", (), _export_gone, ("nfs check_nfs_export",), 1, 1),
 )

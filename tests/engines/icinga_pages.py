@@ -21,7 +21,6 @@ for (node in [ "nfs001", "nfs002" ]) {{
     import "hastwatch-node"
     check_command = "node-alive"
     vars.agent_endpoint = name
-    vars.hastwatch_service_addresses = [ "nfs" ]
   }}
 }}
 

@@ -33,8 +33,6 @@ KINDS = {
     "ServiceGroup": "servicegroups",
     "Zone": "zones",
 }
-NOT_OF_DIRECTOR = "!hastwatch-(clients-|splitbrain)"
-"""Dependencies that the basket has not: docs/monitoring.md says so."""
 WHERE = {"zone", "package", "templates", "source_location", "original_attributes"}
 """Attributes that say where an object comes from."""
 MASTER = """
@@ -160,7 +158,6 @@ def test_what_director_deploys_is_what_the_files_say(both: Both, kind: str) -> N
     for objects in (deployed, files):
         for name, attributes in objects.items():
             without_the_ways_of_each(kind, name, attributes)
-    files = {name: each for name, each in files.items() if not re.search(NOT_OF_DIRECTOR, name)}
     assert set(deployed) == set(files)
     for name in files:
         assert deployed[name] == files[name], name
@@ -171,7 +168,6 @@ def without_the_ways_of_each(kind: str, name: str, attributes: dict[str, Any]) -
     variables = attributes.get("vars") or {}
     if kind == "Host":
         variables.pop("agent_endpoint", None)  # Director gives an agent the name of its host
-        variables.pop("hastwatch_service_addresses", None)  # for a dependency that the basket has not
     if kind == "Service" and name.endswith("!hastwatch-agent"):
         variables.pop("cluster_zone", None)  # by default the name of the host
     if kind == "CheckCommand" and name == "nfs_export":  # Director knows no "ipv4-or-ipv6" to import

@@ -18,4 +18,4 @@ def test_a_dead_node_is_told_by_its_host_check_and_by_the_mirror_that_is_gone(
 ) -> None:
     fault = FAULTS[0]
     pages = ENGINES[engine](tmp_path_factory.mktemp("p"), fault)
-    assert is_as_wanted(fault, pages), row(engine, fault, pages)
+    assert is_as_wanted(engine, fault, pages), row(engine, fault, pages)
