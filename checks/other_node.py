@@ -61,14 +61,14 @@ def unreached(error: ProbeError, here: str, vhids: Iterable[Vhid], connected: Se
     return UnreachedNode(error, " and ".join(signs), here, is_master)
 
 
-def judge_unreached(node: UnreachedNode) -> Judgement:
+def judge_unreached(other: UnreachedNode) -> Judgement:
     """Where neither it nor this node is known to be the one that serves, nothing is known of the pair."""
-    if node.lives:
-        yield PEER_NOT_ASKED, f"{node.error}; {node.lives}"
-    elif node.is_master:
-        yield "peer-silent", f"{node.error}; nothing shows that it lives; {node.here} is MASTER"
+    if other.lives:
+        yield PEER_NOT_ASKED, f"{other.error}; {other.lives}"
+    elif other.is_master:
+        yield "peer-silent", f"{other.error}; nothing shows that it lives; {other.here} is MASTER"
     else:
-        yield node.error.reason, str(node.error)
+        yield other.error.reason, str(other.error)
 
 
 def carp_of(here: Node) -> tuple[Vhid, ...]:
