@@ -1,14 +1,11 @@
 """Which copy of a split-brain goes on being served where neither node serves, and no marker says it.
 
 Both nodes have served in a cut, and written. When they meet, one of them takes the address and cannot serve, because
-its hastd has died meanwhile; the other one has given up its service for it, and finds a split-brain. To serve again the
-copy that clients had until then loses nothing more, and they have service while an operator decides. The node goes on
-that would have won the election, had its hastd lived: each keeps as what it served apart (`state.served_apart`), and a
-MASTER asks the other one for it. What cannot be read, is of another boot or an earlier separation, or is the same on
-both decides nothing: then an operator has to (docs/recovery.md).
-
-A node to which nothing was written does not go on beside one that had the clients, also while that cannot serve: it
-would give them a copy without what they were told is safe.
+its hastd has died meanwhile; the other one has given up its service for it, and finds a split-brain. Where only one of
+them had the clients, it goes on: to serve its copy again loses nothing more, and they have service while an operator
+decides. Each keeps what it served apart (`state.served_apart`), and a MASTER asks the other one for it. Where clients
+wrote to both, or that is not known, of another boot or of an earlier separation, an operator has to choose
+(docs/recovery.md): either copy lacks what clients were told is safe.
 """
 
 from __future__ import annotations
@@ -41,20 +38,11 @@ WITHOUT_CLIENTS = frozenset({DemotionCause.QUIET, DemotionCause.WROTE_LESS})
 """Causes of a node to which clients wrote nothing, or less than to the other one."""
 
 
-def goes_on(mine: ServedApart | None, theirs: ServedApart | None, they_can: bool) -> bool:
-    """Whether this node goes on, by what each was when it last served apart; `they_can`: the other node's hastd runs.
-    Not true of both nodes, unless each takes the hastd of the other for dead."""
+def goes_on(mine: ServedApart | None, theirs: ServedApart | None) -> bool:
+    """Whether this node goes on, by what each was when it last served apart. Not true of both."""
     if mine is None or theirs is None or mine.is_over:
         return False
-    if not theirs.is_over and _rank(mine) < _rank(theirs):
-        return True
-    had_clients = not WITHOUT_CLIENTS & mine.causes or bool(WITHOUT_CLIENTS & theirs.causes)
-    return (theirs.is_over or not they_can) and had_clients
-
-
-def _rank(served: ServedApart) -> int:
-    """The place in the election of two nodes that serve (`demotion_reasons.BELOW_MOST`): the lower one wins."""
-    return 2 * bool(WITHOUT_CLIENTS & served.causes) + (DemotionCause.APART in served.causes)
+    return not WITHOUT_CLIENTS & mine.causes and DemotionCause.QUIET in theirs.causes
 
 
 def survives(context: Context, place: ResourcePlace, boot: str, known: PeerStanding | None = None) -> str:
@@ -79,7 +67,7 @@ def survives(context: Context, place: ResourcePlace, boot: str, known: PeerStand
     theirs = served_apart.known(RemoteStore(context.peer, node), place.name, their_boot, both.theirs)
     if mine is None or _lacked_something(context, place.name, mine):
         return ""
-    if not goes_on(mine, theirs, standing.role is not None):
+    if not goes_on(mine, theirs):
         return ""
     return f"this node goes on with its copy, which clients had until the nodes met; {standing.says}"
 

@@ -292,7 +292,7 @@ def _is_to_go_on(campaign: CampaignPair, node: Node, peer: Node, resource: str) 
     ):
         return False
     mine, theirs = (_served_apart(each, store, resource) for each, store in zip((node, peer), stores, strict=True))
-    return goes_on(mine, theirs, they_can=True)
+    return goes_on(mine, theirs)
 
 
 def _served_apart(node: Node, store: Store, resource: str) -> served_apart.ServedApart | None:
@@ -334,8 +334,9 @@ def _can_know(campaign: CampaignPair, node: Node) -> bool:
     for resource in pair.layout.resources:
         own = ledger.read(Store(str(campaign.state / node.name)), resource.name) if campaign.state else None
         unheard = own is not None and own.unheard_since is not None
+        untold = own is not None and _is_untold(own)
         alone = campaign.watch.may_have_written_alone(peer, resource.name)
-        if (unheard or alone) and not (peer.on and pair.manageable(node, peer)):
+        if (unheard or untold or alone) and not (peer.on and pair.manageable(node, peer)):
             return False
         if disk_of(node, resource.name).half_synchronised:
             return False
@@ -343,6 +344,12 @@ def _can_know(campaign: CampaignPair, node: Node) -> bool:
         if mine is not None and theirs is not None and theirs.localcnt > mine.remotecnt:
             return False
     return True
+
+
+def _is_untold(own: ledger.Ledger) -> bool:
+    """A primary has connected since the copy was last known to be complete, and has not told that it is: what was
+    underway when the connection before that was lost may be missing."""
+    return own.copy is not CopyState.COMPLETE and (own.last_complete or 0.0) < (own.connected_at or 0.0)
 
 
 def _has_all(campaign: CampaignPair, node: Node, resource: str) -> bool:
