@@ -59,7 +59,7 @@ define service {{
 """
 TAIL = """\
 # For many pairs: one service in place of six of these, all but nrpe and check_hast_setup (docs/monitoring.md, "Many
-# pairs"). Then it is what depends on nrpe, with check_hast_setup.
+# pairs"). Then it is what depends on nrpe, with check_hast_setup, and the two dependencies after that have to go.
 
 #define service {{
 #    use                     hastwatch-{together}

@@ -14,7 +14,7 @@ from simulator.clock import Completion
 from simulator.faults.faults import inflict
 from simulator.hastd.component import DeviceWrite
 from tests.campaign import failovers
-from tests.campaign.aimed import AT_A_STEP
+from tests.campaign.aimed import AT_A_STEP, IN_A_CUT
 from tests.campaign.bit_flips import BITS_FLIP
 from tests.campaign.campaign_pair import CampaignPair, Missing
 from tests.campaign.failovers import BY_NAME, DISTURBANCES, KINDS, documented, play, recovered, refuse, rounds, series
@@ -26,7 +26,7 @@ from tests.simulator.test_data import is_busy
 
 pytestmark = pytest.mark.slow
 
-DISTURBED = {disturbance.name: disturbance for disturbance in (*DISTURBANCES, BITS_FLIP, AT_A_STEP)}
+DISTURBED = {disturbance.name: disturbance for disturbance in (*DISTURBANCES, BITS_FLIP, AT_A_STEP, IN_A_CUT)}
 PLANNED = Round(BY_NAME["switchover"], (), 10.0, 60.0)
 
 

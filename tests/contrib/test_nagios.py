@@ -72,6 +72,8 @@ def test_nagios_accepts_the_one_service_of_the_sample_in_place_of_six(tmp_path: 
     for check in OF_SERVICE:
         text = re.sub(rf"define service \{{\n    use +hastwatch-{check.name}\n[^}}]*\}}\n", "", text)
     text = re.sub(r"(?m)^#(define|    (?:use|host_name) |\})", r"\1", text)
+    alone = r"define servicedependency \{[^}]*    service_description +check_(?:nfs_export|hast_splitbrain)\n[^}]*\}\n"
+    text = re.sub(alone, "", text)
     text = re.sub(r"(dependent_service_description +)\S+", r"\1check_hast_pair,check_hast_setup", text)
     pair.write_text(text)
     verified = NagiosDaemon(tmp_path / "nagios", [*OBJECTS[:2], pair], nrpe.PLUGIN.parent).verify()

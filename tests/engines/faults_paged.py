@@ -62,7 +62,7 @@ def _fault(*words: str) -> Callable[[RunningPair], None]:
 
 
 def _export_gone(pair: RunningPair) -> None:
-    """As after a fail-back: mountd has not been told of the new mount (freebsd-facts: mount-then-reload)."""
+    """As after a fail-back: mountd has not been told of the new mount (freebsd-facts: remount-is-not-exported)."""
     on(pair, "nfs001", "umount -f /hast/home")
     on(pair, "nfs001", "mount /dev/hast/home /hast/home")
 
