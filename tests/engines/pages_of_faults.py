@@ -1,6 +1,6 @@
 """How many pages a fault costs, with the shipped configuration in a real engine: every notification that it sends.
 
-    python -m tests.engines.pages_of_faults [nagios|icinga] [FAULT ...]
+    python -m tests.engines.pages_of_faults [--engine nagios|icinga] [FAULT ...]
 
 prints the table, and ends with 1 where a fault costs more than its aim, or somebody was not told who had to be. All
 intervals are shortened alike; a fault takes some three minutes.
@@ -8,6 +8,7 @@ intervals are shortened alike; a fault takes some three minutes.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
@@ -64,22 +65,28 @@ def row(engine: str, fault: PagedFault, pages: list[str]) -> str:
     return f"{engine:<8}{fault.name:<24}{len(pages):>3} (aim {aim(engine, fault)})  {', '.join(pages)}"
 
 
-def main(words: list[str]) -> int:
+def main() -> int:
     """The command; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.engines.pages_of_faults", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    names = [fault.name for fault in FAULTS]
+    parser.add_argument("--engine", choices=ENGINES, action="append", help="(default: all)")
+    parser.add_argument("fault", nargs="*", metavar="FAULT", help=f"one of: {', '.join(names)} (default: all)")
+    options = parser.parse_args()
+    if unknown := set(options.fault) - set(names):
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     status = 0
-    for engine, sends in ENGINES.items():
+    for engine in options.engine or ENGINES:
         for fault in FAULTS:
-            if {word for word in words if word in ENGINES} - {engine}:
-                continue
-            if (names := [word for word in words if word not in ENGINES]) and fault.name not in names:
+            if options.fault and fault.name not in options.fault:
                 continue
             with tempfile.TemporaryDirectory(prefix="p-") as directory:
                 Path(directory).chmod(0o755)
-                pages = sends(Path(directory), fault)
+                pages = ENGINES[engine](Path(directory), fault)
             print(row(engine, fault, pages), flush=True)
             status |= not is_as_wanted(engine, fault, pages)
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
