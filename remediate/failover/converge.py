@@ -17,6 +17,7 @@ from typing import NamedTuple
 from checks.probes import hast
 from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import DemotionCause, DemotionReason
+from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from remediate import exits
@@ -28,6 +29,7 @@ from remediate.failover import (
     carp_demotion,
     clients,
     demotion_reasons,
+    dumps,
     gave_way,
     hearing,
     known_bug,
@@ -428,10 +430,14 @@ class ConvergeRun:
         return tuple(executor.failed.values())
 
     def _peer_could_take(self, observation: Observation, name: str) -> bool:
-        """Whether the other node could serve the resource: it says that it has a role, or its hastd listens."""
+        """Whether the other node could serve the resource: it says that it has a role, and its copy is not known to
+        lack writes of this one; or its hastd listens."""
         asked = peer.ask(self.context, observation.places[name])
         if asked is not None:
-            return asked.role in (Role.PRIMARY, Role.SECONDARY) and known_bug.could_be_primary(self.context)
+            both = dumps.read(self.context, name)
+            lacks = both is not None and both.relation in (Relation.FIRST_AHEAD, Relation.SPLIT_BRAIN)
+            could = asked.role in (Role.PRIMARY, Role.SECONDARY) and known_bug.could_be_primary(self.context)
+            return could and not lacks
         if name not in observation.resources:
             return False
         return hearing.hastd(self.context.here, observation.resources[name].remoteaddr) is Responsiveness.LISTENS

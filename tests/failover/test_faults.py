@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from remediate.config import RemediationConfig
-from remediate.failover.converge import ConvergeResult
+from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
 from remediate.policy import Failover
 from remediate.state import failures
 from simulator.account.writes import LossCause
@@ -117,6 +117,20 @@ def test_the_address_is_given_away_at_most_once(state: Path) -> None:
     assert pair.rests(pair.active) and pair.rests(pair.standby)
     changes = [note for note in pair.pair.notes if note.at > pair.pair.clock.now - 300 and "MASTER" in note.text]
     assert changes == [] and pair.sound
+
+
+def test_the_address_is_not_given_to_a_node_whose_copy_lacks_writes_of_this_one(state: Path) -> None:
+    """It would refuse to serve, and nobody would until the failure is forgotten."""
+    pair = installed_pair(state, SHORT)
+    pair.looks_every_minute(pair.active)
+    pair.breaks("cut-replication")
+    pair.passes(40)
+    pair.breaks("mount-fails", "nfs001", "home")
+    pair.active.run("service nfsd onestop; service mountd onestop; umount -f /hast/home; hastctl role secondary home")
+    pair.begins(pair.active, lambda context: converge(context, ConvergeRequest("human")))
+    assert pair.until(lambda: bool(pair.entries(pair.active, "promotion-failed")), 30), pair.story()
+    pair.breaks("mount-works", "nfs001", "home")
+    assert pair.until(lambda: pair.serves(pair.active), 60) and "was released" not in pair.story(), pair.story()
 
 
 @pytest.mark.quick
