@@ -94,11 +94,9 @@ class NagiosPair:
         shipped = (CONTRIB / "hastwatch-pair.cfg.sample").read_text()
         for theirs, ours in zip(SAMPLE_ADDRESSES, addresses, strict=True):
             shipped = shipped.replace(f"{theirs}\n", f"{ours}\n")
-        every = ",".join(check for check in EVERY_CHECK if check != "check_nfs_export")
-        shipped = shipped.replace(every, ",".join(check for check in checks if check in every.split(",")))
-        unwanted = [f"hastwatch-{check}" for check in EVERY_CHECK if check not in checks]
-        blocks = re.split(r"(?m)^(?=define )", shipped)
-        return "".join(block for block in blocks if not set(unwanted) & set(block.split()))
+        unwanted = {f"hastwatch-{check}" for check in EVERY_CHECK if check not in checks}
+        blocks = (_with_services(block, {*checks, "nrpe"}) for block in re.split(r"(?m)^(?=define )", shipped))
+        return "".join(block for block in blocks if not unwanted & set(block.split()))
 
     @contextmanager
     def all_up(self) -> Iterator[NagiosPair]:
@@ -151,6 +149,19 @@ class NagiosPair:
         """The states for which Nagios's log has a call of the event handler."""
         calls = re.findall(rf"EVENT HANDLER: {node};{check};(\w+);(\w+);(\d+);", self.nagios.log)
         return [(state, kind, int(attempt)) for state, kind, attempt in calls]
+
+
+def _with_services(block: str, services: set[str]) -> str:
+    """A dependency between these services, as far as they are there; empty where one side is not. Any other block as it
+    is."""
+    if not block.startswith("define servicedependency"):
+        return block
+    for name, given in re.findall(r"(?m)^ +((?:dependent_)?service_description) +(\S+)$", block):
+        left = ",".join(each for each in given.split(",") if each in services)
+        if not left:
+            return ""
+        block = re.sub(rf"(?m)^( +{name} +)\S+$", rf"\g<1>{left}", block)
+    return block
 
 
 @contextmanager
