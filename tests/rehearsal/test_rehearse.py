@@ -327,8 +327,10 @@ def test_the_command_through_pair_exec_says_what_is_said_in_process(
     prefix, says = served
     expected = next(one for one in says if (one.check, one.node) == (f"check_{check}", node))
     program = f"import sys; from checks.{check} import main; sys.exit(main())"
-    words = ["--via", f"{prefix} {'nfs001' if node == 'both' else node}", "--state-dir", str(tmp_path / "kept")]
-    words += ["--peer", f"{prefix} nfs002"] if node == "both" else []
+    both = ("nfs002", "nfs001") if check == "carp_hast" else ("nfs001", "nfs002")  # what is wrong is of nfs002
+    asked, other = both if node == "both" else (node, "")
+    words = ["--via", f"{prefix} {asked}", "--state-dir", str(tmp_path / "kept")]
+    words += ["--peer", f"{prefix} {other}"] if other else []
     run = subprocess.run([sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.stdout.partition(" | ")[0].strip() == expected.line.partition(" | ")[0]
     assert ("OK", "WARNING", "CRITICAL", "UNKNOWN")[run.returncode] == expected.state
