@@ -19,9 +19,8 @@ from checks.plugin.output import long_lines, status_line
 from checks.plugin.session import Session
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from checks.probes.node import this_machine
 from checks.registry import REGISTRY
-from remediate.monitoring.result import CheckResult, ObjectNames, named, parsed
+from remediate.monitoring.result import CheckResult, ObjectNames, named, result_of
 from remediate.timing import Timing
 
 AT_ONCE = 32
@@ -131,10 +130,7 @@ def _said(check: CheckCommand, session: Session) -> tuple[int, str]:
 
 
 def _result(
-    line: AddressLine, services: Mapping[str, str], said: tuple[int, str], times: tuple[float, float], ttl: float
+    line: AddressLine, services: Mapping[str, str], answer: tuple[int, str], times: tuple[float, float], ttl: float
 ) -> CheckResult:
-    output, long_output, perfdata = parsed(said[1])
     names = ObjectNames(line.host, named(line.argv, line.host, services).service)
-    started, ended = (round(each, 3) for each in times)
-    return CheckResult(*names, command=line.argv[0], status=said[0], output=output, long_output=long_output,
-                       perfdata=perfdata, started=started, ended=ended, source=this_machine(), ttl=ttl)  # fmt: skip
+    return result_of(names, line.argv[0], answer, times, ttl)

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 from checks.plugin.finding import Severity
 from checks.probes.errors import ProbeError
-from checks.probes.node import this_machine
 from checks.probes.process import run
 from checks.registry import OF_SERVICE
-from remediate.monitoring.result import CheckResult, ObjectNames, parsed, plugin
+from remediate.monitoring.result import CheckResult, ObjectNames, plugin, result_of
 from remediate.timing import Timing
 
 OUTPUT_LIMIT = 1 << 23
@@ -29,27 +28,13 @@ def results(
     """Run the look, so many seconds at most; a result for each check that watches the service, in their order, which is
     that of `names`. Raises nothing."""
     started = timing.wall()
-    said, why = _said((plugin(argv[0]), *argv[1:], "--json"), timing.now() + seconds)
+    answers, why = _said((plugin(argv[0]), *argv[1:], "--json"), timing.now() + seconds)
     unknown = Severity.UNKNOWN.value, f"UNKNOWN - the look at the node was not taken to its end: {why}"
-    taken = []
-    for check, name in zip(OF_SERVICE, names, strict=True):
-        status, text = said.get(check.name, unknown)
-        output, long_output, perfdata = parsed(text)
-        taken.append(
-            CheckResult(
-                *name,
-                command=check.name,
-                status=status,
-                output=output,
-                long_output=long_output,
-                perfdata=perfdata,
-                started=round(started, 3),
-                ended=round(timing.wall(), 3),
-                source=this_machine(),
-                ttl=ttl,
-            )
-        )
-    return taken
+    times = started, timing.wall()
+    return [
+        result_of(name, check.name, answers.get(check.name, unknown), times, ttl)
+        for check, name in zip(OF_SERVICE, names, strict=True)
+    ]
 
 
 def _said(argv: tuple[str, ...], ends: float) -> tuple[dict[str, Said], str]:

@@ -90,16 +90,24 @@ def check(argv: tuple[str, ...], names: ObjectNames, seconds: float, ttl: float,
         status, text = _taken(done)
     except ProbeError as error:
         status, text = Severity.UNKNOWN.value, f"UNKNOWN - the check was not run to its end: {error}"
+    return result_of(names, os.path.basename(argv[0]), (status, text), (started, timing.wall()), ttl)
+
+
+def result_of(
+    names: ObjectNames, command: str, answer: tuple[int, str], times: tuple[float, float], ttl: float
+) -> CheckResult:
+    """What a check has said on this machine: exit status and text, from one moment to another."""
+    status, text = answer
     output, long_output, perfdata = parsed(text)
     return CheckResult(
         *names,
-        command=os.path.basename(argv[0]),
+        command=command,
         status=status,
         output=output,
         long_output=long_output,
         perfdata=perfdata,
-        started=round(started, 3),
-        ended=round(timing.wall(), 3),
+        started=round(times[0], 3),
+        ended=round(times[1], 3),
         source=this_machine(),
         ttl=ttl,
     )
