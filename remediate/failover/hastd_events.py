@@ -7,7 +7,7 @@ no order. So an arrival takes milliseconds, and says whether a convergence has t
 from __future__ import annotations
 
 from checks.probes.carp import CarpState
-from checks.probes.carp_demotion import PARTED, DemotionCause, DemotionReason
+from checks.probes.carp_demotion import PARTED, DemotionReason
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
@@ -37,7 +37,6 @@ from remediate.failover.record import record
 from remediate.failover.resource import places
 from remediate.failover.this_boot import this_boot
 from remediate.state import ledger, marker, noted
-from remediate.state.alone import promoted
 from remediate.state.journal import ALERT, INFO, NOTICE, WARNING
 from remediate.state.ledger import CopyState, LedgerEvent
 from remediate.state.noted import HastdEvent
@@ -82,9 +81,7 @@ def hast_event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:
     if kind == "disconnect":
         newest.note_alone(context, resource)
         if resource.role is Role.PRIMARY:
-            boot = this_boot(context)
-            apart = {DemotionCause.APART} if name in promoted(context.store, boot) else ()
-            survivor.keep(context, name, boot, apart)
+            survivor.keep(context, name, this_boot(context), ())
     if EVENTS[kind] is LedgerEvent.DISCONNECT and resource.role is not Role.PRIMARY:
         _look_at_carp(context, name)
     if kind == "connect" and resource.role is Role.PRIMARY:
