@@ -21,17 +21,13 @@ from checks.plugin import config as checks_config
 from checks.probes import exports
 from checks.probes.devd_conf import DevdConfiguration
 from checks.registry import REGISTRY
-from docs import site
 from remediate import config as remediation_config
 from remediate.monitoring import addresses
 from tests.engines import icinga_daemon, nagios
 from tests.engines.icinga_daemon import IcingaDaemon
 from tests.engines.nagios import NagiosDaemon
+from tests.test_pages import DOCS, PAGES, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
-GENERATED = DOCS / site.COMMANDS
-PAGES = [ROOT / "README.md", *(page for page in sorted(DOCS.rglob("*.md")) if GENERATED not in page.parents)]
 EXAMPLES = "/usr/local/hastwatch/share/examples/hastwatch"
 FENCE = re.compile(r"^ *```(?P<language>\S*)[^\n]*\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"(?<=\n\n)(?P<by> {4,})\S[^\n]*\n(?:\n*(?P=by)[^\n]*\n)*")

@@ -18,7 +18,7 @@ import pytest
 
 from tests.engines import icinga_pair, nagios_pair
 from tests.engines.icinga_pair import IcingaPair
-from tests.engines.nagios_pair import monitored
+from tests.engines.nagios_pair import NagiosPair, monitored
 from tests.engines.phases import Phases, heading
 
 ALL = "HASTWATCH_ENGINES_ALL"
@@ -67,15 +67,7 @@ def test_icinga_at_its_intervals(icinga: IcingaPair, name: str) -> None:
     fault = FAULTS[name]
     with icinga.running(*PAIR):
         icinga.watch_well(fault.node, fault.check, EVERY, RETRY)
-        phases = Phases(name)
-        for words in fault.faults:
-            icinga.fault(*words.split())
-        for line in fault.typed:
-            icinga.on(fault.node, line)
-        icinga.follow(phases, fault.node, fault.check, "SOFT", "begins", "helped", seconds=PATIENCE)
-        print(phases)
-        assert icinga.repairs(fault.node) == ["begins", "helped"]
-        assert _serves(icinga.on(fault.node, "mount"), fault)
+        _is_repaired(icinga, fault, Phases(name))
 
 
 @pytest.mark.skipif(nagios_pair.why_not() is not None, reason=str(nagios_pair.why_not()))
@@ -85,15 +77,18 @@ def test_nagios_at_its_intervals(tmp_path_factory: pytest.TempPathFactory, name:
     settings = {"interval_length": str(minute)}
     with monitored(tmp_path_factory.mktemp("n"), [fault.check], *PAIR, settings=settings) as pair:
         print(f"\n{heading(f'Nagios, {minute} s and {minute / 2:g} s')}")
-        phases = Phases(name)
-        for words in fault.faults:
-            pair.fault(*words.split())
-        for line in fault.typed:
-            pair.on(fault.node, line)
-        pair.follow(phases, fault.node, fault.check, "SOFT", "begins", "helped", seconds=PATIENCE)
-        print(phases)
-        assert pair.repairs(fault.node) == ["begins", "helped"]
-        assert _serves(pair.on(fault.node, "mount"), fault)
+        _is_repaired(pair, fault, Phases(name))
+
+
+def _is_repaired(pair: IcingaPair | NagiosPair, fault: Fault, phases: Phases) -> None:
+    for words in fault.faults:
+        pair.fault(*words.split())
+    for line in fault.typed:
+        pair.on(fault.node, line)
+    pair.follow(phases, fault.node, fault.check, "SOFT", "begins", "helped", seconds=PATIENCE)
+    print(phases)
+    assert pair.repairs(fault.node) == ["begins", "helped"]
+    assert _serves(pair.on(fault.node, "mount"), fault)
 
 
 def _serves(mounts: str, fault: Fault) -> bool:
