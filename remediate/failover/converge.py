@@ -45,7 +45,7 @@ from remediate.failover import (
 )
 from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.executor import Executor
-from remediate.failover.facts import Leaving
+from remediate.failover.facts import Leaving, PoolState
 from remediate.failover.filesystems import mounted_now
 from remediate.failover.giving_back import give_back
 from remediate.failover.guards import CARP_UNKNOWN, Decision, GuardRule, Target
@@ -522,13 +522,15 @@ UNDONE = GuardRule(
 
 
 def _refusals(observation: Observation, plan: Plan) -> tuple[str, ...]:
-    """Why resources are not served here although the address is here, in sentences."""
+    """Why resources are not served here although the address is here, or this node's pool is suspended and no other
+    node can take it over, in sentences."""
     if observation.facts.node.leaving is Leaving.GOES_DOWN:
         return ()
     sentences, facts = [], observation.facts
     for name, decision in plan.decisions.items():
         state, remarks = observation.facts.resources[name], observation.facts.said[name]
-        if (decision.rule.refuses and state.carp is CarpState.MASTER) or decision.rule is CARP_UNKNOWN:
+        needed_here = state.carp is CarpState.MASTER or state.pool is PoolState.STUCK
+        if (decision.rule.refuses and needed_here) or decision.rule is CARP_UNKNOWN:
             details = {
                 DemotionCause.STALE: remarks.stale,
                 DemotionCause.DAMAGED: remarks.damage,
