@@ -80,7 +80,7 @@ def test_every_check_is_ok_on_both_nodes_of_a_fresh_pair(healthy: Path, check: s
     ("check", "node", "fault", "reason"),
     [
         ("check_hast", "nfs002", "kill nfs002 hastd", "hastd-down"),
-        ("check_hast_splitbrain", "nfs001", "disk-errors nfs002", "metadata-missing"),
+        ("check_hast_splitbrain", "nfs002", "disk-errors nfs002", "metadata-missing"),
         ("check_carp", "nfs001", "carrier-off nfs001", "carp-init"),
         ("check_carp_hast", "nfs001", "kill nfs001 nfsd", "carp-master-nfs-stopped"),
         ("check_devd", "nfs001", "kill nfs001 devd", "devd-not-running"),
@@ -97,7 +97,7 @@ def test_a_check_is_not_ok_after_its_fault(directory: Path, check: str, node: st
 
 def test_the_pair_as_recorded_is_one_that_the_checks_object_to(tmp_path: Path) -> None:
     with running(tmp_path / "d", "--as-recorded") as directory:
-        assert "[carp-backup-nfs-running]" in ask("check_carp_hast", directory, "nfs001")[1]
+        assert "[carp-backup-nfs-running]" in ask("check_carp_hast", directory, "nfs002")[1]
         assert "carp-log" in ask("check_devd", directory, "nfs001")[1]
 
 
