@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from checks.probes import rc_conf
 from checks.probes.as_primary import HastdBuild
-from remediate.contrib.placement import Placement
 from remediate.failover.reach import DENIED, ROOT4, Reachability
 from remediate.failover.tickle import PRIVILEGED
+from remediate.invocation import Invocation
+from remediate.rehearsal.invocation import NodeConsole
 from remediate.subcommands import contrib
 from remediate.subcommands.tickle import client
 from simulator.clock import Completion, Steps
@@ -45,9 +46,7 @@ def hastwatch(call: Call) -> Steps[int]:
     if len(call.argv) > 3 and call.argv[1] == "tickle":
         return _tickle(call)
     if call.argv[1:2] == ["contrib"]:
-        options = contrib.parser().parse_args(call.argv[2:])
-        call.out(contrib.text(options.what, Placement(options.directory, options.user, options.by)))
-        return 0
+        return _contrib(call)
     if len(call.argv) != 4 or call.argv[1] != "reach":
         if call.node.hastwatch is not None:
             caller = Caller(call.write, call.user, Completion())
@@ -92,6 +91,16 @@ def hastwatch(call: Call) -> Steps[int]:
         call.err(f"GETATTR: {'NFS3ERR_STALE' if verdict == 'stale' else 'NFS3ERR_IO'}\n")
         return 1
     return 0
+
+
+def _contrib(call: Call) -> int:
+    """`hastwatch contrib`, which needs nothing of the node."""
+    invocation = Invocation()
+    invocation.console = NodeConsole(call.node, call.write, call.user)
+    try:
+        return contrib.main(call.argv[2:], invocation)
+    except SystemExit as ended:
+        return int(ended.code or 0)
 
 
 def _tickle(call: Call) -> int:

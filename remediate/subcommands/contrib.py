@@ -17,10 +17,11 @@ from checks.plugin.config import URL
 from remediate import exits
 from remediate.arguments import Parser, like
 from remediate.contrib.placement import Placement
+from remediate.invocation import OWN, Invocation
 
 PROG = "hastwatch contrib"
 PATH = like(r"(?a)/[A-Za-z0-9_./-]+", "an absolute path of plain characters")
-NAME = like(r"(?a)[A-Za-z0-9_][A-Za-z0-9_.-]*", "a name of plain characters")
+NAME = like(r"(?a)[:%]?[A-Za-z0-9_][A-Za-z0-9_.-]*", "a name of plain characters")
 WORDS = like(r"(?a)[A-Za-z0-9_./ =-]*", "words of plain characters")
 DOCS = like(f"({URL})?", "a URL of plain characters that begins with https:// or http://")
 """What may stand in a generated file, unquoted."""
@@ -35,17 +36,23 @@ GENERATED = {
     "director": ("icinga2/director-basket.json", "Icinga Director: the same commands and the services as a basket"),
 }
 """Name: its file below contrib/, one line; the module of the same name in `remediate.contrib` has its `text`."""
+OF_A_GROUP = {"sudoers": "%", "doas": ":"}
+"""What stands before the name of a group where the rules may be for one: sudoers(5), doas.conf(5)."""
 EXITS = {
     0: "printed",
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     """The command with its arguments; the exit status."""
-    options = parser().parse_args(words)
+    command_line = parser()
+    options = command_line.parse(words, invocation.console)
+    if options.user[0] in OF_A_GROUP.values() and options.user[0] != OF_A_GROUP.get(options.what):
+        command_line.error(
+            f"argument --user: {options.user!r} is no user; a group is %NAME for sudoers, :NAME for doas"
+        )
     placement = Placement(options.directory.rstrip("/"), options.user, options.by, options.docs.rstrip("/"))
-    output = text(options.what, placement)
-    sys.stdout.write(output)
+    invocation.console.out.write(text(options.what, placement))
     return 0
 
 
@@ -58,7 +65,9 @@ def parser() -> Parser:
     parser.add_argument("--directory", type=PATH, default=default.directory, metavar="DIR",
                       help=f"where the commands are (default: {default.directory})")  # fmt: skip
     parser.add_argument("--user", type=NAME, default=default.user, metavar="NAME",
-                      help=f"who runs the checks (default: {default.user})")  # fmt: skip
+                      help=(
+        f"who runs the checks (default: {default.user}); a group is %%NAME for sudoers, :NAME for doas"
+    ))  # fmt: skip
     parser.add_argument("--by", type=WORDS, default=default.by, metavar="WORDS",
                       help=f"how that user becomes root; nothing where it is root (default: {default.by})")  # fmt: skip
     parser.add_argument("--docs", type=DOCS, default=default.docs, metavar="URL", help=(

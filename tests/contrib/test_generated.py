@@ -8,7 +8,8 @@ import pytest
 
 from remediate.contrib.definitions import definitions
 from remediate.contrib.placement import Placement
-from remediate.subcommands.contrib import GENERATED, text
+from remediate.exits import USAGE
+from remediate.subcommands.contrib import GENERATED, main, text
 from tests.subcommands.running_pair import COMMAND
 from tests.test_architecture import ROOT
 
@@ -26,6 +27,18 @@ def test_another_directory_is_named_instead_of_the_readmes(what: str) -> None:
     elsewhere = text(what, Placement(directory="/opt/elsewhere"))
     assert "/opt/elsewhere" in elsewhere
     assert "/usr/local/hastwatch/bin" not in elsewhere
+
+
+@pytest.mark.parametrize(("what", "user"), [("nrpe", ":monitors"), ("sudoers", ":monitors"), ("doas", "%monitors"),
+                                            ("doas", ""), ("doas", ":"), ("doas", "a b"), ("doas", "::a")])  # fmt: skip
+def test_whom_no_file_can_be_for_is_refused_in_one_line(
+    what: str, user: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([what, "--user", user])
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out, said.err.count("\n")) == (USAGE, "", 1)
+    assert "argument --user: " in said.err
 
 
 @pytest.mark.slow

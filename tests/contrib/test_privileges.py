@@ -99,7 +99,9 @@ def test_the_file_in_contrib_is_what_is_generated(what: str) -> None:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("placement", [Placement(), Placement("/opt/hast-watch_2/bin", "icinga.2")])
+@pytest.mark.parametrize(
+    "placement", [Placement(), Placement("/opt/hast-watch_2/bin", "icinga.2"), Placement(user="%monitoring")]
+)
 def test_visudo_accepts_the_rules(placement: Placement, tmp_path: Path) -> None:
     if reason := why_not("visudo"):
         pytest.skip(reason)
@@ -110,15 +112,18 @@ def test_visudo_accepts_the_rules(placement: Placement, tmp_path: Path) -> None:
 
 
 @pytest.mark.quick
-def test_doas_judges_each_line_by_the_rules(place: Path) -> None:
+@pytest.mark.parametrize("who", ["nobody", ":nogroup"])
+def test_doas_judges_each_line_by_the_rules(who: str, place: Path) -> None:
     if reason := why_not("doas"):
         pytest.skip(reason)
     rules = place / "doas.conf"
-    rules.write_text(doas.text(Placement(user="nobody")))
+    rules.write_text(doas.text(Placement(user=who)))
     permitted = [("/usr/local/hastwatch/bin/hastwatch", *request.words) for request in REQUESTS]
     others = [(Placement().command(command) if command[0] != "/" else command, *words) for command, *words in OTHERS]
     for words in [*permitted, ("/usr/local/hastwatch/bin/hastwatch-ask", "anything"), *others]:
-        done = subprocess.run(["doas", "-C", str(rules), *words], user="nobody", capture_output=True, text=True)
+        done = subprocess.run(
+            ["doas", "-C", str(rules), *words], user="nobody", group="nogroup", capture_output=True, text=True
+        )
         assert done.stdout == ("deny\n" if words in others else "permit nopass\n"), words
 
 
