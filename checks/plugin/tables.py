@@ -77,5 +77,5 @@ def _value(name: str, value: object, default: object) -> object:
     if isinstance(default, dict):
         if not isinstance(value, dict):
             raise TableError(f"`{name}` must be a table of texts")
-        return {key: text(name, each) for key, each in value.items()}
+        return {text(name, key): text(name, each) for key, each in value.items()}
     return text(name, value)

@@ -12,7 +12,7 @@ from checks.plugin.finding import CRITICAL, WARNING
 from checks.plugin.tables import table
 from checks.probes.errors import CommandFailed, NotFound, NotUnderstood
 from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupProblem, SetupRow, Tier, digits, problem
-from checks.setup.privileges import DOAS, PERMITTED, SUDOERS, USER
+from checks.setup.monitoring_user import DEFAULT, DOAS, SUDOERS, accounts, of_doas, of_sudo
 
 ROOTS_KEYS = "/root/.ssh/authorized_keys"
 KEY = re.compile(
@@ -59,13 +59,13 @@ ROWS = (
 
 
 class LoginFacts(NamedTuple):
-    """Lines of authorized_keys that are not as generated: from their number to the type of the key, what it is for, and
-    the options that have to stay, `ssh-ed25519 checks from="10.0.2.15"`."""
+    """Lines of authorized_keys that are not as generated: from where they are to the type of the key, what it is for,
+    and the options that have to stay, `ssh-ed25519 checks from="10.0.2.15"`."""
 
     root: Mapping[str, str] = {}
+    """From their number."""
     user: Mapping[str, str] = {}
-    path: str = ""
-    """The monitoring user's file."""
+    """From their number and the file, `2:/home/nagios/.ssh/authorized_keys`, of each user who runs the checks."""
     by: str = "sudo"
     """How that user becomes root."""
     permits: str = ""
@@ -76,10 +76,17 @@ def read(audited: AuditedNode) -> LoginFacts:
     """Raises ProbeError."""
     audited.needs_root("the keys of root")
     root, uses_root = _lines(_text(audited, ROOTS_KEYS), OF_ROOT, others=False)
-    user, by = _monitoring_user(audited)
-    path = f"{_home(audited, user)}/.ssh/authorized_keys"
-    keys, _ = _lines(_text(audited, path), OF_USER, others=True) if path != ROOTS_KEYS else ({}, False)
-    return LoginFacts(root, keys, path, by, _permits(audited) if uses_root else "")
+    who, by = _monitoring_user(audited)
+    keys: dict[str, str] = {}
+    users = accounts(audited, who)
+    for user in users:
+        path = f"{user.home}/.ssh/authorized_keys"
+        if path != ROOTS_KEYS:
+            # people who share a group with the monitoring user log in with keys of their own
+            others = len(users) == 1 or not user.is_person
+            lines, _ = _lines(_text(audited, path), OF_USER, others)
+            keys |= {f"{number}:{path}": what for number, what in lines.items()}
+    return LoginFacts(root, keys, by, _permits(audited) if uses_root else "")
 
 
 def _text(audited: AuditedNode, path: str) -> str:
@@ -118,21 +125,11 @@ def _lines(text: str, generated: re.Pattern[str], others: bool) -> tuple[dict[st
 
 def _monitoring_user(audited: AuditedNode) -> tuple[str, str]:
     """Who runs the checks, and by which program as root, as the rules of sudo and doas have it. Raises ProbeError."""
-    if named := USER.search(_text(audited, SUDOERS)):
-        return named["user"], "sudo"
-    for line in _text(audited, DOAS).splitlines():
-        if named := PERMITTED.fullmatch(" ".join(line.split())):
-            return named["user"], "doas"
-    return "nagios", "sudo"
-
-
-def _home(audited: AuditedNode, user: str) -> str:
-    """passwd(5). Raises ProbeError."""
-    for line in _text(audited, "/etc/passwd").splitlines():
-        fields = line.split(":")
-        if fields[0] == user and len(fields) > 5:
-            return fields[5]
-    return f"/home/{user}"
+    if who := of_sudo(_text(audited, SUDOERS)):
+        return who, "sudo"
+    if who := of_doas(_text(audited, DOAS)):
+        return who, "doas"
+    return DEFAULT, "sudo"
 
 
 def _permits(audited: AuditedNode) -> str:
@@ -153,10 +150,11 @@ def judge(facts: LoginFacts) -> Problems:
     """One node."""
     for number, what in facts.root.items():
         yield _of_line("setup-key-open", ROOTS_KEYS, number, what, ANSWER)
-    for number, what in facts.user.items():
+    for place, what in facts.user.items():
+        number, _, path = place.partition(":")
         options = REPAIRS if what.split()[1:2] == ["repairs"] else CHECKS
         by = "doas" if facts.by == "doas" else "sudo"
-        yield _of_line("setup-monitoring-key", facts.path, number, what, options.replace("{by}", by))
+        yield _of_line("setup-monitoring-key", path, number, what, options.replace("{by}", by))
     for reason, value, better in (
         ("setup-root-refused", "no", "forced-commands-only"),
         ("setup-root-password", "yes", "prohibit-password"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from checks.plugin.config import PATH as CONFIGURATION
@@ -10,16 +11,15 @@ from checks.plugin.finding import CRITICAL, WARNING
 from checks.probes import program
 from checks.probes.errors import CommandFailed, NotFound
 from checks.setup.group import AuditedNode, Problems, SetupGroup, SetupRow, Tier, digits, problem
+from checks.setup.monitoring_user import DEFAULT, DOAS, SUDOERS, accounts, identities, of_doas, of_sudo, rules
 
 STATE = "/var/db/hastwatch"
-SUDOERS = "/usr/local/etc/sudoers.d/hastwatch"
-DOAS = "/usr/local/etc/doas.conf"
-USER = re.compile(r"(?m)^(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*) ALL = \(root\) NOPASSWD: HASTWATCH_ASK")
 OURS = "hastwatch"
 """What stands in each rule of doas.conf that is of hastwatch."""
-PERMITTED = re.compile(r"permit nopass (?P<user>(?!root )\S+) as root cmd \S+/hastwatch-ask")
 RULE = re.compile(r"(permit|deny)( +(nopass|persist|nolog|keepenv|setenv *\{[^}]*\}))* +(?P<who>[^\s{}]+)(?P<rest>.*)")
 """doas.conf(5)."""
+BEFORE_COMMENT = re.compile(r'([^"#]|"[^"]*")*')
+"""Of a line; a mark between quotes begins no comment."""
 
 ROWS = (
     SetupRow(Tier.SAFE, "setup-state-open", CRITICAL, "others than root may read or write the state directory",
@@ -56,26 +56,33 @@ class PrivilegeFacts(NamedTuple):
     config: str = ""
     sudoers: str = ""
     user: str = ""
-    """Whom the sudo fragment is for, where it is not as generated."""
+    """Whom the sudo fragment is for, a user or a group, where it is not as generated."""
     doas: str = ""
     """As `sudoers`, of doas.conf."""
     doas_user: str = ""
     """Whom its rules are for, where they are not as generated."""
     doas_any: tuple[str, ...] = ()
-    """Numbers of its lines that are for that user and name no command."""
+    """Numbers of its lines that are for a user whom the rules are for, and name no command."""
+    empty: str = ""
+    """The group that the sudo fragment is for, where it has no user; `user` is the default then."""
+    doas_empty: str = ""
+    """As `empty`, of doas.conf."""
 
 
 def read(audited: AuditedNode) -> PrivilegeFacts:
     """Raises ProbeError."""
-    doas_user, doas_any = _doas(audited)
+    user, empty = _sudoers(audited)
+    doas_user, doas_empty, doas_any = _doas(audited)
     return PrivilegeFacts(
         state=_shown(audited, STATE, private=True),
         config=_shown(audited, CONFIGURATION),
         sudoers=_shown(audited, SUDOERS),
-        user=_other_user(audited),
+        user=user,
         doas=_shown(audited, DOAS),
         doas_user=doas_user,
         doas_any=doas_any,
+        empty=empty,
+        doas_empty=doas_empty,
     )
 
 
@@ -92,14 +99,35 @@ def _shown(audited: AuditedNode, path: str, private: bool = False) -> str:
     return f"{mode} {owner}" if wide or (private and mode[4:10] != "------") else ""
 
 
-def _other_user(audited: AuditedNode) -> str:
+def _sudoers(audited: AuditedNode) -> tuple[str, str]:
+    """`user` and `empty` of the facts. Raises ProbeError."""
     try:
         text = audited.node.read(SUDOERS)
     except NotFound:
-        return ""
-    named = USER.search(text)
-    user = named["user"] if named else "nagios"
-    return "" if _rules(_generated(audited, "sudoers", user)) == _rules(text) else user
+        return "", ""
+    who = of_sudo(text) or DEFAULT
+    if not accounts(audited, who):
+        return DEFAULT, who
+    return "" if rules(_generated(audited, "sudoers", who)) == rules(text) else who, ""
+
+
+def _doas(audited: AuditedNode) -> tuple[str, str, tuple[str, ...]]:
+    """`doas_user`, `doas_empty` and `doas_any` of the facts; nothing where there is no rule of hastwatch. Raises
+    ProbeError."""
+    try:
+        text = audited.node.read(DOAS)
+    except NotFound:
+        return "", "", ()
+    ours = [rule for rule in rules(text) if OURS in rule]
+    if not ours:
+        return "", "", ()
+    who = of_doas(text) or DEFAULT
+    users = accounts(audited, who)
+    if not users:
+        return DEFAULT, who, ()
+    generated = rules(_generated(audited, "doas", who))
+    names = {who}.union(*(identities(audited, each) for each in users))
+    return "" if sorted(ours) == sorted(generated) else who, "", tuple(_wide(text, names))
 
 
 def _generated(audited: AuditedNode, what: str, user: str) -> str:
@@ -109,52 +137,13 @@ def _generated(audited: AuditedNode, what: str, user: str) -> str:
     return done.stdout
 
 
-def _doas(audited: AuditedNode) -> tuple[str, tuple[str, ...]]:
-    """For whom the rules of doas.conf are, where those of hastwatch are not as generated; and the lines for that user
-    that name no command. Nothing where it has no rule of hastwatch. Raises ProbeError."""
-    try:
-        text = audited.node.read(DOAS)
-    except NotFound:
-        return "", ()
-    ours = [rule for rule in _rules(text) if OURS in rule]
-    if not ours:
-        return "", ()
-    user = next((named["user"] for rule in ours if (named := PERMITTED.fullmatch(rule))), "nagios")
-    generated = _rules(_generated(audited, "doas", user))
-    names = _identities(audited, user)
-    numbers = []
+def _wide(text: str, names: set[str]) -> Iterator[str]:
+    """The numbers of the lines that are for one of these and name no command."""
     for number, line in enumerate(text.splitlines(), 1):
-        rule = RULE.match(line.strip())
-        if rule and rule["who"] in names and "cmd" not in rule["rest"].split():
-            numbers.append(str(number))
-    return "" if sorted(ours) == sorted(generated) else user, tuple(numbers)
-
-
-def _identities(audited: AuditedNode, user: str) -> set[str]:
-    """What a rule may call a user: its name and number, and each of its groups behind a colon (doas.conf(5)). Raises
-    ProbeError."""
-    names, group = {user}, ""
-    for line in _lines_of(audited, "/etc/passwd"):
-        fields = line.split(":")
-        if fields[0] == user and len(fields) > 3:
-            names, group = {*names, fields[2]}, fields[3]
-    for line in _lines_of(audited, "/etc/group"):
-        fields = line.split(":")
-        if len(fields) > 3 and (fields[2] == group or user in fields[3].split(",")):
-            names |= {f":{fields[0]}", f":{fields[2]}"}
-    return names
-
-
-def _lines_of(audited: AuditedNode, path: str) -> list[str]:
-    try:
-        return audited.node.read(path).splitlines()
-    except NotFound:
-        return []
-
-
-def _rules(text: str) -> list[str]:
-    """The lines that count."""
-    return [" ".join(line.split()) for line in text.splitlines() if line.strip() and not line.startswith("#")]
+        code = BEFORE_COMMENT.match(line)
+        rule = RULE.match(code[0].strip()) if code else None
+        if rule and rule["who"].strip('"') in names and "cmd" not in rule["rest"].split():
+            yield str(number)
 
 
 def judge(facts: PrivilegeFacts) -> Problems:
@@ -167,10 +156,13 @@ def judge(facts: PrivilegeFacts) -> Problems:
     ):
         if shown:
             yield problem(reason, f"{path} is {shown}", path=path)
-    if facts.user:
-        yield problem("setup-sudoers-other", f"{SUDOERS} is not as generated", user=facts.user, path=SUDOERS)
-    if facts.doas_user:
-        yield problem("setup-doas-other", f"{DOAS} is not as generated", user=facts.doas_user, path=DOAS)
+    for reason, path, user, empty in (
+        ("setup-sudoers-other", SUDOERS, facts.user, facts.empty),
+        ("setup-doas-other", DOAS, facts.doas_user, facts.doas_empty),
+    ):
+        if user:
+            says = f"is for {empty}, a group without a user" if empty else "is not as generated"
+            yield problem(reason, f"{path} {says}", user=user, path=path)
     for number in facts.doas_any:
         yield problem("setup-doas-any", f"line {number} of {DOAS} names no command", line=digits(number), path=DOAS)
 

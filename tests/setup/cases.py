@@ -172,7 +172,17 @@ OF_PRIVILEGES = (
     BrokenSetup("setup-doas-other", (f"hastwatch contrib doas > {DOAS}", f"sed -i '' '/nfs --detach/d' {DOAS}"), ONE),
     BrokenSetup("setup-doas-other", (f"hastwatch contrib doas > {DOAS}",
                                      f"echo 'permit nopass nagios as root cmd {HASTWATCH}' >> {DOAS}"), OTHER),
+    BrokenSetup("setup-doas-other", (f"hastwatch contrib doas --user :monitoring > {DOAS}",
+                                     f"sed -i '' '/nfs --detach/d' {DOAS}"), OTHER),
+    BrokenSetup("setup-doas-other", (f"hastwatch contrib doas --user :wheel > {DOAS}",), OTHER),
+    BrokenSetup("setup-doas-other", (f"hastwatch contrib doas > {DOAS}", f"sed -i '' 's/nagios/x{{}}/' {DOAS}"), OTHER),
+    BrokenSetup("setup-sudoers-other", (f"hastwatch contrib sudoers --user %monitoring > {SUDOERS}",
+                                        f"sed -i '' 's/HASTWATCH_REPAIR$/ALL/' {SUDOERS}"), OTHER),
+    BrokenSetup("setup-sudoers-other", (f"hastwatch contrib sudoers --user %wheel > {SUDOERS}",), OTHER),
     BrokenSetup("setup-doas-any", (f"hastwatch contrib doas > {DOAS}", f"echo 'permit nopass nagios' >> {DOAS}"), ONE),
+    *(BrokenSetup("setup-doas-any", (f"hastwatch contrib doas --user {of} > {DOAS}", f"echo '{rule}' >> {DOAS}"), ONE)
+      for of, rule in ((":monitoring", "permit nopass nagios"), (":700", "deny :nagios as root"),
+                        ("181", "permit nagios # cmd"), ("nagios", 'permit nopass "nagios"'))),
     *(BrokenSetup("setup-doas-any", (f"hastwatch contrib doas > {DOAS}", f"echo '{rule}' >> {DOAS}"), OTHER)
       for rule in ("deny nagios as root", "permit nopass :nagios", "permit :monitoring as root", "permit nopass :181")),
 )  # fmt: skip

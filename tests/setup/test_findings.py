@@ -20,6 +20,7 @@ from checks.setup import exports, logins, programs
 from checks.setup.group import AuditedNode, SetupRow, Tier
 from checks.setup.groups import GROUPS
 from checks.setup.logins import ANSWER, CHECKS, REPAIRS, LoginFacts
+from checks.setup.monitoring_user import SUDOERS, rules
 from checks.setup.segment import BLOCK, COST, _digest
 from remediate.contrib.placement import Placement
 from remediate.rehearsal.observer import NodeOfThePair, SimulatedMemory
@@ -277,6 +278,45 @@ def test_the_options_of_a_remedy_are_those_of_the_generated_lines() -> None:
             assert f"\n{options} KEY-OF-" in lines
 
 
+@pytest.mark.parametrize(("what", "group", "path"), [
+    ("doas", ":monitoring", "/usr/local/etc/doas.conf"), ("doas", ":700", "/usr/local/etc/doas.conf"),
+    ("sudoers", "%monitoring", "/usr/local/etc/sudoers.d/hastwatch"),
+])  # fmt: skip
+def test_rules_for_a_group_of_the_monitoring_user_are_as_good(what: str, group: str, path: str, pairs: Pairs) -> None:
+    """With the keys of that user looked at, and not those of people who are in the group too."""
+    pair = pairs.sound("")
+    node = pair.standby
+    files = {name: node.files.read(name) for name in ("/etc/passwd", "/etc/group", SUDOERS)}
+    node.files.remove(SUDOERS)
+    pair.types(node.name, [f"hastwatch contrib {what} --user {group} > {path}", f"chmod 440 {path}"])
+    assert pair.wrong() == []
+    node.files.write("/etc/passwd", files["/etc/passwd"] + "alice:*:1001:1001::/home/alice:/bin/sh\n")
+    node.files.write("/etc/group", files["/etc/group"].replace("root,nagios", "root,nagios,alice"))
+    for home in ("nagios", "alice"):
+        node.files.write(f"/home/{home}/.ssh/authorized_keys", "ssh-ed25519 AAAAC3 somebody\n")
+    (found,) = pair.wrong()
+    assert found.text == "line 1 of /home/nagios/.ssh/authorized_keys is not restricted"
+    pair.repairs([found])
+    assert pair.wrong() == []
+    node.files.remove(path)
+    for name, text in files.items():
+        node.files.write(name, text)
+
+
+def test_the_remedy_of_rules_for_a_group_writes_them_for_that_group(pairs: Pairs) -> None:
+    pair = pairs.sound("")
+    node = pair.standby
+    doas = "/usr/local/etc/doas.conf"
+    pair.types(node.name, [f"hastwatch contrib doas --user :monitoring > {doas}"])
+    whole = rules(node.files.read(doas))
+    pair.types(node.name, [f"sed -i '' '/hastwatch args/d' {doas}"])
+    (found,) = pair.wrong()
+    assert found.reason == "setup-doas-other" and "contrib doas --user :monitoring >> " in found.action
+    pair.repairs([found])
+    assert rules(node.files.read(doas)) == whole
+    node.files.remove(doas)
+
+
 def test_a_remedy_keeps_what_narrows_a_key_and_takes_what_opens_it(pairs: Pairs) -> None:
     pair = pairs.sound("")
     path, key = "/root/.ssh/authorized_keys", "ssh-ed25519 AAAAC3 root@nfs001"
@@ -292,7 +332,7 @@ def test_a_remedy_keeps_what_narrows_a_key_and_takes_what_opens_it(pairs: Pairs)
 
 @pytest.mark.parametrize("kept", ['from="a\\nb"', "~e/bin/sh", 'x="y\\"', "a b", "$(reboot)"])
 def test_what_a_node_tells_of_a_key_is_no_script(kept: str) -> None:
-    (found,) = logins.judge(LoginFacts(user={"1": f"ssh-ed25519 checks {kept}"}, path="/x"))
+    (found,) = logins.judge(LoginFacts(user={"1:/x": f"ssh-ed25519 checks {kept}"}))
     assert found.values["script"].startswith(shlex.quote("1s~^.*\\(ssh-ed25519 AAAA\\)~restrict,")[:-1])
 
 
