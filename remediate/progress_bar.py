@@ -30,7 +30,9 @@ class ProgressBar:
         self._said = now
         with suppress(OSError, ValueError):
             if terminal:
-                width = max(0, min(WIDEST, shutil.get_terminal_size().columns - len(text) - 4))
+                columns = shutil.get_terminal_size().columns
+                text = text[: max(0, columns - 4)]  # a line that wraps cannot be redrawn
+                width = max(0, min(WIDEST, columns - len(text) - 4))
                 full = width * done // max(total, 1)
                 self._stream.write(f"{REDRAW_LINE}[{'#' * full}{'.' * (width - full)}] {text}")
                 self._drawn = True

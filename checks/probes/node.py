@@ -123,6 +123,8 @@ class Node:
         """The command lines that were started, for whoever counts them."""
         self.reads: Callable[[str], str] | None = None
         """What reads a file of the node without a process, where something does; raises what `read` raises."""
+        self.tells: Callable[[], None] = _nothing
+        """Called before the node is asked something, for whoever shows it."""
         self.asks_once = False
         """Whether what was answered is not asked again: where several checks look at the same moment."""
         self.not_understood: list[NotUnderstood] = []
@@ -185,6 +187,8 @@ class Node:
         shown = " ".join((tool, *arguments))
         asked = self._ahead.get((tool, *arguments))
         until, whole_share = (0.0, True) if asked else self.deadline.for_one_command()
+        if not asked:
+            self.tells()
         try:
             if isinstance(asked, Hangs):
                 raise asked
@@ -263,6 +267,10 @@ class Node:
         if "ermission denied" in completed.stderr:
             raise NotPermitted(f"{path}: permission denied")
         raise CommandFailed(f"cat {path}: {completed.words}")
+
+
+def _nothing() -> None:
+    """Nobody is shown it."""
 
 
 def this_machine() -> str:

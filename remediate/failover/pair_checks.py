@@ -82,17 +82,27 @@ def run_checks(
     return _worst_first(findings)
 
 
-def audit(context: Context) -> tuple[CheckFinding, ...]:
-    """What check_hast_setup finds on both nodes, the worst first. Raises ConfigError where the configuration has an
-    override that it refuses, or accepts what is no finding."""
+def audit(context: Context, asking: Callable[[int, str], None] = lambda number, name: None) -> tuple[CheckFinding, ...]:
+    """What check_hast_setup finds on both nodes, the worst first; `asking` is told which node is asked, by its number
+    and name. Raises ConfigError where the configuration has an override that it refuses, or accepts what is no
+    finding."""
     from checks.hast_setup import CHECK
 
+    asking(0, "the nodes")
     nodes = opened(context, CHECK.takes)
+    for number, (called, each) in enumerate((("this node", nodes.here), ("the other node", nodes.peer))):
+        if each is not None and each.node is not None:
+            each.node.tells = partial(_told, asking, number, each.node, called)
     findings = _not_opened(nodes)
     if nodes.nodes:
         here, *peer = nodes.nodes
         findings += _findings_of(context, CHECK, (here, peer[0] if peer else None), ())
     return _worst_first(findings)
+
+
+def _told(asking: Callable[[int, str], None], number: int, node: Node, called: str) -> None:
+    """The name as far as it is known: nothing is asked for it."""
+    asking(number, node.known_name or called)
 
 
 def audit_of(context: Context) -> tuple[CheckFinding, ...]:

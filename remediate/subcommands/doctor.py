@@ -38,12 +38,14 @@ from remediate.doctor import try_hast
 from remediate.failover import known_bug
 from remediate.failover.pair_checks import audit
 from remediate.invocation import OWN, Invocation
+from remediate.progress_bar import ProgressBar
 from remediate.subcommands import caller
 from remediate.subcommands.doctor_page import only, page, tier_of, wrong
 from remediate.subcommands.progress import StepPrinter
 from remediate.subcommands.status_page import see
 
 PROG = "hastwatch doctor"
+NODES = 2
 NOT_KNOWN = Severity.UNKNOWN.value
 """As of the checks, of wrong usage too: 2 is CRITICAL."""
 EXITS = {
@@ -91,8 +93,18 @@ def _audit(options: argparse.Namespace, invocation: Invocation) -> int:
 
 def look(context: Context, options: argparse.Namespace) -> int:
     """Audit both nodes and show it; the exit status. Raises ConfigError."""
-    findings = only((each.finding for each in audit(context)), Tier(options.tier) if options.tier else None)
     console = context.console
+    bar = ProgressBar(console.err, context.timing)
+
+    def asking(number: int, name: str) -> None:
+        if console.is_watched and not options.json:
+            bar.show(number, NODES, f"asking {name}")
+
+    try:
+        audited = audit(context, asking)
+    finally:
+        bar.clear()
+    findings = only((each.finding for each in audited), Tier(options.tier) if options.tier else None)
     worst = max((each.severity for each in findings), key=lambda each: each.rank, default=Severity.OK)
     if options.json:
         lines = [json.dumps(as_values(findings, worst, context.timing.wall()))]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -11,6 +13,7 @@ from checks.plugin.finding import Finding, Severity
 from remediate.console import Console
 from remediate.subcommands import doctor
 from remediate.subcommands.doctor_page import page, wrong
+from remediate.terminal import REDRAW_LINE
 from tests.setup.audited import AuditedPair
 
 pytestmark = pytest.mark.slow
@@ -100,3 +103,39 @@ def test_wrong_usage_is_3_as_of_the_checks(words: list[str], capsys: pytest.Capt
     with pytest.raises(SystemExit) as ended:
         doctor.parser().parse(words, Console())
     assert ended.value.code == 3 and capsys.readouterr().err.count("\n") == 1
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class _Watched(Console):
+    """Its standard error is a terminal, or with `piped` none."""
+
+    def __init__(self, piped: bool) -> None:
+        self._out, self.shown = io.StringIO(), io.StringIO() if piped else _Terminal()
+
+    @property
+    def out(self) -> TextIO:
+        return self._out
+
+    @property
+    def err(self) -> TextIO:
+        return self.shown
+
+
+def shown(pair: AuditedPair, words: list[str], piped: bool = False) -> str:
+    """What an audit on the first node shows on standard error while it looks."""
+    console = _Watched(piped)
+    context = pair.installed.context(pair.pair.nodes["nfs001"])._replace(console=console)
+    doctor.look(context, doctor.parser().parse_args(words))
+    return console.shown.getvalue()
+
+
+def test_on_a_terminal_one_line_says_which_node_is_asked_and_is_cleared_at_the_end(audited: AuditedPair) -> None:
+    drawn = shown(audited, []).split(REDRAW_LINE)
+    asked = list(dict.fromkeys(line.partition("] ")[2] for line in drawn if line))
+    assert asked == ["asking the nodes", "asking nfs001", "asking nfs002"]
+    assert drawn[0] == drawn[-1] == "" and not any("\n" in line for line in drawn)
+    assert shown(audited, ["--json"]) == shown(audited, [], piped=True) == ""
