@@ -48,8 +48,15 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: list[str] | None, console: Console) -> argparse.Namespace:
         """The options. What is wrong with them, and a help, is said on the console."""
-        self._console = console
+        self._speak_on(console)
         return self.parse_args(words)
+
+    def _speak_on(self, console: Console) -> None:
+        self._console = console
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for each in action.choices.values():
+                    each._speak_on(console)
 
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
         super()._print_message(message, self._console.out if file is sys.stdout else file)
@@ -79,6 +86,13 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
         return given
 
     return kind
+
+
+def resource_name(text: str) -> str:
+    """What an option takes that names a HAST resource, whether or not there is one."""
+    from checks.probes.hast import RESOURCE_NAME
+
+    return like(RESOURCE_NAME, "the name of a HAST resource")(text)
 
 
 def like(pattern: str, what: str) -> Callable[[str], str]:

@@ -46,7 +46,8 @@ def ask(place: str, words: list[str]) -> int:
 
 def no_pair(place: str, error: OSError) -> int:
     """Say that no pair answers in a directory; the exit status for that."""
-    sys.stderr.write(f"hastwatch pair: no pair answers in {place}: {error.strerror or error}\n")
+    why = error.strerror or error
+    sys.stderr.write(f"hastwatch pair: no pair answers in {place}: {why} (`hastwatch pair up` starts one)\n")
     return NO_PAIR
 
 
@@ -89,7 +90,7 @@ def _answer(connection: socket, write: "Callable[[bytes, bytes], int]") -> int:
         while len(buffer) < 5 or len(buffer) < 5 + int.from_bytes(buffer[1:5], "big"):
             received = connection.recv(65536)
             if not received:
-                raise OSError("the pair ended before the command did")
+                raise OSError("the pair ended before the command did, and pair.log there says why")
             buffer += received
         size = int.from_bytes(buffer[1:5], "big")
         kind, payload, buffer = buffer[:1], buffer[5 : 5 + size], buffer[5 + size :]

@@ -95,8 +95,9 @@ class NodeConsole(Console):
         return super().internal(error)
 
     def line(self) -> Channel:
-        """The session with the other node."""
-        assert self._line is not None, "nobody talks to this command"
+        """The session with the other node. Raises ConfigError where a human runs the command."""
+        if self._line is None:
+            raise ConfigError("the other node runs this itself, and talks to it: nobody does here")
         return self._line
 
     def be_gentle(self) -> None:

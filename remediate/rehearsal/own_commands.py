@@ -14,8 +14,7 @@ from remediate.failover.reach import DENIED, ROOT4, Reachability
 from remediate.failover.tickle import PRIVILEGED
 from remediate.invocation import Invocation
 from remediate.rehearsal.invocation import NodeConsole
-from remediate.subcommands import contrib
-from remediate.subcommands.tickle import client
+from remediate.subcommands import contrib, tickle
 from simulator.clock import Completion, Steps
 from simulator.commands.nfs import DAEMONS, PROGRAMS, server_at
 from simulator.host.programs import Caller
@@ -43,7 +42,7 @@ def facts(node: Node) -> HastdBuild:
 def hastwatch(call: Call) -> Steps[int]:
     """`hastwatch reach ADDRESS PATH`: MNT and GETATTR as a client asks them, from this node; what else of it a node has
     is `installed.py`'s."""
-    if len(call.argv) > 3 and call.argv[1] == "tickle":
+    if call.argv[1:2] == ["tickle"]:
         return _tickle(call)
     if call.argv[1:2] == ["contrib"]:
         return _contrib(call)
@@ -105,9 +104,12 @@ def _contrib(call: Call) -> int:
 
 def _tickle(call: Call) -> int:
     """`hastwatch tickle ADDRESS CLIENT[:PORT]...`, as root on the node."""
-    service, sent = call.argv[2], 0
-    for word in call.argv[3:]:
-        known = client(word)
+    try:
+        options = tickle.parser().parse(call.argv[2:], NodeConsole(call.node, call.write, call.user))
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    service, sent = options.address, 0
+    for known in options.clients:
         address, ports = (known, PRIVILEGED) if isinstance(known, str) else (known.address, [known.port])
         for port in ports:
             try:

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from checks.plugin.text import plain
 from remediate.exits import USAGE
 from remediate.rehearsal.exec_client import ACTIVE, DIRECTORY_VARIABLE, NODE_VARIABLE, SOCKET, at_socket
 from remediate.rehearsal.state import active, at_a_glance, snapshot
@@ -231,7 +232,7 @@ class Server:
         if verb in answers:
             answers[verb](connection, words)
         else:
-            connection.finish(USAGE, err=f"hastwatch pair: unknown request {verb}\n")
+            connection.finish(USAGE, err=f"hastwatch pair: unknown request {plain(verb)}\n")
 
     def _node(self, connection: ClientConnection, name: str) -> Node | None:
         """The node of a name, or the active one; None where there is none, which is answered."""
@@ -239,7 +240,7 @@ class Server:
             return active(self.pair)
         if name not in self.pair.nodes:
             known = ", ".join(self.pair.nodes)
-            connection.finish(255, err=f"hastwatch pair: unknown node {name}; there are {known}\n")
+            connection.finish(255, err=f"hastwatch pair: unknown node {plain(name) or repr(name)}; there are {known}\n")
         return self.pair.nodes.get(name)
 
     def _names(self, connection: ClientConnection, words: list[str]) -> None:
@@ -263,7 +264,7 @@ class Server:
         try:
             inflict(self.pair, words[0], *words[1:])
         except (FaultError, IndexError) as error:
-            connection.finish(USAGE, err=f"hastwatch pair: {error}\n")
+            connection.finish(USAGE, err=f"hastwatch pair: {plain(str(error), 1000)}\n")
         else:
             connection.finish(0)
 

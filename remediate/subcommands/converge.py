@@ -21,7 +21,7 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import detached, exits, local, worker
-from remediate.arguments import Parser
+from remediate.arguments import Parser, resource_name
 from remediate.context import Context
 from remediate.failover import disk_errors, executor, proofs
 from remediate.failover.carp_demotion import SHUTDOWN
@@ -84,7 +84,7 @@ def parser() -> Parser:
     """The command line."""
     parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
     parser.add_argument("-n", "--dry-run", action="store_true", help="change nothing, show what would be done and why")
-    parser.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
+    parser.add_argument("-r", "--resource", action="append", default=[], type=resource_name, metavar="RES",
                       help="only this resource; may be repeated (default: all)")  # fmt: skip
     parser.add_argument("--detach", action="store_true", help="return at once, converge in the background")
     parser.add_argument("--json", action="store_true", help="for programs")

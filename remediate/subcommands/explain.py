@@ -47,7 +47,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     console = invocation.console
     reason = parser().parse(words, console).reason
     rows = list(every_row())
-    if not reason:
+    if reason is None:
         console.out.write(listing(rows))
         return 0
     explained = [each for each in rows if each.row.reason == reason]

@@ -13,7 +13,7 @@ import argparse
 import sys
 
 from remediate import exits, local
-from remediate.arguments import Parser
+from remediate.arguments import Parser, resource_name
 from remediate.context import Context
 from remediate.invocation import OWN, Invocation
 from remediate.subcommands import caller
@@ -35,7 +35,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 def parser() -> Parser:
     """The command line."""
     parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
-    parser.add_argument("resource", metavar="RESOURCE", help="the HAST resource")
+    parser.add_argument("resource", type=resource_name, metavar="RESOURCE", help="the HAST resource")
     local.add_options(parser)
     return parser
 

@@ -39,7 +39,7 @@ from checks.plugin.config import ConfigError
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import exits, local
-from remediate.arguments import Parser
+from remediate.arguments import Parser, resource_name
 from remediate.console import Console
 from remediate.context import Context
 from remediate.invocation import OWN, Invocation
@@ -71,6 +71,8 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
         return caller.run(PROG, options, drawn, acts=False, invocation=invocation)
     if options.incident:
         return caller.run(PROG, options, partial(incident_of, options=options), acts=False, invocation=invocation)
+    if why := invocation.no_node(local.where(options)):
+        return caller.refuse(invocation.console, PROG, why, exits.UNAVAILABLE)
     try:
         context = invocation.bare(local.where(options))
     except (ConfigError, ProbeError) as error:
@@ -81,7 +83,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 def parser() -> Parser:
     """The command line."""
     parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_LOOKING))
-    parser.add_argument("-r", "--resource", metavar="RES", help="only what is about this resource")
+    parser.add_argument("-r", "--resource", type=resource_name, metavar="RES", help="only what is about this resource")
     parser.add_argument("--since", type=_duration, metavar="TIME", help="only the last 2h, 90m, 1d, ...")
     parser.add_argument("-n", "--last", type=_count, default=50, metavar="N",
                       help="the last N entries, 0 for all (default: %(default)s)")  # fmt: skip

@@ -18,7 +18,7 @@ import sys
 
 from checks.probes.carp import CarpState
 from remediate import exits, local
-from remediate.arguments import Parser
+from remediate.arguments import Parser, resource_name
 from remediate.context import Context
 from remediate.failover import known_bug
 from remediate.failover.converge import ConvergeRequest, converge
@@ -46,7 +46,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 def parser() -> Parser:
     """The command line."""
     parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
-    parser.add_argument("-r", "--resource", action="append", default=[], metavar="RES",
+    parser.add_argument("-r", "--resource", action="append", default=[], type=resource_name, metavar="RES",
                       help="only this resource; may be repeated (default: all)")  # fmt: skip
     parser.add_argument(
         "--accept-data-loss", action="store_true", help="promote even a copy that lacks writes, or may lack them"

@@ -29,7 +29,7 @@ from functools import partial
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
 from remediate import exits, local
-from remediate.arguments import Parser
+from remediate.arguments import Parser, resource_name
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.invocation import OWN, Invocation
@@ -70,7 +70,7 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 def parser() -> Parser:
     """The command line."""
     parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
-    parser.add_argument("resource", metavar="RESOURCE", help="the HAST resource")
+    parser.add_argument("resource", type=resource_name, metavar="RESOURCE", help="the HAST resource")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--salvage", dest="mode", action="store_const", const="salvage", help=(
         "save every file that the other copy lacks or that differs there (default)"

@@ -68,6 +68,8 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
     console = invocation.console
     options = parser().parse(words, console)
     try:
+        if why := _no_salvage(options.directory):
+            return caller.refuse(console, PROG, why, FAILED)
         salvage = targets.at(os.path.abspath(options.directory))
         manifest = read_manifest(salvage)
         wanted = chosen(manifest, [os.fsencode(pattern) for pattern in options.patterns])
@@ -83,6 +85,17 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
         return caller.refuse(console, PROG, str(error), FAILED)
     except NotActive as error:
         return caller.refuse(console, PROG, str(error), NOT_ACTIVE)
+
+
+def _no_salvage(directory: str) -> str:
+    """Why a directory is none of a salvage, empty where it may be one."""
+    try:
+        os.lstat(os.path.join(directory, targets.MANIFEST))
+    except FileNotFoundError:
+        return f"{directory} is no salvage: it has no {targets.MANIFEST}"
+    except OSError:
+        return ""  # whoever reads it says why that cannot be done
+    return ""
 
 
 def parser() -> Parser:

@@ -31,13 +31,12 @@ from checks.plugin.config import ConfigError
 from checks.plugin.finding import Severity
 from checks.plugin.text import plain
 from checks.probes.errors import ProbeError
-from checks.probes.hast import RESOURCE_NAME
 from checks.probes.process import end_running
 from checks.probes.timestamps import utc
 from checks.probes.unproven import as_values as unproven_values
 from checks.probes.verified import as_values as verified_values
 from remediate import exits, local, terminal
-from remediate.arguments import Parser, like, seconds
+from remediate.arguments import Parser, resource_name, seconds
 from remediate.console import Console
 from remediate.context import Context
 from remediate.failover.pair_checks import CheckFinding, checks_of_nodes, run_checks
@@ -52,7 +51,6 @@ from remediate.subcommands.status_page import page, see, wrong
 INTERRUPTED = 130
 WRONG_USAGE = Severity.UNKNOWN.value
 """As of the checks: 2 is CRITICAL."""
-RESOURCE = like(RESOURCE_NAME, "the name of a HAST resource")
 EVERY = 2.0
 """Seconds between two looks of --watch."""
 APART = 1.0
@@ -88,7 +86,7 @@ def parser() -> Parser:
     """The command line."""
     parser = Parser(prog="hastwatch status", description=__doc__, exits=exits.described(EXITS))
     parser.wrong_usage = WRONG_USAGE
-    parser.add_argument("-r", "--resource", action="append", default=[], type=RESOURCE, metavar="RES",
+    parser.add_argument("-r", "--resource", action="append", default=[], type=resource_name, metavar="RES",
                       help="a HAST resource; may be repeated (default: every resource in hast.conf)")  # fmt: skip
     parser.add_argument("-x", "--only-wrong", action="store_true", help="only what is not well; nothing where all is")
     parser.add_argument("--watch", nargs="?", type=seconds(0.1, 3600), const=EVERY, metavar="SECONDS",

@@ -37,7 +37,7 @@ from checks.probes.hast_state import HastRole, hast_state
 from checks.probes.verified import Verification, as_values
 from checks.verified import said
 from remediate import exits, local
-from remediate.arguments import Parser
+from remediate.arguments import Parser, resource_name
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.invocation import OWN, Invocation
@@ -73,7 +73,8 @@ def main(words: list[str] | None = None, invocation: Invocation = OWN) -> int:
 def parser() -> Parser:
     """The command line."""
     parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, exits.OF_ACTING))
-    parser.add_argument("resource", nargs="*", metavar="RESOURCE", help="the HAST resources (default: all)")
+    parser.add_argument("resource", nargs="*", type=resource_name, metavar="RESOURCE",
+                        help="the HAST resources (default: all)")  # fmt: skip
     parser.add_argument("--rate", type=_rate, metavar="SIZE", help=(
         "at most so many bytes a second from each disk, such as 20M (default: no limit)"
     ))  # fmt: skip

@@ -82,6 +82,15 @@ def test_it_lists_what_a_salvage_holds_and_why_and_nothing_moves_the_cursor(
     assert "1 of 4 files" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o777])
+def test_another_directory_is_no_salvage(mode: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever may write into it: nobody is told to take that right away from /tmp."""
+    tmp_path.chmod(mode)
+    assert main([str(tmp_path), "a"]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"hastwatch restore: {tmp_path} is no salvage: it has no manifest.json\n")
+
+
 def test_beside_is_done_where_the_resource_is_active_and_is_journalled(
     node: Node, capsys: pytest.CaptureFixture[str]
 ) -> None:

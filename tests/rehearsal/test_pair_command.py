@@ -22,6 +22,7 @@ from tests.waiting import awaited
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+UP = " (`hastwatch pair up` starts one)"
 COMMAND = [sys.executable, "-m", "remediate.rehearsal.pair_command"]
 
 
@@ -37,6 +38,14 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield path
     ended = pair("down", "--dir", path)
     assert ended.returncode == 0, ended.stderr
+
+
+@pytest.fixture(scope="module")
+def automatic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    path = str(tmp_path_factory.mktemp("automatic") / "d")
+    assert pair("up", "--dir", path, "--automatic").returncode == 0
+    yield path
+    assert pair("down", "--dir", path).returncode == 0
 
 
 @pytest.mark.quick
@@ -55,6 +64,31 @@ def test_exec_is_a_prefix_that_one_quoted_argument_follows(directory: str) -> No
     line = shlex.join(["grep", "-h", "on nfs001 {", "/etc/hast.conf"])
     answer = pair("exec", "--dir", directory, "nfs002", line)
     assert answer.stdout == "\ton nfs001 {\n"
+
+
+@pytest.mark.parametrize("line", [
+    "hastwatch contrib doas --user '**'", "hastwatch contrib", "hastwatch tickle x y", "hastwatch tickle",
+    "hastwatch extents home", "hastwatch maintenance on", "hastwatch maintenance on --bogus", "hastwatch recover ''",
+    "hastwatch verify ''", "hastwatch converge -r ''", "hastwatch promote -r a/b", "hastwatch journal -r ''",
+    "hastwatch explain ''", "hastwatch restore /root ''",
+])  # fmt: skip
+def test_a_wrong_command_line_on_a_node_is_one_line_and_the_pair_goes_on(line: str, automatic: str) -> None:
+    """It once ended the process that runs the pair."""
+    answer = pair("exec", "--dir", automatic, "nfs001", line)
+    assert answer.returncode not in (0, 70, 255) and answer.stdout == ""
+    assert answer.stderr.startswith(" ".join(line.split()[:2]) + ": ") or answer.stderr.startswith("hastwatch maint")
+    assert answer.stderr.count("\n") == 1
+    assert pair("exec", "--dir", automatic, "nfs001", "hostname").stdout == "nfs001\n"
+
+
+@pytest.mark.parametrize("words", [["exec", "n\x1b[31m", "true"], ["exec", "", "true"], ["exec", "\udcff", "true"],
+                                   ["fault", "\x1b[31m", "nfs001"], ["fault", "\udcff"],
+                                   ["fault", "isolate", "\x1b"]])  # fmt: skip
+def test_what_is_not_known_is_told_without_its_control_characters(words: list[str], automatic: str) -> None:
+    answer = pair(words[0], "--dir", automatic, *words[1:])
+    assert answer.returncode in (255, exits.USAGE) and answer.stderr.count("\n") == 1
+    assert answer.stderr.rstrip("\n").isprintable() and "unknown" in answer.stderr
+    assert pair("exec", "--dir", automatic, "nfs001", "hostname").stdout == "nfs001\n"
 
 
 def test_exec_imports_next_to_nothing(directory: str) -> None:
@@ -230,10 +264,10 @@ def test_a_pair_that_was_killed_is_told_as_gone_and_is_no_obstacle_to_the_next(t
         assert awaited(lambda: pair("state", "--dir", place).returncode == 0)
         child.kill()
     for words in (["state", "--dir", place], ["down", "--dir", place], ["exec", "--dir", place, "nfs001", "true"]):
-        assert line_of(pair(*words), 255) == f"no pair answers in {place}: Connection refused"
+        assert line_of(pair(*words), 255) == f"no pair answers in {place}: Connection refused{UP}"
     assert pair("up", "--dir", place).returncode == 0
     assert pair("down", "--dir", place).returncode == 0
-    assert line_of(pair("down", "--dir", place), 255) == f"no pair answers in {place}: No such file or directory"
+    assert line_of(pair("down", "--dir", place), 255) == f"no pair answers in {place}: No such file or directory{UP}"
 
 
 def test_a_socket_that_nobody_listens_on_is_no_obstacle(tmp_path: Path) -> None:

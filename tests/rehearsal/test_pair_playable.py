@@ -88,7 +88,10 @@ def test_without_a_pair_the_shell_says_so_once_and_ends_with_255(short_path: Pat
     ended = shell(short_path, "nfs001", "hostname\nhostname\n")
     place = short_path / ".cache" / "hastwatch-pair"
     assert (ended.returncode, ended.stdout) == (255, "")
-    assert ended.stderr == f"hastwatch pair: no pair answers in {place}: No such file or directory\n"
+    assert (
+        ended.stderr
+        == f"hastwatch pair: no pair answers in {place}: No such file or directory (`hastwatch pair up` starts one)\n"
+    )
 
 
 def test_on_a_terminal_there_is_a_prompt_and_control_c_ends_only_the_command(home: Path) -> None:
