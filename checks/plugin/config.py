@@ -123,6 +123,8 @@ def _of_a_valid_file(values: dict[str, object]) -> CheckConfig:
 def interpreted(path: str | None, interpret: Callable[[dict[str, object]], Interpreted]) -> Interpreted:
     """What `interpret`, which raises TableError, makes of the tables of the file at `path`, or at the default place,
     where it may be absent. The file is read once. Raises ConfigError."""
+    if path == "":
+        raise ConfigError("the name of the configuration is empty")
     where = path or PATH
     try:
         return interpret(_tables(path, where))

@@ -27,7 +27,7 @@ from typing import Any, TextIO
 
 from checks import VERSION
 from checks.plugin.config import ConfigError
-from checks.plugin.text import say_duration
+from checks.plugin.text import plain, say_duration
 from remediate import exits, terminal
 from remediate.arguments import Parser
 from remediate.config import RemediationConfig, load
@@ -203,7 +203,7 @@ def chosen(names: list[str]) -> list[Scenario]:
     known = {scenario.name: [scenario] for scenario in SCENARIOS} | {"tour": list(SCENARIOS)}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"no scenario {unknown[0]}; --list names them")
+        raise ValueError(f"no scenario {plain(unknown[0])!r}; --list names them")
     return list(dict.fromkeys(scenario for name in names for scenario in known[name]))
 
 

@@ -130,6 +130,8 @@ def test_root_takes_no_file_that_somebody_else_may_write(
 def test_a_named_file_must_be_there_and_the_default_one_need_not(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
         load(str(tmp_path / "absent.toml"))
+    with pytest.raises(ConfigError, match="empty"):
+        load("")  # `--config "$UNSET"` is not the default one
     assert load(None) == CheckConfig() or Path("/usr/local/etc/hastwatch.toml").exists()
 
 

@@ -179,7 +179,8 @@ def test_json_is_one_object_with_the_whole_story() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nosuch"], "no scenario nosuch"),
+        (["nosuch"], "no scenario 'nosuch'"),
+        ([""], "no scenario ''"),
         (["--speed", "0"], "'0' is not a number above 0"),
         (["--speed", "fast"], "'fast' is not a number above 0"),
         (["--seed", "x"], "invalid int value"),
