@@ -35,6 +35,7 @@ from remediate.events.decision import EngineEvent, RepairDecision, decide_each
 from remediate.events.repair_request import HASTWATCH, RepairRequest
 from remediate.events.table import BY_FINDING, CHECKS, TABLE, Since
 from remediate.exits import UNAVAILABLE, USAGE
+from remediate.printing import printed
 from remediate.state.journal import NOTICE, WARNING, one_line, system_syslog
 
 PROG = "hastwatch-event-handler"
@@ -73,6 +74,11 @@ NRPE_UNKNOWN = 3
 
 def main(words: list[str] | None = None) -> int:
     """The command with its arguments; the exit status."""
+    return printed(lambda: called(words))
+
+
+def called(words: list[str] | None) -> int:
+    """The same, without a look at whether standard output takes what is printed."""
     options_parser = parser()
     options = options_parser.parse_args(words)
     ends = time.monotonic() + DEADLINE
@@ -104,7 +110,7 @@ def _done(options: argparse.Namespace, check: str, decision: RepairDecision, end
 
 def parser() -> Parser:
     """The command line."""
-    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, ()))
+    parser = Parser(prog=PROG, description=__doc__, exits=exits.described(EXITS, (exits.NOT_PRINTED,)))
     parser.add_argument("--table", action=_Table, help="print which finding calls for what, and end")
     parser.add_argument("--check", required=True, type=_check, choices=(*CHECKS, *COMBINED), metavar="NAME", help=(
         "the check: check_devd, ..., or the name of its command in Icinga: devd, ..."

@@ -73,6 +73,14 @@ def test_what_is_shown_meets_a_full_device_with_one_line_and_a_closed_pipe_with_
         assert ended(closed, "hastwatch", *words, *more) == (74, "")
 
 
+@pytest.mark.parametrize("option", ["--table", "--help", "--version"])
+def test_what_the_event_handler_shows_meets_them_likewise(option: str) -> None:
+    with full_device() as full:
+        assert ended(full, "hastwatch-event-handler", option) == (74, SAID)
+    with nobody_reads() as closed:
+        assert ended(closed, "hastwatch-event-handler", option) == (74, "")
+
+
 def cut_off(*words: str) -> tuple[int, str]:
     """Exit status and standard error of a command whose reader has gone after the first byte, with most of it still to
     be written: a pipe of one page. (Unbuffered, Python itself drops what a write(2) that was cut short has left.)"""
