@@ -3,6 +3,15 @@
 `reason` is the name under which the check reports it, part of the interface like the reasons of the checks' own tables.
 """
 
+import re
+
+ADMITS_NOBODY = (
+    r"Permission denied \(|Host key verification failed|"
+    r"Connection timed out during banner exchange|Connection closed by "
+)
+"""What ssh(1) says once it is connected (crypto/openssh: sshconnect2.c, userauth(), verify_host_key_callback(); kex.c,
+kex_exchange_identification(); packet.c, sshpkt_vfatal())."""
+
 
 class ProbeError(Exception):
     """The common base; never raised itself."""
@@ -55,6 +64,11 @@ class Unreachable(ProbeError):
         super().__init__(says)
         self.why = why
         """What the way itself gave as the reason, the words of strerror(3) where it is ssh(1)."""
+
+    @property
+    def admits_nobody(self) -> bool:
+        """Whether a machine took the connection of ssh(1), and let nobody in."""
+        return re.match(ADMITS_NOBODY, self.why) is not None
 
 
 class NotTheOther(ProbeError):

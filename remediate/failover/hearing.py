@@ -90,8 +90,9 @@ def is_silence(error: ProbeError) -> bool:
 
 
 def is_refusal(error: ProbeError) -> bool:
-    """Whether the way to the other node failed as it does where its kernel runs, and nothing takes the connection."""
-    return isinstance(error, Unreachable) and error.why in ALIVE
+    """Whether the way to the other node failed as it does where its kernel runs: nothing takes the connection, or
+    nobody is let in."""
+    return isinstance(error, Unreachable) and (error.why in ALIVE or error.admits_nobody)
 
 
 def _reasons(stderr: str) -> set[str]:

@@ -7,7 +7,9 @@ network, and its management address, or the way to ask it, which lie on another.
 (`hearing`): what refuses is there.
 
 Where somebody answers as the other node, and refuses or cannot be understood, its hastd's silence is a sign that the
-replication's network is cut: the other node may serve, and its worker here has ended by a timeout.
+replication's network is cut: the other node may serve, and its worker here has ended by a timeout. So it is where its
+machine answers at the management address and does not say what it has, for whatever reason: ssh(1) hangs where sshd(8)
+starts nothing, and gets no answer where it takes the network that is cut.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     misled: list[str] = []
     answers: list[bool] = []
     unreplicated: list[bool] = []
+    runs: list[str] = []
     witnessed: list[bool] = []
 
     def ask_it() -> None:
@@ -86,9 +89,11 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     def see_signs() -> None:
         hastd.append(known or hast_of.state(context.here, place.name))
         if hastd[0].resource is not None:
-            signs = _signs(context, hastd[0].resource.remoteaddr)
-            gone.extend(signs.values())
-            unreplicated.append(SignOf.HASTD in signs)
+            heard = _heard(context, hastd[0].resource.remoteaddr)
+            gone.extend(words for words, each in heard.values() if each is Responsiveness.SILENT)
+            unreplicated.append(heard[SignOf.HASTD][1] is Responsiveness.SILENT)
+            if SignOf.MANAGEMENT in heard and heard[SignOf.MANAGEMENT][1] is Responsiveness.ALIVE:
+                runs.append(f"its address {context.config.failover.management} answers")
 
     def ask_witness() -> None:
         witness = context.config.failover.witness
@@ -117,8 +122,9 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     if here.role is Role.SECONDARY and here.status is not Status.ABSENT:
         worker = f"the secondary worker {here.workerpid} still runs"
         return PeerStanding(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
-    if any(answers) and any(unreplicated):
-        says = f"{misled[0]}, and {gone[0]}: the link between the nodes may be cut, and the other node may serve"
+    if (any(answers) or runs) and any(unreplicated):
+        why = [*misled, *runs][0]
+        says = f"{why}, and {gone[0]}: the link between the nodes may be cut, and the other node may serve"
         return PeerStanding(Peer.LINGERS, says, False)
     why = misled[0] if misled else "the other node could not be asked"
     return PeerStanding(Peer.LET_GO, f"no primary is connected to this node, and {why}", False)
@@ -168,8 +174,8 @@ def _answer(context: Context, place: ResourcePlace) -> PeerStanding | None:
     return PeerStanding(Peer.LET_GO, f"{node.label} says that it is {role.value}", True, role=role, node=node.label)
 
 
-def _signs(context: Context, remoteaddr: str) -> dict[SignOf, str]:
-    """The signs that the other node is not there, in words; looked for at the same time."""
+def _heard(context: Context, remoteaddr: str) -> dict[SignOf, tuple[str, Responsiveness]]:
+    """What was heard of the other node at its addresses, at the same time, and the words for where it is silence."""
     management = context.config.failover.management
     looks = [lambda: hearing.hastd(context.here, remoteaddr)]
     says = {SignOf.HASTD: f"its hastd does not answer at {remoteaddr}"}
@@ -177,5 +183,4 @@ def _signs(context: Context, remoteaddr: str) -> dict[SignOf, str]:
         looks.append(lambda: hearing.machine(context.here, management))
         says[SignOf.MANAGEMENT] = f"its address {management} does not answer"
     heard = context.timing.together(looks)
-    return {sign: words for (sign, words), each in zip(says.items(), heard, strict=True)
-            if each is Responsiveness.SILENT}  # fmt: skip
+    return {sign: (words, each) for (sign, words), each in zip(says.items(), heard, strict=True)}

@@ -55,6 +55,9 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 3.0
 """Seconds after which the way to a peer that nobody answers for gives up: `ssh -o ConnectTimeout=3`, as documented."""
 
+NO_BANNER = "Connection timed out during banner exchange"
+"""ssh(1) where the other kernel takes the connection and its sshd(8) does not."""
+
 
 Detached = Callable[[Callable[[Context], object]], object]
 """Begins a process of its own on a node, which makes a call in the context that it is given."""
@@ -249,6 +252,10 @@ class PeerNode(MortalNode):
             raise Unreachable(f"ssh: connect to host {there.name} port 22: Operation timed out", "Operation timed out")
         if not pair.manageable(here, there):
             raise Unreachable(f"ssh: connect to host {there.name} port 22: Connection refused", "Connection refused")
+        if all(sshd.stopped for sshd in there.processes.named("sshd")):  # kex.c, kex_exchange_identification()
+            here.clock.wait(first_of(here.clock.timeout(CONNECT_TIMEOUT), self._life.ended))
+            self._life.check()
+            raise Unreachable(NO_BANNER, NO_BANNER)
         here.clock.wait(first_of(here.clock.start(login(here, there)), self._life.ended))
         self._life.check()
 

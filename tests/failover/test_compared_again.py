@@ -78,6 +78,8 @@ def test_a_node_that_could_not_be_asked_is_asked_again_when_the_device_was_late(
     pair.active, pair.standby = pair.standby, pair.active
     pair.passes(40)
     pair.breaks("peer-lies", "nfs002", "oneself")
+    config = pair.installed.configs["nfs001"]  # without a management address nothing tells that the machine runs
+    pair.installed.configs["nfs001"] = config._replace(failover=config.failover._replace(management=""))
     pair.active.hung_commands.add("hostname")  # it admits, and hangs
     pair.breaks("cut")
     assert pair.until(lambda: "become-primary" in plans(pair), 20), pair.story()

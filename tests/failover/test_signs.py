@@ -110,6 +110,21 @@ def test_an_ssh_that_is_refused_is_no_second_sign(state: Path) -> None:
         assert peer_standing.peer is expected, peer_standing
 
 
+@pytest.mark.parametrize("fault", ["hang-command nfs001 hostname", "hang nfs001 sshd"])
+def test_a_machine_that_runs_and_cannot_be_asked_is_not_taken_for_one_that_has_let_go(
+    pair: InstalledPair, fault: str
+) -> None:
+    """Its sshd starts nothing, or is stuck, and the link is cut: it serves, and this node's worker ends by itself."""
+    pair.clients.stop()  # else it notices the cut first, and reports that the other copy is behind
+    pair.passes(60)
+    pair.breaks_all((fault, "cut"))
+    pair.passes(30)
+    for peer_standing in (standing(pair), standing(pair, asked=False)):
+        assert peer_standing.peer is Peer.LINGERS and "the link between the nodes may be cut" in peer_standing.says
+    pair.passes(30)
+    assert pair.holds(pair.active) and not pair.holds(pair.standby) and not pair.twice, pair.story()
+
+
 def test_a_node_that_answers_at_all_is_not_gone(pair: InstalledPair) -> None:
     """ssh(1) to another address works, and hastctl hangs there: the primary may be stuck with writes in its buffers."""
     pair.breaks("drop-devd-event", "nfs002")
@@ -202,6 +217,22 @@ def test_an_ssh_is_silent_only_where_no_machine_answers(words: str, silent: bool
     error = Unreachable(f"`hostname`: ssh: connect to host nfs001 port 22: {words}", words)
     assert hearing.is_silence(error) is silent
     assert not hearing.is_silence(Hangs("`hostname` timed out after 4.0 s and was killed"))
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        ("ssh: connect to host nfs001 port 22: Connection refused", True),
+        ("kex_exchange_identification: read: Connection reset by peer", True),
+        ("Connection timed out during banner exchange", True), ("Connection closed by 10.0.2.15 port 22", True),
+        ("root@nfs001: Permission denied (publickey).", True), ("Host key verification failed.", True),
+        ("ssh: connect to host nfs001 port 22: Permission denied", False),
+        ("ssh: connect to host nfs001 port 22: Operation timed out", False),
+        ("ssh: Could not resolve hostname nfs001: Name does not resolve", False),
+    ],
+)  # fmt: skip
+def test_an_ssh_that_reaches_a_machine_and_is_not_let_in_is_a_refusal(words: str, refusal: bool) -> None:
+    assert hearing.is_refusal(Unreachable(f"`hostname`: {words}", words.rpartition(": ")[2])) is refusal
 
 
 def looked(pair: InstalledPair, management: str | None = None) -> tuple[float, PeerStanding]:
