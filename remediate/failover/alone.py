@@ -28,10 +28,8 @@ from remediate.state.journal import WARNING
 from remediate.state.quiet import Count
 from remediate.state.store import StateError
 
-STANDS_STILL = 50.0
-"""Seconds between two looks that saw the same number of writes: cron(8) calls once a minute. UFS has written
-by then what clients wrote before: 45 s of it were lost in power cuts of a real pair (freebsd-facts:
-delays-bound-the-loss)."""
+STANDS_STILL = survivor.FLUSHED
+"""Seconds between two looks that saw the same number of writes: cron(8) calls once a minute."""
 
 WROTE_MORE = None
 """No reason to hold back, whatever else is so."""
@@ -82,7 +80,7 @@ def reasons(context: Context, observation: Observation, gone: Collection[str] = 
     found = apart | {DemotionReason(reason, name) for name, reason in why.items() if reason is not None}
     for name in parted:
         causes = [reason.why for reason in found if reason.about == name]
-        survivor.keep(context, name, observation.facts.boot_id, causes)
+        survivor.keep(context, name, observation.facts.boot_id, causes, observation.resources.get(name))
     return found
 
 

@@ -81,7 +81,7 @@ def hast_event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:
     if kind == "disconnect":
         newest.note_alone(context, resource)
         if resource.role is Role.PRIMARY:
-            survivor.keep(context, name, this_boot(context), ())
+            survivor.keep(context, name, this_boot(context), (), resource)
     if EVENTS[kind] is LedgerEvent.DISCONNECT and resource.role is not Role.PRIMARY:
         _look_at_carp(context, name)
     if kind == "connect" and resource.role is Role.PRIMARY:

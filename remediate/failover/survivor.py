@@ -4,8 +4,8 @@ Both nodes have served in a cut, and written. When they meet, one of them takes 
 its hastd has died meanwhile; the other one has given up its service for it, and finds a split-brain. Where only one of
 them had the clients, it goes on: to serve its copy again loses nothing more, and they have service while an operator
 decides. Each keeps what it served apart (`state.served_apart`), and a MASTER asks the other one for it. Where clients
-wrote to both, or that is not known, of another boot or of an earlier separation, an operator has to choose
-(docs/recovery.md): either copy lacks what clients were told is safe.
+wrote to both, one after the other too, or that is not known, of another boot or of an earlier separation, an operator
+has to choose (docs/recovery.md): either copy lacks what clients were told is safe.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import DemotionCause
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
+from checks.probes.hast import Resource
 from checks.probes.marker import read as read_marker
 from remediate.context import Context
 from remediate.failover import dumps, hast_of, own_copy, peer
@@ -28,21 +29,25 @@ from remediate.failover.resource import ResourcePlace
 from remediate.state import marker, served_apart
 from remediate.state.journal import ALERT, WARNING
 from remediate.state.ledger import CopyState
+from remediate.state.quiet import Count
 from remediate.state.served_apart import ServedApart
 from remediate.state.store import StateError
 
 OUTLIVED = 150.0
 """Seconds since a node was last seen to serve after which another one that is not heard counts as the one that has the
 clients: two calls by cron(8), and a promotion."""
+FLUSHED = 50.0
+"""Seconds after which UFS has written what clients wrote before: 45 s of it were lost in power cuts of a real pair
+(freebsd-facts: delays-bound-the-loss)."""
 WITHOUT_CLIENTS = frozenset({DemotionCause.QUIET, DemotionCause.WROTE_LESS})
-"""Causes of a node to which clients wrote nothing, or less than to the other one."""
+"""Causes of a node to which clients write nothing, or have written less than to the other one."""
 
 
 def goes_on(mine: ServedApart | None, theirs: ServedApart | None) -> bool:
     """Whether this node goes on, by what each was when it last served apart. Not true of both."""
     if mine is None or theirs is None or mine.is_over:
         return False
-    return not WITHOUT_CLIENTS & mine.causes and DemotionCause.QUIET in theirs.causes
+    return not WITHOUT_CLIENTS & mine.causes and DemotionCause.QUIET in theirs.causes and not theirs.written
 
 
 def survives(context: Context, place: ResourcePlace, boot: str, known: PeerStanding | None = None) -> str:
@@ -98,14 +103,23 @@ def mark(context: Context, facts: Facts, names: Collection[str], run: str) -> tu
     return tuple(refused)
 
 
-def keep(context: Context, name: str, boot: str, causes: Collection[DemotionCause]) -> None:
-    """This node is seen to serve while the other one is not connected, and to hold back for these causes. Raises
-    nothing."""
+def keep(context: Context, name: str, boot: str, causes: Collection[DemotionCause], here: Resource | None) -> None:
+    """This node is seen to serve while the other one is not connected, and to hold back for these causes; `here`: what
+    hastd says. Raises nothing."""
     mine = hast_of.metadata(context.here, name)
     if mine is None or not boot:
         return
+    now = context.timing.now()
+    count = Count(here.workerpid, here.writes) if here is not None and here.workerpid is not None else None
+    before = served_apart.known(context.store, name, boot, mine)
+    if before is None:
+        rebooted = served_apart.is_of_another_boot(context.store, name, boot, mine)
+        before = ServedApart(frozenset(), now, began=now, written=rebooted)
+    written = before.written or (before.counted is not None and count != before.counted)
+    first = before.counted or (count if now - before.began >= FLUSHED else None)
     try:
-        served_apart.note(context.store, name, boot, mine, ServedApart(frozenset(causes), context.timing.now()))
+        seen = ServedApart(frozenset(causes), now, began=before.began, counted=first, written=written)
+        served_apart.note(context.store, name, boot, mine, seen)
     except StateError as error:
         _not_kept(context, name, error)
 

@@ -1,9 +1,9 @@
 """What this node was when it was last seen to serve while the other node was not heard, for each resource.
 
 It is kept after the service was given up: if both copies turn out to have writes of their own, it tells which of the
-two nodes had the clients (`failover.survivor`). It is of one separation: `resuid` and `remotecnt` of the own disk,
-which a synchronisation changes (sbin/hastd/primary.c, sync_thread()), and of one boot. `at` is `Timing.now`, which no
-step of the clock moves.
+two nodes had the clients (`failover.survivor`). It is of one separation, as it is forgotten when the nodes are
+connected; `resuid` and `remotecnt` of the own disk show that too where a synchronisation has changed them
+(sbin/hastd/primary.c, sync_thread()). And it is of one boot. `at` is `Timing.now`, which no step of the clock moves.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from checks.probes.boot_time import same_boot
 from checks.probes.carp_demotion import DemotionCause
 from checks.probes.hast import Metadata
+from remediate.state.quiet import Count
 from remediate.state.store import StateUnreadable, Store, Values
 
 NAME = "served_apart.json"
@@ -20,11 +21,16 @@ NAME = "served_apart.json"
 
 class ServedApart(NamedTuple):
     """`causes`: why it held back while it served (`DemotionCause`, of PARTED). `is_over`: it was found not to serve any
-    more while the other node was still not heard, or served."""
+    more while the other node was still not heard, or served. `began`: when it was first seen to serve apart. `counted`:
+    what hastd had counted when what clients wrote before was on the disk, None until then. `written`: clients may have
+    written here since."""
 
     causes: frozenset[DemotionCause]
     at: float
     is_over: bool = False
+    began: float = 0.0
+    counted: Count | None = None
+    written: bool = False
 
 
 def note(store: Store, name: str, boot: str, mine: Metadata, served: ServedApart) -> None:
@@ -36,6 +42,9 @@ def note(store: Store, name: str, boot: str, mine: Metadata, served: ServedApart
         "causes": sorted(cause.value for cause in served.causes),
         "at": served.at,
         "over": served.is_over,
+        "began": served.began,
+        "counted": served.counted,
+        "written": served.written,
     }
     store.update(NAME, lambda before: {**_others(before, name), "version": 1, name: values}, instead=_begun_anew)
 
@@ -63,16 +72,35 @@ def known(store: Store, name: str, boot: str, mine: Metadata) -> ServedApart | N
         return None
 
 
+def is_of_another_boot(store: Store, name: str, boot: str, mine: Metadata) -> bool:
+    """Whether this node served apart in this separation before it was booted, or what is kept cannot be read. Raises
+    nothing."""
+    try:
+        values = store.read(NAME).get(name)
+        if values is None:
+            return False
+        return not isinstance(values, dict) or (_is_of(values, mine) and not same_boot(str(values["boot"]), boot))
+    except (StateUnreadable, KeyError, TypeError):
+        return True
+
+
+def _is_of(values: Values, mine: Metadata) -> bool:
+    """Raises KeyError and TypeError where it is none."""
+    return (values["resuid"], values["remotecnt"]) == (mine.resuid, mine.remotecnt)
+
+
 def _from_values(values: object, boot: str, mine: Metadata) -> ServedApart | None:
     """Raises ValueError, KeyError and TypeError where it is none."""
-    if not isinstance(values, dict) or not same_boot(str(values["boot"]), boot):
-        return None
-    if (values["resuid"], values["remotecnt"]) != (mine.resuid, mine.remotecnt):
+    if not isinstance(values, dict) or not same_boot(str(values["boot"]), boot) or not _is_of(values, mine):
         return None
     causes, at, over = values["causes"], values["at"], values["over"]
+    began, counted, written = values["began"], values["counted"], values["written"]
     if not isinstance(causes, list) or not isinstance(at, float) or not isinstance(over, bool):
         raise TypeError("not of version 1")
-    return ServedApart(frozenset(map(DemotionCause, causes)), at, over)
+    if not isinstance(began, float) or not isinstance(written, bool) or not isinstance(counted, list | None):
+        raise TypeError("not of version 1")
+    seen = None if counted is None else Count(*counted)
+    return ServedApart(frozenset(map(DemotionCause, causes)), at, over, began, seen, written)
 
 
 def _others(values: Values, name: str) -> Values:

@@ -150,14 +150,42 @@ def test_where_clients_may_have_written_to_both_an_operator_chooses(state: Path,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rebooted", [False, True])
+def test_where_clients_wrote_to_one_node_after_the_other_an_operator_chooses(state: Path, rebooted: bool) -> None:
+    """Nothing is written any more to the first of them when the nodes meet; it was, in the same cut."""
+    pair = looked_at_every_minute(state)
+    pair.breaks_all(("cut", "cut-management"))
+    pair.passes(4 * PERIOD)
+    assert pair.serves(pair.standby), pair.story()
+    if rebooted:
+        pair.standby.power_off()
+    pair.breaks("isolate", "nfs002")
+    if rebooted:
+        pair.boots(pair.standby, 3 * PERIOD)
+    assert pair.until(lambda: "home: nothing is written here while the other node is not heard"
+                      in pair.reasons(pair.standby), 4 * PERIOD), pair.story()  # fmt: skip
+    assert pair.serves(pair.active)
+    pair.passes(2 * PERIOD - pair.now % PERIOD + PERIOD / 2)  # cron(8) has just looked
+    pair.breaks("kill", "nfs001", "hastd")
+    pair.passes(10)
+    starts_hastd(pair.active)
+    pair.passes(5)
+    pair.breaks("heal")
+    pair.passes(SERVED)
+    assert serving(pair) == [] and diverged(pair), pair.story()
+    assert (pair.split_brain(pair.active), pair.split_brain(pair.standby)) == (None, None)
+
+
+@pytest.mark.slow
 def test_what_a_node_served_apart_is_over_when_the_other_one_serves_long_after(state: Path) -> None:
     """Its role was taken by hand; an hour later it must not win against the node that has had the clients since."""
     pair = in_a_cut(state, "isolate")
     pair.passes(PERIOD)
     pair.active.run("service nfsd onestop; umount -f /hast/home; hastctl role secondary home")
     pair.passes(OUTLIVED + 2 * PERIOD)
-    assert _known(pair, pair.active) == ServedApart(frozenset(), _known(pair, pair.active).at, is_over=True)
-    assert _known(pair, pair.standby) == ServedApart(frozenset({APART}), _known(pair, pair.standby).at)
+    over, goes_on = _known(pair, pair.active), _known(pair, pair.standby)
+    assert (over.causes, over.is_over) == (frozenset(), True)
+    assert (goes_on.causes, goes_on.is_over) == (frozenset({APART}), False)
 
 
 @pytest.mark.slow
@@ -179,8 +207,8 @@ def _known(pair: InstalledPair, node: Node) -> ServedApart:
     return known
 
 
-def served(*causes: DemotionCause, over: bool = False) -> ServedApart:
-    return ServedApart(frozenset(causes), 0.0, over)
+def served(*causes: DemotionCause, over: bool = False, written: bool = False) -> ServedApart:
+    return ServedApart(frozenset(causes), 0.0, over, written=written)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +219,8 @@ def served(*causes: DemotionCause, over: bool = False) -> ServedApart:
         (served(APART), served(QUIET, over=True), True),
         (served(), served(APART), False),
         (served(APART), served(), False),
+        (served(), served(QUIET, written=True), False),
+        (served(written=True), served(QUIET), True),
         (served(APART), served(WROTE_LESS), False),
         (served(QUIET), served(APART), False),
         (served(QUIET), served(QUIET, APART), False),
@@ -235,6 +265,19 @@ def test_what_was_served_apart_counts_in_its_boot_and_until_the_next_synchronisa
     assert served_apart.known(store, "home", boot, mine) == (served(APART) if expected else None)
     served_apart.forget(store, "home")
     assert served_apart.known(store, "home", "b", MINE) is None and not store.names()
+
+
+@pytest.mark.parametrize(
+    ("boot", "mine", "expected"), [("b", MINE, False), ("c", MINE, True), ("c", MINE._replace(remotecnt=1), False)]
+)
+def test_what_was_served_apart_before_a_boot_is_known_to_have_been(
+    state: Path, boot: str, mine: Metadata, expected: bool
+) -> None:
+    store = Store(str(state / "node"))
+    store.ready()
+    assert not served_apart.is_of_another_boot(store, "home", boot, mine)
+    served_apart.note(store, "home", "b", MINE, served(APART))
+    assert served_apart.is_of_another_boot(store, "home", boot, mine) is expected
 
 
 @pytest.mark.parametrize("text", ["{", '{"version": 1, "home": 1}', '{"version": 1, "home": {"boot": "b"}}'])
