@@ -54,14 +54,18 @@ def client(pair: RunningPair, path: Path) -> None:
     path.chmod(0o755)
 
 
-def _fault(*words: str) -> Callable[[RunningPair], None]:
+def faults(*lines: str) -> Callable[[RunningPair], None]:
+    """Break this, one after the other, as `hastwatch pair fault` takes it."""
+
     def happens(pair: RunningPair) -> None:
-        assert pair.command("fault", *words).returncode == 0
+        for line in lines:
+            done = pair.command("fault", *line.split())
+            assert (done.returncode, done.stderr) == (0, "")
 
     return happens
 
 
-def _export_gone(pair: RunningPair) -> None:
+def export_gone(pair: RunningPair) -> None:
     """As after a fail-back: mountd has not been told of the new mount (freebsd-facts: remount-is-not-exported)."""
     on(pair, "nfs001", "umount -f /hast/home")
     on(pair, "nfs001", "mount /dev/hast/home /hast/home")
@@ -69,10 +73,10 @@ def _export_gone(pair: RunningPair) -> None:
 
 AUTOMATIC = ("--automatic", "--no-cron")
 FAULTS = (
-    PagedFault("active node dead", AUTOMATIC, _fault("power-off", "nfs001"), ("nfs001", "nfs002 check_hast"), 2),
-    PagedFault("standby dead", AUTOMATIC, _fault("power-off", "nfs002"), ("nfs002", "nfs001 check_hast"), 2),
-    PagedFault("link cut", AUTOMATIC, _fault("cut"), ("nfs002 check_carp",), 3),
+    PagedFault("active node dead", AUTOMATIC, faults("power-off nfs001"), ("nfs001", "nfs002 check_hast"), 2),
+    PagedFault("standby dead", AUTOMATIC, faults("power-off nfs002"), ("nfs002", "nfs001 check_hast"), 2),
+    PagedFault("link cut", AUTOMATIC, faults("cut"), ("nfs002 check_carp",), 3),
     PagedFault("split-brain", ("--speed", "5"), split_brain, ("nfs002 check_hast_splitbrain", "nfs001 check_hast"), 2),
-    PagedFault("export gone, repaired", AUTOMATIC, _export_gone, (), 1, 1),
-    PagedFault("export gone for good", (), _export_gone, ("nfs check_nfs_export",), 1, 1),
+    PagedFault("export gone, repaired", AUTOMATIC, export_gone, (), 1, 1),
+    PagedFault("export gone for good", (), export_gone, ("nfs check_nfs_export",), 1, 1),
 )

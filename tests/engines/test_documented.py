@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
 
 from tests.engines import icinga_pair, nagios_pair
+from tests.engines.faults_paged import export_gone, faults
 from tests.engines.icinga_pair import IcingaPair
 from tests.engines.nagios_pair import NagiosPair, monitored
 from tests.engines.phases import Phases, heading
+from tests.engines.split_brain import split_brain
+from tests.subcommands.running_pair import RunningPair
 
 ALL = "HASTWATCH_ENGINES_ALL"
 """Set in the environment where every fault is meant, at the documented intervals."""
@@ -27,27 +30,30 @@ FASTER = 1 if ALL in os.environ else 4
 EVERY, RETRY = 60 / FASTER, 20 / FASTER
 """Seconds between two looks of Icinga 2, and while something is wrong (`hastwatch-services.conf`)."""
 PATIENCE = 6 * 60.0
-PAIR = ("--automatic", "--no-cron", "--speed", str(FASTER))
+SPEED = ("--speed", str(FASTER))
 
 
 class Fault(NamedTuple):
-    """What is broken, and typed on a node; the check that finds it, on which node, and whether that one serves then."""
+    """What happens to a pair that was started with these options; the check that finds it, on which node, and whether
+    that one serves when it is repaired."""
 
-    faults: tuple[str, ...]
-    typed: tuple[str, ...]
+    happens: Callable[[RunningPair], None]
     check: str
     node: str
+    serves: bool
+    options: tuple[str, ...] = ("--automatic", "--no-cron")
 
 
 FAULTS = {
     "devd dead, the active node without power": Fault(
-        ("kill nfs002 devd", "power-off nfs001"), (), "check_devd", "nfs002"
+        faults("kill nfs002 devd", "power-off nfs001"), "check_devd", "nfs002", True
     ),
     "an event lost, the active node without power": Fault(
-        ("drop-devd-event nfs002 9", "power-off nfs001"), (), "check_carp_hast", "nfs002"
+        faults("drop-devd-event nfs002 9", "power-off nfs001"), "check_carp_hast", "nfs002", True
     ),
-    "hastd dead on the standby": Fault(("kill nfs002 hastd",), (), "check_carp_hast", "nfs002"),
-    "export gone": Fault((), ("umount -f /hast/home", "mount /dev/hast/home /hast/home"), "check_carp_hast", "nfs001"),
+    "hastd dead on the standby": Fault(faults("kill nfs002 hastd"), "check_carp_hast", "nfs002", False),
+    "export gone": Fault(export_gone, "check_carp_hast", "nfs001", True),
+    "split-brain": Fault(split_brain, "check_hast_splitbrain", "nfs002", False, ()),  # without hooks: nobody else acts
 }
 NAMES = tuple(FAULTS)[: None if ALL in os.environ else 1]
 SERVES = "/dev/hast/home on /hast/home (ufs, NFS exported"
@@ -65,7 +71,7 @@ def icinga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IcingaPair]:
 @pytest.mark.parametrize("name", NAMES)
 def test_icinga_at_its_intervals(icinga: IcingaPair, name: str) -> None:
     fault = FAULTS[name]
-    with icinga.running(*PAIR):
+    with icinga.running(*fault.options, *SPEED):
         icinga.watch_well(fault.node, fault.check, EVERY, RETRY)
         _is_repaired(icinga, fault, Phases(name))
 
@@ -75,26 +81,17 @@ def test_icinga_at_its_intervals(icinga: IcingaPair, name: str) -> None:
 def test_nagios_at_its_intervals(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     fault, minute = FAULTS[name], 60 // FASTER
     settings = {"interval_length": str(minute)}
-    with monitored(tmp_path_factory.mktemp("n"), [fault.check], *PAIR, settings=settings) as pair:
+    with monitored(tmp_path_factory.mktemp("n"), [fault.check], *fault.options, *SPEED, settings=settings) as pair:
         print(f"\n{heading(f'Nagios, {minute} s and {minute / 2:g} s')}")
         _is_repaired(pair, fault, Phases(name))
 
 
 def _is_repaired(pair: IcingaPair | NagiosPair, fault: Fault, phases: Phases) -> None:
-    for words in fault.faults:
-        pair.fault(*words.split())
-    for line in fault.typed:
-        pair.on(fault.node, line)
+    fault.happens(pair.pair)
     pair.follow(phases, fault.node, fault.check, "SOFT", "begins", "helped", seconds=PATIENCE)
     print(phases)
-    assert pair.repairs(fault.node) == ["begins", "helped"]
-    assert _serves(pair.on(fault.node, "mount"), fault)
-
-
-def _serves(mounts: str, fault: Fault) -> bool:
-    """Whether the node serves, or does not where the other one still runs and is the active one."""
-    standby = fault.node == "nfs002" and "power-off nfs001" not in fault.faults
-    return (SERVES in mounts) is not standby
+    assert pair.repairs(fault.node)[:2] == ["begins", "helped"]
+    assert (SERVES in pair.on(fault.node, "mount")) is fault.serves
 
 
 if __name__ == "__main__":
