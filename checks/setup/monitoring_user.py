@@ -24,7 +24,7 @@ FIRST_PERSON = 1000
 """The first uid of people; services have smaller ones (pw.conf(5), minuid)."""
 
 
-class Account(NamedTuple):
+class NodeUser(NamedTuple):
     """A user of the node."""
 
     name: str
@@ -55,13 +55,13 @@ def rules(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
-def accounts(audited: AuditedNode, who: str) -> tuple[Account, ...]:
+def accounts(audited: AuditedNode, who: str) -> tuple[NodeUser, ...]:
     """The users that a rule is for by name, number or group. Nobody where a group has no user but root. Raises
     ProbeError."""
     known = _known(audited)
     if not who.startswith(OF_A_GROUP):
         return (next((each for each in known if who in (each.name, each.uid)), _unknown(who)),)
-    members: dict[str, Account] = {}
+    members: dict[str, NodeUser] = {}
     for name, number, users in _groups(audited):
         if who[1:].lstrip("#") in (name, number):
             listed = [next((each for each in known if each.name == user), _unknown(user)) for user in users if user]
@@ -69,7 +69,7 @@ def accounts(audited: AuditedNode, who: str) -> tuple[Account, ...]:
     return tuple(each for each in members.values() if each.name != "root" and each.uid != "0")
 
 
-def identities(audited: AuditedNode, account: Account) -> set[str]:
+def identities(audited: AuditedNode, account: NodeUser) -> set[str]:
     """What a rule of doas may call a user: its name and number, and each of its groups behind a colon (doas.conf(5)).
     Raises ProbeError."""
     names = {account.name, account.uid}
@@ -79,13 +79,13 @@ def identities(audited: AuditedNode, account: Account) -> set[str]:
     return names
 
 
-def _unknown(name: str) -> Account:
-    return Account(name, "", "", f"/home/{name}")
+def _unknown(name: str) -> NodeUser:
+    return NodeUser(name, "", "", f"/home/{name}")
 
 
-def _known(audited: AuditedNode) -> list[Account]:
+def _known(audited: AuditedNode) -> list[NodeUser]:
     rows = [line.split(":") for line in _lines(audited, "/etc/passwd")]
-    return [Account(row[0], row[2], row[3], row[5]) for row in rows if len(row) > 5]
+    return [NodeUser(row[0], row[2], row[3], row[5]) for row in rows if len(row) > 5]
 
 
 def _groups(audited: AuditedNode) -> list[tuple[str, str, list[str]]]:
