@@ -85,12 +85,20 @@ def test_a_setting_that_is_broken_is_the_finding_and_its_remedy_ends_it(
     pair = pairs.sound(case.releases, serving)
     for name in case.on:
         pair.types(name, case.broken)
+    _counts_anew(pair, case)
     findings = pair.wrong()
     assert [each.reason for each in findings] in ([case.reason], [case.reason] * len(case.on)), findings
     for name in case.on:
         pair.types(name, case.by_hand)
     pair.repairs(findings, case.fills)
+    _counts_anew(pair, case)
     assert pair.wrong() == []
+
+
+def _counts_anew(pair: AuditedPair, case: BrokenSetup) -> None:
+    """Advertisements that came while only one of the nodes had the other password were refused."""
+    for name in case.on if "pass" in case.broken[0] else ():
+        pair.types(name, ["netstat -sz -p carp"])
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.reason)
