@@ -6,9 +6,11 @@ does in `hastd.py`; a worker calls those by the abstract methods in here.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
+from simulator.account.writes import LossCause
 from simulator.clock import Clock, Completion
 from simulator.costs import Costs
 from simulator.hastd.hastconf import HastConf, ResourceConf, parse
@@ -24,7 +26,7 @@ from simulator.network.network import NetworkHost
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from simulator.account.writes import LossCause, WritePiece
+    from simulator.account.writes import WritePiece
     from simulator.hastd.component import DeviceWrite
     from simulator.hastd.disk import Disk
     from simulator.hastd.left_device import LeftDevice
@@ -134,6 +136,8 @@ class RunningResource:
         self.conf = conf
         self.role = Role.INIT
         self.worker: Worker | None = None
+        self.killed: tuple[float, LossCause] = -math.inf, LossCause.STEPS
+        """When a primary worker was killed last, and whose doing it had been if the device had gone then."""
 
 
 class Daemon(ABC):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
+from simulator.account.blame import LOOKED
 from simulator.account.writes import LossCause
 from simulator.clock import Completion, Steps
 from simulator.costs import WORKER_RESTART
@@ -133,6 +134,7 @@ class Roles(Daemon):
             name, role, pid = resource.conf.name, resource.role, worker.process.pid
             if is_primary(worker):
                 self.node.left[name] = LeftDevice(worker.reads_directly)
+                resource.killed = self.clock.now, self._cause(worker)
             worker.end()
             if self.awaited is worker:  # reaped by waitpid(2), which is all that becomes of it (control.c)
                 return
@@ -155,8 +157,8 @@ class Roles(Daemon):
         worker, resource.worker = resource.worker, None
         primary = worker if worker is not None and is_primary(worker) else None
         if cause is LossCause.STEPS:  # also for one that was killed, and is not back yet
-            linked = primary is not None and primary.connected and self._peer_answers(primary)
-            cause = self.devices.cause(primary, linked)
+            killed_at, then = resource.killed
+            cause = then if primary is None and self.clock.now - killed_at < LOOKED else self._cause(primary)
         if primary is not None and primary.told_to_end_at < math.inf:
             self.node.pair.ledger.ordered[self.node.name, self.clock.now] = primary.told_to_end_at
         if worker is not None:
@@ -166,6 +168,11 @@ class Roles(Daemon):
             if was_killed and resource.conf.name in self.node.left:
                 return
             self.destroy_device(resource.conf.name, cause)
+
+    def _cause(self, worker: PrimaryWorker | None) -> LossCause:
+        """Whose doing it is that what is not on the device yet is lost when it goes now."""
+        linked = worker is not None and worker.connected and self._peer_answers(worker)
+        return self.devices.cause(worker, linked)
 
     def destroy_device(self, name: str, cause: LossCause) -> None:
         """The device goes, with what lies on it (g_gate_destroy(), by force)."""

@@ -194,6 +194,19 @@ def test_the_role_first_is_excused_where_the_first_write_alone_was_completed_too
     assert not saves_a_split_brain(first, worker)
 
 
+@pytest.mark.parametrize(("seconds", "cause"), [(0.2, LossCause.ONE_HISTORY), (0.8, LossCause.STEPS)])
+def test_the_role_first_is_excused_only_where_the_worker_died_too_late_to_be_known(
+    seconds: float, cause: LossCause
+) -> None:
+    pair, first, _ = healthy()
+    write_records(pair, 3)
+    inflict(pair, "carrier-off", "nfs001")
+    inflict(pair, "kill", "nfs001", "worker")
+    pair.clock.advance(seconds)
+    pair.must(first, "hastctl role secondary home")
+    assert causes(lost(pair, "home")) == {cause}
+
+
 def is_busy(node: Node) -> None:
     """Others use its processors for a second or two."""
     for _ in range(8):
