@@ -33,6 +33,9 @@ SHUTDOWN, GIVING_UP = 60.0, 40.0
 """Seconds for everything at a shutdown, and of these for the convergence: all scripts together have
 rcshutdown_timeout, 90 s (rc.conf(5)), then rc.shutdown is killed, and hastd with all processes (init(8))."""
 
+TELLS_AGAIN = (2.0, 5.0, 10.0, 20.0)
+"""Seconds before each further attempt to tell the other node that its copy is complete; then cron(8) looks."""
+
 
 class WorkerHook(NamedTuple):
     """A hook: its name, what its words are, and what it does with them in a context, which gives the exit status."""
@@ -191,11 +194,18 @@ def note_carp(context: Context, words: list[str]) -> NotedTrigger:
 
 def hast_work(context: Context, words: list[str]) -> None:
     """What follows from an event of hastd that is noted, in the worker: one worker takes care of all of them, or the
-    convergence that runs. Raises nothing of its own."""
+    convergence that runs. That of a completed synchronisation tries again to tell the other node of it, which would not
+    take over until then. Raises nothing of its own."""
     from remediate.failover import disk_errors, proofs
     from remediate.failover.converge import take_up
+    from remediate.state import noted
 
     take_up(context)
+    for seconds in TELLS_AGAIN if words[0] == "syncdone" else ():
+        if not any(each.words == words for each in noted.waiting(context.store)):
+            break
+        context.timing.sleep(seconds)
+        take_up(context)
     disk_errors.try_to(context, f"hastd {' '.join(words)}")
     proofs.try_to(context, proofs.to_be_proven(context), f"hastd {' '.join(words)}")
 

@@ -14,7 +14,6 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from checks.probes import hast
 from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.counters import Relation
@@ -53,9 +52,10 @@ from remediate.failover.hastd_events import end_split_brain
 from remediate.failover.hearing import Responsiveness
 from remediate.failover.observe import Observation, observe
 from remediate.failover.patience import patiently
-from remediate.failover.peer_notice import PeerNotice, of_peer
+from remediate.failover.peer_notice import PeerNotice, at_rest
 from remediate.failover.plan import Plan, arranged, plan
 from remediate.failover.record import record
+from remediate.failover.resource import ResourcePlace
 from remediate.failover.steps import Action
 from remediate.failover.this_boot import this_boot
 from remediate.state import events, failures, marker, noted, refusals
@@ -314,7 +314,7 @@ class ConvergeRun:
                 self._promoted(going_up, len(self.looks) + executor.processes)
             return ()
         if going_up and executor.refused:
-            left = self._demote(going_up)
+            left = self._demote(going_up, PeerNotice())
             why = DemotionCause.IN_USE if left else DemotionCause.HELD_THERE
             self._hold_back({DemotionReason(why, name) for name in going_up}, observation)
             return (*executor.failed.values(), *left)
@@ -351,45 +351,20 @@ class ConvergeRun:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
         could take it. What has to stop the run, in sentences; empty where it may be tried again, and where the next
         plan is one of a node that cannot be primary, which gives the address away by itself."""
-        equal = self._equal_copies(observation, names)
-        stopped = self._undone(observation, names, executor)
         telling = PeerNotice()
-        for name in equal:
-            telling.parted_equal(name)
+        stopped = self._undone(observation, names, executor, telling)
         telling.send(self.context)
         return stopped
 
-    def _equal_copies(self, observation: Observation, names: list[str]) -> list[str]:
-        """The resources whose other copy lacks nothing when the role is given up now: nothing is mounted, and a
-        synchronisation that runs is awaited for up to EQUAL. A standby takes its copy for incomplete from the moment
-        that a primary connects, and only that primary can tell it; nobody would serve. Raises nothing."""
-        ends = self.context.timing.now() + EQUAL
-        try:
-            mounted = {mount.point for mount in mounted_now(self.context)}
-            copies = {
-                name: self._other_copy(name, ends) for name in names if observation.places[name].point not in mounted
-            }
-        except (ProbeError, hast.NoState):
-            return []
-        return [name for name, copy in copies.items() if copy is CopyState.COMPLETE]
-
-    def _other_copy(self, name: str, ends: float) -> CopyState:
-        """What this node, as primary, knows of it, after a synchronisation that is over by then (`Timing.now`). Raises
-        ProbeError, NoState."""
-        while (resource := hast.resource(self.context.here.node(), name)).role is Role.PRIMARY:
-            copy = of_peer(self.context, resource)
-            if copy is not CopyState.UNKNOWN or self.context.timing.now() >= ends:
-                return copy
-            self.context.timing.sleep(1.0)
-        return CopyState.UNKNOWN
-
-    def _undone(self, observation: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:
+    def _undone(
+        self, observation: Observation, names: list[str], executor: Executor, telling: PeerNotice
+    ) -> tuple[str, ...]:
         why = "; ".join(executor.failed.values())
         for name in names:
             self.context.journal.entry("promotion-failed", resource=name, result=why, run=self.id, severity=CRIT)
         known = any(not executor.is_gone(name) for name in executor.without_device)  # else nothing was to be connected
         unknown = known_bug.note_seen(self.context, False, known_bug.NO_DEVICE) if known else ""
-        left = self._demote(names, Target.STEPPED_DOWN if known else Target.STANDBY)
+        left = self._demote(names, telling, Target.STEPPED_DOWN if known else Target.STANDBY)
         if left:
             self._hold_back({DemotionReason(DemotionCause.IN_USE, name) for name in names}, observation)
             return (why, *left)
@@ -411,7 +386,7 @@ class ConvergeRun:
             return (why, "the address was released, so that the other node can take it")
         return (why, blocked) if blocked else ()
 
-    def _demote(self, names: list[str], to: Target = Target.STANDBY) -> tuple[str, ...]:
+    def _demote(self, names: list[str], telling: PeerNotice, to: Target = Target.STANDBY) -> tuple[str, ...]:
         """Bring resources back to a standby's state, whatever CARP says; what could not be done."""
         try:
             observation = record(self.context, observe(self.context, self.request.leaving))
@@ -425,9 +400,21 @@ class ConvergeRun:
         }
         observation = observation._replace(facts=facts._replace(resources=resources))
         executor = Executor(self.context, observation, self.id, self.watch)
+        executor.gives_up = partial(self._note_equal, telling)
         executor.carry(arranged(facts.node, resources, decisions, self.context.config.failover), heedless=True)
         self.steps += executor.steps
         return tuple(executor.failed.values())
+
+    def _note_equal(self, telling: PeerNotice, place: ResourcePlace) -> None:
+        """Before the role is given up: whether the other copy lacks nothing, because nothing is mounted, and nothing
+        dirty; a synchronisation that runs is awaited for up to EQUAL. A standby takes its copy for incomplete from the
+        moment that a primary connects, and only that primary can tell it; nobody would serve. Raises nothing."""
+        try:
+            mounted = any(mount.point == place.point for mount in mounted_now(self.context))
+        except ProbeError:
+            return
+        if not mounted and at_rest(self.context, place.name, EQUAL) is CopyState.COMPLETE:
+            telling.parted_equal(place.name)
 
     def _peer_could_take(self, observation: Observation, name: str) -> bool:
         """Whether the other node could serve the resource: it says that it has a role, and its copy is not known to

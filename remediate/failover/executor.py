@@ -81,6 +81,8 @@ class Executor:
         """The first step that failed was one that only waits: nothing was done for that resource."""
         self.told: Callable[[Step, float, int], None] | None = None
         """Told of every step that was done, with the seconds that it took and the processes that it started."""
+        self.gives_up: Callable[[ResourcePlace], None] | None = None
+        """Told before the role of a primary is given up."""
         self.processes = 0
         self._found: dict[str, MountedDevice] = {}
         self.superseded = ""
@@ -386,6 +388,8 @@ class Executor:
         if self.seen.facts.node.leaving is Leaving.GOES_DOWN and not self.seen.facts.resources[place.name].connected:
             newest.look(self.context, place.name)  # the unmount may have been its first write alone
         was_primary = self.seen.facts.resources[place.name].role is HastRole.PRIMARY
+        if was_primary and self.gives_up is not None:
+            self.gives_up(place)
         (roles.give_up if was_primary else roles.become)(self.context, place, role)
 
     def _carp_now(self, place: ResourcePlace) -> CarpState | None:

@@ -18,19 +18,18 @@ from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.counted import Started, counted
-from remediate.failover import clients, hast_of
+from remediate.failover import clients
 from remediate.failover.converge import LOCK, ConvergeRequest, ConvergeRun
 from remediate.failover.errors import StepFailed, Superseded
 from remediate.failover.executor import Executor
 from remediate.failover.observe import Observation, observe
 from remediate.failover.own_node import vhids
-from remediate.failover.peer_notice import of_peer
+from remediate.failover.peer_notice import at_rest
 from remediate.failover.plan import Plan
 from remediate.failover.record import record
 from remediate.failover.steps import Action, Step
 from remediate.failover.take_over import ARRIVES
 from remediate.session import Channel, Message, MessageKind, RefusalReason, SessionEnded
-from remediate.state import noted
 from remediate.state.journal import INFO, NOTICE, WARNING
 from remediate.state.ledger import CopyState
 from remediate.state.lock import Lock
@@ -189,20 +188,11 @@ class _Giving:
     def _lacking(self) -> tuple[str, ...]:
         """Why the other node must not have the resources, in sentences: where the connection was lost since it was
         ready, what NFS has acknowledged and the unmount wrote is only here."""
-        sentences = []
-        for name in self.names:
-            copies: list[CopyState] = []
-
-            def known(name: str = name, copies: list[CopyState] = copies) -> bool:
-                resource = hast_of.resource(self.context.here, name)
-                copies[:] = [CopyState.UNKNOWN if resource is None else of_peer(self.context, resource)]
-                return copies[0] is not CopyState.UNKNOWN
-
-            self.context.timing.until(known, EQUAL)
-            lost = any(each.words == ["disconnect", name] for each in noted.waiting(self.context.store))
-            if lost or copies != [CopyState.COMPLETE]:
-                sentences.append(f"{name}: what the unmount has written is not known to be in the other copy")
-        return tuple(sentences)
+        return tuple(
+            f"{name}: what the unmount has written is not known to be in the other copy"
+            for name in self.names
+            if at_rest(self.context, name, EQUAL) is not CopyState.COMPLETE
+        )
 
     def _refuse_other(self, observation: Observation) -> None:
         """Raise StepFailed where what was to be moved is not served here any more, or not replicated: nothing was

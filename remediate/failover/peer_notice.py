@@ -16,6 +16,7 @@ from remediate.failover import carp_demotion, dumps, hast_of, unproven
 from remediate.failover.facts import Peer
 from remediate.failover.peer import ASK, ask
 from remediate.failover.resource import places
+from remediate.state import noted
 from remediate.state.journal import INFO, WARNING, JournalLevel
 from remediate.state.ledger import CopyState
 from remediate.state.store import StateError, Values
@@ -23,6 +24,10 @@ from remediate.state.store import StateError, Values
 TOLD = "told.json"
 SECONDS = 2 * ASK
 """Seconds that the message may take; then it is given up."""
+
+
+LOOKS = 0.2
+"""Seconds between two looks at what is still dirty."""
 
 
 class PeerNotice:
@@ -98,6 +103,24 @@ def of_peer(context: Context, resource: Resource) -> CopyState:
     if resource.status is not Status.COMPLETE or unproven.known(context, resource.name) is not None:
         return CopyState.INCOMPLETE
     return CopyState.COMPLETE if resource.dirty == 0 else CopyState.UNKNOWN
+
+
+def at_rest(context: Context, name: str, seconds: float) -> CopyState:
+    """What this node, as primary, knows of the other copy when nothing is mounted any more; up to `seconds` are waited
+    until nothing is dirty. Incomplete where the connection was lost meanwhile: where it is back, a waiting event alone
+    tells. UNKNOWN where this node is not primary, or hastd does not answer. Raises nothing."""
+    copies = [CopyState.UNKNOWN]
+
+    def known() -> bool:
+        resource = hast_of.resource(context.here, name)
+        if resource is None:
+            return False
+        copies[0] = of_peer(context, resource) if resource.role is Role.PRIMARY else CopyState.UNKNOWN
+        return copies[0] is not CopyState.UNKNOWN or resource.role is not Role.PRIMARY
+
+    context.timing.until(known, seconds, LOOKS)
+    lost = any(each.words == ["disconnect", name] for each in noted.waiting(context.store))
+    return CopyState.INCOMPLETE if lost and copies[0] is CopyState.COMPLETE else copies[0]
 
 
 def _still(context: Context, name: str, copy: CopyState, parted: bool) -> CopyState:

@@ -133,6 +133,18 @@ def test_the_address_is_not_given_to_a_node_whose_copy_lacks_writes_of_this_one(
     assert pair.until(lambda: pair.serves(pair.active), 60) and "was released" not in pair.story(), pair.story()
 
 
+def test_a_failed_promotion_tells_the_other_node_that_its_copy_is_complete(state: Path) -> None:
+    """Else that one, which was booted and synchronised meanwhile, would wait for word, and nobody would serve."""
+    pair = installed_pair(state, SHORT)
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.breaks("hang-command", "nfs002", "hastwatch")
+    pair.active.power_off()
+    pair.boots(pair.active, 5)
+    assert pair.until(lambda: pair.serves(pair.active), 240), pair.story()
+    assert pair.sound
+
+
 @pytest.mark.quick
 def test_a_preen_that_fails_is_followed_by_a_full_check(pair: InstalledPair) -> None:
     pair.breaks("fsck-fails", "nfs002", "home")

@@ -229,6 +229,23 @@ def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_somethi
     assert pair.sound
 
 
+def test_that_a_synchronisation_is_through_is_told_again_soon_where_it_could_not_be(pair: InstalledPair) -> None:
+    """Until then the other node takes nothing over, and cron(8) looks once a minute."""
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
+    pair.breaks("peer-lies", "nfs002", "nonsense")
+    pair.boots(pair.active, 0)
+
+    def could_not_be_told() -> bool:
+        return any("complete; it could not" in entry.result for entry in pair.entries(pair.standby, "told")[1:])
+
+    assert pair.until(could_not_be_told, 60), pair.story()
+    pair.breaks("peer-tells-the-truth", "nfs002")
+    assert pair.until(lambda: ledger.read(pair.store(pair.active), "home").copy is CopyState.COMPLETE, 20), pair.story()
+    pair.passes(30)
+    assert noted.waiting(pair.store(pair.standby)) == [] and pair.sound
+
+
 @pytest.mark.parametrize(("ago", "counts"), [(1.0, True), (119.0, True), (121.0, False), (-60.0, False)])
 def test_a_synchronisation_counts_for_two_minutes_and_not_when_it_is_of_later_than_now(
     pair: InstalledPair, ago: float, counts: bool
