@@ -33,11 +33,13 @@ ADMINISTRATORS = {
     "/usr/local/etc/cron.d/hastwatch",
     "/usr/local/etc/devd/hastwatch.conf",
     "/usr/local/etc/doas.conf",
+    "/usr/local/etc/hastwatch-addresses",
     "/usr/local/etc/hastwatch-ca.crt",
     "/usr/local/etc/hastwatch.credentials",
     "/usr/local/etc/hastwatch.toml",
     "/usr/local/etc/man.d",
     "/usr/local/etc/man.d/hastwatch.conf",
+    "/usr/local/etc/nagios/hastwatch-pair.cfg",
     "/usr/local/etc/newsyslog.conf.d/hastwatch.conf",
     "/usr/local/etc/nrpe.d",
     "/usr/local/etc/nrpe.d/hastwatch.cfg",
@@ -45,13 +47,19 @@ ADMINISTRATORS = {
     "/usr/local/etc/rc.conf.d/mountd",
     "/usr/local/etc/rc.conf.d/nfsd",
     "/usr/local/etc/sudoers.d/hastwatch",
+    "/usr/local/etc/zabbix6/zabbix_agentd.conf.d/hastwatch.conf",
 }
 """What a text names and the administrator makes, or a sample becomes."""
 OTHERS = {
+    "/usr/local/etc/icingaweb2/modules/graphite/templates": "of a module of Icinga Web",
+    "/usr/local/etc/rc.d/*": "the scripts of all ports, for rcorder(8)",
+    "/usr/local/etc/zabbix6/zabbix_agentd.conf.d": "of Zabbix's own port",
+    "/usr/local/etc/zabbix6/zabbix_agentd.conf.d/*.conf": "the same",
     "/usr/local/hastwatch-VERSION": "a release that the installer has put there",
     "/usr/local/hastwatch/pyvenv.cfg": "a virtual environment, which an installation may be in",
     "/usr/local/libexec/nagios/check_nrpe": "the plugin of NRPE's own port",
     "/usr/local/nagios/libexec/check_nrpe": "the same, where it was built by hand",
+    "/usr/local/sbin/carp-hast-old": "the documented hook, on the simulated pair",
     "/usr/local/sbin/carp-log": "a hook of somebody else",
 }
 
@@ -149,7 +157,7 @@ def test_every_path_that_a_text_names_is_in_the_package_or_the_administrators_ow
             there = os.path.lexists(port.root / named.removeprefix("/usr/local/"))
             if not there and named not in ADMINISTRATORS | OTHERS.keys() | PYTHONS:
                 lost.setdefault(named, name)
-    assert not lost
+    assert not lost, "\n".join(f"{named}: {name}" for named, name in lost.items())
 
 
 def test_an_upgrade_keeps_state_and_configuration_and_a_deletion_leaves_nothing_else(
