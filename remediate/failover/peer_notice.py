@@ -24,8 +24,6 @@ from remediate.state.store import StateError, Values
 TOLD = "told.json"
 SECONDS = 2 * ASK
 """Seconds that the message may take; then it is given up."""
-
-
 LOOKS = 0.2
 """Seconds between two looks at what is still dirty."""
 
