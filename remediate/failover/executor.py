@@ -406,11 +406,20 @@ class Executor:
         step = Step(Action.AWAIT_PEER, place.name)
         longest = self.context.config.failover.let_go
         ends = self.context.timing.now() + longest
+        connects: float | None = None
         while True:
             self.refuse_superseded(step)
             last = self._looked[place.name] = peer.look(self.context, place)
             if last.without_hastd:
                 raise Superseded(f"during {step}: {last.says}")
+            if not last.may_connect:
+                connects = None
+            elif connects is None:
+                connects = self.context.timing.now() + peer.CONNECTS
+                ends = max(ends, connects)  # whatever `let_go` is: it would never be over
+            elif self.context.timing.now() >= connects:
+                self._looked[place.name] = last._replace(peer=Peer.LET_GO)
+                return f"{last.says}; it has not connected within {peer.CONNECTS:g} s"
             if last.peer in (Peer.LET_GO, Peer.GONE):
                 return last.says
             if self.context.timing.now() >= ends:

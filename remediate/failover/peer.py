@@ -10,6 +10,10 @@ Where somebody answers as the other node, and refuses or cannot be understood, i
 replication's network is cut: the other node may serve, and its worker here has ended by a timeout. So it is where its
 machine answers at the management address and does not say what it has, for whatever reason: ssh(1) hangs where sshd(8)
 starts nothing, and gets no answer where it takes the network that is cut.
+
+A worker here that has ended is no sign either where hastd of the other node takes connections and nobody says what it
+is: it ends with every connection, as when hastd of this node is started again. A primary connects anew within CONNECTS,
+to a secondary; to a node in role init it cannot.
 """
 
 from __future__ import annotations
@@ -32,6 +36,10 @@ EVERY = 0.1
 """Seconds between two looks while something is awaited."""
 TIGHTLY, RARELY = 0.05, 0.5
 """Seconds between two looks at this node's own worker, and between two at the other node, while that is awaited."""
+CONNECTS = 35.0
+"""Seconds within which a primary is connected again to a secondary that takes its connections: an idle one finds out by
+its second keepalive that the connection has ended, and guard_thread() makes another one (sbin/hastd/primary.c); each is
+done every 10 s (HAST_KEEPALIVE). The rest is for the handshake."""
 
 
 class SignOf(enum.Enum):
@@ -44,12 +52,14 @@ class SignOf(enum.Enum):
 class PeerStanding(NamedTuple):
     """What is known of the other node's hold on a resource, from where, and whether the other node said so itself.
     `without_hastd`: hastd does not run on this node, so that nothing the other one does makes a promotion possible.
+    `may_connect`: its hastd runs and was not asked; were it primary, it would connect to this node within CONNECTS.
     `role`, `node`: what it said that it has, and its name, where it was asked."""
 
     peer: Peer
     says: str
     asked: bool
     without_hastd: bool = False
+    may_connect: bool = False
     role: Role | None = None
     node: str = ""
 
@@ -69,7 +79,7 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     silent: list[str] = []
     misled: list[str] = []
     answers: list[bool] = []
-    unreplicated: list[bool] = []
+    at_hastd: list[Responsiveness] = []
     runs: list[str] = []
     witnessed: list[bool] = []
 
@@ -91,7 +101,7 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
         if hastd[0].resource is not None:
             heard = _heard(context, hastd[0].resource.remoteaddr)
             gone.extend(words for words, each in heard.values() if each is Responsiveness.SILENT)
-            unreplicated.append(heard[SignOf.HASTD][1] is Responsiveness.SILENT)
+            at_hastd.append(heard[SignOf.HASTD][1])
             if SignOf.MANAGEMENT in heard and heard[SignOf.MANAGEMENT][1] is Responsiveness.ALIVE:
                 runs.append(f"its address {context.config.failover.management} answers")
 
@@ -122,12 +132,18 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     if here.role is Role.SECONDARY and here.status is not Status.ABSENT:
         worker = f"the secondary worker {here.workerpid} still runs"
         return PeerStanding(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
-    if (any(answers) or runs) and any(unreplicated):
+    if (any(answers) or runs) and at_hastd[0] is Responsiveness.SILENT:
         why = [*misled, *runs][0]
         says = f"{why}, and {gone[0]}: the link between the nodes may be cut, and the other node may serve"
         return PeerStanding(Peer.LINGERS, says, False)
     why = misled[0] if misled else "the other node could not be asked"
-    return PeerStanding(Peer.LET_GO, f"no primary is connected to this node, and {why}", False)
+    if has_primary(context, place):
+        return PeerStanding(Peer.LINGERS, f"a primary is connected to this node again, and {why}", False)
+    says = f"no primary is connected to this node, and {why}"
+    if here.role is not Role.PRIMARY and at_hastd[0] is Responsiveness.LISTENS:
+        connects = here.role is Role.SECONDARY
+        return PeerStanding(Peer.LINGERS, f"{says}; its hastd runs, and may be primary", False, may_connect=connects)
+    return PeerStanding(Peer.LET_GO, says, False)
 
 
 def await_news(context: Context, place: ResourcePlace) -> None:

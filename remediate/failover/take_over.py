@@ -269,7 +269,7 @@ class _Taking:
         if not self._is_master(observation):
             return
         standings = [peer.look(self.context, observation.places[name]) for name in self.names]
-        if all(each.peer in (Peer.GONE, Peer.LET_GO) for each in standings):
+        if all(each.peer in (Peer.GONE, Peer.LET_GO) or each.may_connect for each in standings):
             raise TakeOverRefused(
                 RefusalReason.NOT_GIVEN, f"the session is silent: {'; '.join(each.says for each in standings)}"
             )

@@ -19,7 +19,7 @@ from remediate.failover.peer import PeerStanding
 from remediate.failover.resource import places
 from remediate.rehearsal.context import CONNECT_TIMEOUT
 from simulator.node import Node
-from tests.failover.installed_pair import InstalledPair, installed_pair, master
+from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
 pytestmark = pytest.mark.slow
 
@@ -123,6 +123,29 @@ def test_a_machine_that_runs_and_cannot_be_asked_is_not_taken_for_one_that_has_l
         assert peer_standing.peer is Peer.LINGERS and "the link between the nodes may be cut" in peer_standing.says
     pair.passes(30)
     assert pair.holds(pair.active) and not pair.holds(pair.standby) and not pair.twice, pair.story()
+
+
+RESTART = "service hastd onerestart"
+"""On the standby: no primary is connected to it for a moment, and its role is init until it is given one."""
+
+
+@pytest.mark.parametrize("ends", ["kill nfs002 worker", RESTART])
+def test_a_connection_that_ends_for_a_moment_is_no_role_that_was_released(state: Path, ends: str) -> None:
+    """The other node serves, hears no CARP of this one and cannot be asked; the replication has its own network."""
+    pair = installed_pair(state, policy(periodic_promotion=True))
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.breaks_all(("cut-carp", "cut-management"))
+    assert pair.until(lambda: master(pair.standby), 10)
+    pair.passes(80)
+    assert pair.role(pair.standby) == "secondary" and pair.holds(pair.active), pair.story()
+    if ends == RESTART:
+        pair.standby.run(RESTART)
+    else:
+        pair.breaks(*ends.split())
+    pair.passes(180)
+    assert pair.holds(pair.active) and not pair.holds(pair.standby) and not pair.twice, pair.story()
+    assert pair.sound and not pair.split_brain(pair.active)
 
 
 def test_a_node_that_answers_at_all_is_not_gone(pair: InstalledPair) -> None:
