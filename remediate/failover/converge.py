@@ -230,6 +230,7 @@ class ConvergeRun:
                 trouble = self.hold(observation, plan.decisions)
                 if events.read(self.context.store).seq != self.seq:
                     continue
+                    replicas.note_untold(self.context, observation, telling)
                 return self.ends(
                     ConvergeResult.REFUSED if refusals or trouble else ConvergeResult.IN_PLACE,
                     (*refusals, *trouble),

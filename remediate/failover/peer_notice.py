@@ -22,6 +22,8 @@ from remediate.state.ledger import CopyState
 from remediate.state.store import StateError, Values
 
 TOLD = "told.json"
+NOT_TOLD = f"not {CopyState.COMPLETE.value}"
+"""In that file: what could not be told of a copy that is complete."""
 SECONDS = 2 * ASK
 """Seconds that the message may take; then it is given up."""
 LOOKS = 0.2
@@ -117,8 +119,15 @@ def at_rest(context: Context, name: str, seconds: float) -> CopyState:
         return copies[0] is not CopyState.UNKNOWN or resource.role is not Role.PRIMARY
 
     context.timing.until(known, seconds, LOOKS)
-    lost = any(each.words == ["disconnect", name] for each in noted.waiting(context.store))
-    return CopyState.INCOMPLETE if lost and copies[0] is CopyState.COMPLETE else copies[0]
+    return CopyState.INCOMPLETE if copies[0] is CopyState.COMPLETE and _was_parted(context, name) else copies[0]
+
+
+def _was_parted(context: Context, name: str) -> bool:
+    """Whether a connection that was lost waits to be taken up, but for one that this node had before it got the role:
+    its primary died then."""
+    waiting = [each.words for each in noted.waiting(context.store) if each.words[1] == name]
+    taken = [number for number, words in enumerate(waiting) if words[0] == "role" and words[3] == Role.PRIMARY.value]
+    return ["disconnect", name] in waiting[taken[-1] if taken else 0 :]
 
 
 def _still(context: Context, name: str, copy: CopyState, parted: bool) -> CopyState:

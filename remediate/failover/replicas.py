@@ -12,7 +12,7 @@ from checks.probes.hast_state import HastRole
 from remediate.context import Context
 from remediate.failover import damaged, dumps, own_copy, unproven
 from remediate.failover.observe import Observation
-from remediate.failover.peer_notice import PeerNotice, of_peer, reported
+from remediate.failover.peer_notice import NOT_TOLD, PeerNotice, of_peer, reported
 from remediate.state.journal import NOTICE, WARNING
 from remediate.state.ledger import CopyState, LedgerEvent
 from remediate.state.store import StateError
@@ -49,6 +49,17 @@ def note(context: Context, observation: Observation, telling: PeerNotice, again:
                     telling.learned(name, known, again)
         except StateError as error:
             _not_written(context, name, error)
+
+
+def note_untold(context: Context, observation: Observation, telling: PeerNotice) -> None:
+    """What the other node could not be told of its copy when this one gave up the role primary, that it is complete:
+    now nobody else tells it. Raises nothing."""
+    for name, resource in observation.resources.items():
+        untold = reported(context).get(name) == NOT_TOLD and unproven.known(context, name) is None
+        if untold and resource.role is Role.SECONDARY and resource.status is Status.ABSENT:
+            both = dumps.read(context, name)
+            if both is not None and both.nobody_wrote_alone:
+                telling.parted_equal(name)
 
 
 def _note_behind(context: Context, name: str, by: str) -> None:

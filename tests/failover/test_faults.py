@@ -145,6 +145,37 @@ def test_a_failed_promotion_tells_the_other_node_that_its_copy_is_complete(state
     assert pair.sound
 
 
+def test_a_failed_promotion_tells_it_so_also_where_the_connection_was_lost_before_it_began(state: Path) -> None:
+    """A node that was just booted waits for CARP, and meanwhile its worker finds out that the primary has died."""
+    pair = installed_pair(state, SHORT)
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.standby.power_off()
+    pair.boots(pair.standby, 60)
+    pair.breaks("hang-command", "nfs002", "hastwatch")
+    pair.active.power_off()
+    pair.boots(pair.active, 5)
+    assert pair.until(lambda: pair.serves(pair.active), 300), pair.story()
+    pair.told_once(pair.standby, "clients are not served", "promotion-failed")
+    assert pair.sound
+
+
+def test_a_failed_promotion_tells_the_other_node_so_when_it_can_be_told(state: Path) -> None:
+    """The way to it fails for two minutes: it is not told by a primary again, as this node is none any more."""
+    pair = installed_pair(state, SHORT)
+    for node in (pair.active, pair.standby):
+        pair.looks_every_minute(node)
+    pair.breaks("hang-command", "nfs002", "hastwatch")
+    pair.active.power_off()
+    pair.boots(pair.active, 5)
+    pair.breaks("cut-management")
+    pair.passes(120)
+    assert "complete; it could not be notified" in pair.entries(pair.standby, "told")[-1].result, pair.story()
+    pair.breaks("heal")
+    assert pair.until(lambda: pair.serves(pair.active), 240), pair.story()
+    assert pair.sound
+
+
 @pytest.mark.quick
 def test_a_preen_that_fails_is_followed_by_a_full_check(pair: InstalledPair) -> None:
     pair.breaks("fsck-fails", "nfs002", "home")
