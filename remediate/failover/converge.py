@@ -18,7 +18,7 @@ from checks.probes.carp import CarpState
 from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
-from checks.probes.hast import Role
+from checks.probes.hast import Role, Status
 from remediate import exits
 from remediate.context import Context
 from remediate.counted import Started, counted
@@ -197,6 +197,8 @@ class ConvergeRun:
         self.steps = 0
         self.gone: list[str] = []
         """Resources that were promoted because the other node was known to be gone."""
+        self.promoted: list[str] = []
+        """Resources that were promoted."""
         self.looks: Started = []
         """What was started to look at the node, for the plan that is carried out."""
 
@@ -225,12 +227,13 @@ class ConvergeRun:
             refusals = _refusals(observation, plan)
             if not plan.steps:
                 self._let_ports_answer()
+                self._note_apart(observation)
                 if self.request.again:
                     waking.again(self.context, observation, clients.note(self.context, observation))
+                    replicas.note_untold(self.context, observation, telling)
                 trouble = self.hold(observation, plan.decisions)
                 if events.read(self.context.store).seq != self.seq:
                     continue
-                    replicas.note_untold(self.context, observation, telling)
                 return self.ends(
                     ConvergeResult.REFUSED if refusals or trouble else ConvergeResult.IN_PLACE,
                     (*refusals, *trouble),
@@ -246,6 +249,8 @@ class ConvergeRun:
             going_up = self._going_up(observation, plan)
             if unmarked := survivor.mark(self.context, observation.facts, going_up, self.id):
                 return self.ends(ConvergeResult.REFUSED, unmarked, CRIT)
+            for name in self._giving_up(observation, plan):
+                survivor.gives_up(self.context, name, observation.facts.boot_id, observation.resources.get(name))
             alone.begins(self.context, observation, going_up)
             self.begins(observation, plan)
             stopped = self.carry(Executor(self.context, observation, self.id, self.watch), plan)
@@ -295,6 +300,22 @@ class ConvergeRun:
     def _going_up(self, observation: Observation, plan: Plan) -> list[str]:
         return [name for name in plan.decisions if self._goes_up(observation, name, plan.decisions)]
 
+    def _note_apart(self, observation: Observation) -> None:
+        """Of what was just promoted the other node may not be connected."""
+        for name in self.promoted:
+            resource = observation.resources.get(name)
+            if resource is not None and resource.status is not Status.COMPLETE:
+                survivor.keep(self.context, name, observation.facts.boot_id, (), resource, begins=True)
+        self.promoted = []
+
+    @staticmethod
+    def _giving_up(observation: Observation, plan: Plan) -> list[str]:
+        kept = (Target.ACTIVE, Target.AS_IT_IS)
+        states = observation.facts.resources
+        return [
+            name for name, decision in plan.decisions.items() if states[name].active and decision.target not in kept
+        ]
+
     def carry(self, executor: Executor, plan: Plan) -> tuple[str, ...]:
         """Carry out a plan for what the executor has seen; what has to stop the run, in sentences."""
         observation = executor.seen
@@ -312,6 +333,7 @@ class ConvergeRun:
         if not executor.failed:
             if going_up:
                 self.gone = [name for name in going_up if executor.is_gone(name)]
+                self.promoted = going_up
                 self._promoted(going_up, len(self.looks) + executor.processes)
             return ()
         if going_up and executor.refused:

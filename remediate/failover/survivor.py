@@ -36,6 +36,8 @@ from remediate.state.store import StateError
 OUTLIVED = 150.0
 """Seconds since a node was last seen to serve after which another one that is not heard counts as the one that has the
 clients: two calls by cron(8), and a promotion."""
+LATELY = 60.0
+"""Seconds after the loss of the connection within which a node is first seen to serve apart: cron(8) looks by then."""
 FLUSHED = 50.0
 """Seconds after which UFS has written what clients wrote before: 45 s of it were lost in power cuts of a real pair
 (freebsd-facts: delays-bound-the-loss)."""
@@ -47,7 +49,8 @@ def goes_on(mine: ServedApart | None, theirs: ServedApart | None) -> bool:
     """Whether this node goes on, by what each was when it last served apart. Not true of both."""
     if mine is None or theirs is None or mine.is_over:
         return False
-    return not WITHOUT_CLIENTS & mine.causes and DemotionCause.QUIET in theirs.causes and not theirs.written
+    had_none = DemotionCause.QUIET in theirs.causes and theirs.to_the_end and not theirs.written
+    return had_none and not WITHOUT_CLIENTS & mine.causes
 
 
 def survives(context: Context, place: ResourcePlace, boot: str, known: PeerStanding | None = None) -> str:
@@ -103,9 +106,18 @@ def mark(context: Context, facts: Facts, names: Collection[str], run: str) -> tu
     return tuple(refused)
 
 
-def keep(context: Context, name: str, boot: str, causes: Collection[DemotionCause], here: Resource | None) -> None:
+def keep(
+    context: Context,
+    name: str,
+    boot: str,
+    causes: Collection[DemotionCause],
+    here: Resource | None,
+    to_the_end: bool = False,
+    begins: bool = False,
+) -> None:
     """This node is seen to serve while the other one is not connected, and to hold back for these causes; `here`: what
-    hastd says. Raises nothing."""
+    hastd says; `to_the_end`: it gives up its service now; `begins`: it has just begun to serve apart, else clients may
+    have written here before. Raises nothing."""
     mine = hast_of.metadata(context.here, name)
     if mine is None or not boot:
         return
@@ -113,15 +125,32 @@ def keep(context: Context, name: str, boot: str, causes: Collection[DemotionCaus
     count = Count(here.workerpid, here.writes) if here is not None and here.workerpid is not None else None
     before = served_apart.known(context.store, name, boot, mine)
     if before is None:
-        rebooted = served_apart.is_of_another_boot(context.store, name, boot, mine)
-        before = ServedApart(frozenset(), now, began=now, written=rebooted)
+        begins = begins or _has_just_parted(context, name)
+        unknown = not begins or served_apart.is_not_known(context.store, name, boot, mine)
+        before = ServedApart(frozenset(), now, began=now, written=unknown)
     written = before.written or (before.counted is not None and count != before.counted)
     first = before.counted or (count if now - before.began >= FLUSHED else None)
     try:
-        seen = ServedApart(frozenset(causes), now, began=before.began, counted=first, written=written)
+        seen = ServedApart(frozenset(causes), now, False, before.began, first, written, to_the_end)
         served_apart.note(context.store, name, boot, mine, seen)
     except StateError as error:
         _not_kept(context, name, error)
+
+
+def _has_just_parted(context: Context, name: str) -> bool:
+    parted = own_copy.known(context, name).parted_at
+    return parted is not None and abs(context.timing.wall() - parted) <= LATELY
+
+
+def gives_up(context: Context, name: str, boot: str, here: Resource | None) -> None:
+    """This node gives up its service: what clients have written here since the last look counts, too. Raises
+    nothing."""
+    if not served_apart.is_kept(context.store, name):
+        return
+    mine = hast_of.metadata(context.here, name)
+    before = served_apart.known(context.store, name, boot, mine) if mine is not None else None
+    if before is not None:
+        keep(context, name, boot, before.causes, here, to_the_end=True)
 
 
 def forget(context: Context, name: str) -> None:

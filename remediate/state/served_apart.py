@@ -23,7 +23,7 @@ class ServedApart(NamedTuple):
     """`causes`: why it held back while it served (`DemotionCause`, of PARTED). `is_over`: it was found not to serve any
     more while the other node was still not heard, or served. `began`: when it was first seen to serve apart. `counted`:
     what hastd had counted when what clients wrote before was on the disk, None until then. `written`: clients may have
-    written here since."""
+    written here since. `to_the_end`: that was looked at again when the service was given up."""
 
     causes: frozenset[DemotionCause]
     at: float
@@ -31,6 +31,7 @@ class ServedApart(NamedTuple):
     began: float = 0.0
     counted: Count | None = None
     written: bool = False
+    to_the_end: bool = False
 
 
 def note(store: Store, name: str, boot: str, mine: Metadata, served: ServedApart) -> None:
@@ -45,6 +46,7 @@ def note(store: Store, name: str, boot: str, mine: Metadata, served: ServedApart
         "began": served.began,
         "counted": served.counted,
         "written": served.written,
+        "to_the_end": served.to_the_end,
     }
     store.update(NAME, lambda before: {**_others(before, name), "version": 1, name: values}, instead=_begun_anew)
 
@@ -72,15 +74,15 @@ def known(store: Store, name: str, boot: str, mine: Metadata) -> ServedApart | N
         return None
 
 
-def is_of_another_boot(store: Store, name: str, boot: str, mine: Metadata) -> bool:
-    """Whether this node served apart in this separation before it was booted, or what is kept cannot be read. Raises
-    nothing."""
+def is_not_known(store: Store, name: str, boot: str, mine: Metadata) -> bool:
+    """Whether this node served apart in this separation, and what is kept of it is of another boot or version, or
+    cannot be read. Raises nothing."""
     try:
         values = store.read(NAME).get(name)
         if values is None:
             return False
-        return not isinstance(values, dict) or (_is_of(values, mine) and not same_boot(str(values["boot"]), boot))
-    except (StateUnreadable, KeyError, TypeError):
+        return not isinstance(values, dict) or (_is_of(values, mine) and known(store, name, boot, mine) is None)
+    except (StateUnreadable, KeyError):
         return True
 
 
@@ -95,12 +97,15 @@ def _from_values(values: object, boot: str, mine: Metadata) -> ServedApart | Non
         return None
     causes, at, over = values["causes"], values["at"], values["over"]
     began, counted, written = values["began"], values["counted"], values["written"]
+    to_the_end = values["to_the_end"]
     if not isinstance(causes, list) or not isinstance(at, float) or not isinstance(over, bool):
         raise TypeError("not of version 1")
-    if not isinstance(began, float) or not isinstance(written, bool) or not isinstance(counted, list | None):
+    if not isinstance(began, float) or not isinstance(written, bool) or not isinstance(to_the_end, bool):
+        raise TypeError("not of version 1")
+    if not isinstance(counted, list | None):
         raise TypeError("not of version 1")
     seen = None if counted is None else Count(*counted)
-    return ServedApart(frozenset(map(DemotionCause, causes)), at, over, began, seen, written)
+    return ServedApart(frozenset(map(DemotionCause, causes)), at, over, began, seen, written, to_the_end)
 
 
 def _others(values: Values, name: str) -> Values:

@@ -177,6 +177,49 @@ def test_where_clients_wrote_to_one_node_after_the_other_an_operator_chooses(sta
 
 
 @pytest.mark.slow
+def test_where_a_node_could_not_record_what_it_served_apart_an_operator_chooses(state: Path) -> None:
+    """It had clients while its state directory was full, and nobody wrote to it when that had room again."""
+    pair = looked_at_every_minute(state)
+    pair.breaks_all(("cut", "cut-management"))
+    assert pair.until(lambda: pair.holds(pair.standby)), pair.story()
+    pair.breaks("state-full", "nfs002")
+    pair.passes(4 * PERIOD)
+    assert pair.serves(pair.standby), pair.story()
+    pair.breaks("isolate", "nfs002")
+    pair.passes(PERIOD)
+    pair.breaks("state-ok", "nfs002")
+    assert pair.until(lambda: "home: nothing is written here while the other node is not heard"
+                      in pair.reasons(pair.standby), 4 * PERIOD), pair.story()  # fmt: skip
+    assert pair.serves(pair.active)
+    pair.passes(2 * PERIOD - pair.now % PERIOD + PERIOD / 2)
+    pair.breaks("kill", "nfs001", "hastd")
+    pair.passes(10)
+    starts_hastd(pair.active)
+    pair.passes(5)
+    pair.breaks("heal")
+    pair.passes(SERVED)
+    assert serving(pair) == [] and diverged(pair), pair.story()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [1.0, 20.0])
+def test_what_clients_wrote_to_a_node_right_before_the_nodes_meet_counts(state: Path, before: float) -> None:
+    """After its last look: it had been quiet for minutes, and clients of the other one had written all the time."""
+    play = PLAYS[0]
+    pair = in_a_cut(state, play.cut)
+    pair.passes(play.look * PERIOD + play.kill - pair.now)
+    pair.breaks("kill", "nfs002", "hastd")
+    pair.passes(25 - before)
+    pair.active.run("echo late > /hast/home/late; sync")
+    pair.passes(before)
+    starts_hastd(pair.standby)
+    pair.passes(play.heal)
+    pair.breaks("heal")
+    pair.passes(SERVED)
+    assert serving(pair) == [] and diverged(pair), pair.story()
+
+
+@pytest.mark.slow
 def test_what_a_node_served_apart_is_over_when_the_other_one_serves_long_after(state: Path) -> None:
     """Its role was taken by hand; an hour later it must not win against the node that has had the clients since."""
     pair = in_a_cut(state, "isolate")
@@ -207,8 +250,8 @@ def _known(pair: InstalledPair, node: Node) -> ServedApart:
     return known
 
 
-def served(*causes: DemotionCause, over: bool = False, written: bool = False) -> ServedApart:
-    return ServedApart(frozenset(causes), 0.0, over, written=written)
+def served(*causes: DemotionCause, over: bool = False, written: bool = False, to_the_end: bool = True) -> ServedApart:
+    return ServedApart(frozenset(causes), 0.0, over, written=written, to_the_end=to_the_end)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +263,7 @@ def served(*causes: DemotionCause, over: bool = False, written: bool = False) ->
         (served(), served(APART), False),
         (served(APART), served(), False),
         (served(), served(QUIET, written=True), False),
+        (served(), served(QUIET, to_the_end=False), False),
         (served(written=True), served(QUIET), True),
         (served(APART), served(WROTE_LESS), False),
         (served(QUIET), served(APART), False),
@@ -238,7 +282,7 @@ def test_which_node_goes_on(mine: ServedApart | None, theirs: ServedApart | None
 def test_two_nodes_never_both_go_on() -> None:
     every = (QUIET, APART, WROTE_LESS)
     causes = [frozenset(each) for count in range(4) for each in itertools.combinations(every, count)]
-    each = [None, *(ServedApart(one, 0.0, over) for one in causes for over in (False, True))]
+    each = [None, *(ServedApart(one, 0.0, over, to_the_end=True) for one in causes for over in (False, True))]
     assert not [pair for pair in itertools.product(each, each) if goes_on(*pair) and goes_on(*pair[::-1])]
 
 
@@ -270,14 +314,26 @@ def test_what_was_served_apart_counts_in_its_boot_and_until_the_next_synchronisa
 @pytest.mark.parametrize(
     ("boot", "mine", "expected"), [("b", MINE, False), ("c", MINE, True), ("c", MINE._replace(remotecnt=1), False)]
 )
-def test_what_was_served_apart_before_a_boot_is_known_to_have_been(
+def test_that_a_node_served_apart_before_a_boot_is_known(
     state: Path, boot: str, mine: Metadata, expected: bool
 ) -> None:
     store = Store(str(state / "node"))
     store.ready()
-    assert not served_apart.is_of_another_boot(store, "home", boot, mine)
+    assert not served_apart.is_not_known(store, "home", boot, mine)
     served_apart.note(store, "home", "b", MINE, served(APART))
-    assert served_apart.is_of_another_boot(store, "home", boot, mine) is expected
+    assert served_apart.is_not_known(store, "home", boot, mine) is expected
+
+
+def test_a_note_of_an_earlier_build_does_not_say_that_clients_wrote_nothing(state: Path) -> None:
+    store = Store(str(state / "node"))
+    store.ready()
+    served_apart.note(store, "home", "b", MINE, served(QUIET))
+    values = store.read(served_apart.NAME)
+    of_home = values["home"]
+    assert isinstance(of_home, dict)
+    store.write(served_apart.NAME, {**values, "home": {key: of_home[key] for key in of_home if key != "written"}})
+    assert served_apart.known(store, "home", "b", MINE) is None
+    assert served_apart.is_not_known(store, "home", "b", MINE)
 
 
 @pytest.mark.parametrize("text", ["{", '{"version": 1, "home": 1}', '{"version": 1, "home": {"boot": "b"}}'])
