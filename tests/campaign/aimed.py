@@ -60,7 +60,12 @@ def _parts(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
     victim = chance.choice((node, campaign.pair.peer(node))).name
     kill = chance.uniform(1.0, KILLED_AFTER)
     broken(campaign, "isolate", node.name)
-    campaign.clock.after(kill, lambda: broken(campaign, "kill", victim, "hastd"))
+
+    def kills() -> None:
+        if campaign.pair.link.cuts:  # else all is put right by now, and nobody would start it any more
+            broken(campaign, "kill", victim, "hastd")
+
+    campaign.clock.after(kill, kills)
     campaign.clock.after(kill + chance.uniform(0.0, chance.choice(MEETS_AFTER)), lambda: _meet(campaign, node))
 
 

@@ -179,6 +179,17 @@ def test_what_is_drawn_is_of_every_kind_and_never_cuts_both_networks_while_clien
     ]
 
 
+def test_a_hastd_that_is_to_be_killed_in_a_cut_is_not_killed_after_it(tmp_path: Path) -> None:
+    """Everything has been put right then, and nobody would start it any more."""
+    for seed in range(3):
+        campaign = CampaignPair(seed, tmp_path / str(seed))
+        IN_A_CUT.begins(campaign, campaign.active, random.Random(seed))
+        put_right(campaign, random.Random(seed))
+        campaign.clock.advance(60)
+        assert all(node.hastd.running for node in campaign.pair.nodes.values())
+        campaign.close()
+
+
 def test_monitoring_asks_for_everything_at_any_time_and_rightly_too() -> None:
     asks = [ask for seed in range(200) for one in rounds(seed) for ask in one.asks]
     assert {(ask.request, ask.node) for ask in asks} == {(request, node) for request in REQUESTS for node in (0, 1)}
