@@ -18,8 +18,9 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.carp import CarpState
-from checks.probes.errors import CommandFailed, Hangs, NotFound, NotPermitted, ProbeError, why_unread
+from checks.probes.errors import CommandFailed, Hangs, NotFound, NotPermitted, NotUnderstood, ProbeError, why_unread
 from checks.probes.filesystem import Mount
+from checks.probes.process import OUTPUT_LIMIT
 
 if TYPE_CHECKING:
     from checks.probes.as_primary import HastdBuild
@@ -38,8 +39,8 @@ NAME, PATH = 16, 1024
 """MFSNAMELEN and MNAMELEN."""
 NOWAIT = 2
 """MNT_NOWAIT: what is known of each file system, so that none that hangs is asked, as mount(8) does it."""
-SPARE, LARGEST = 1 << 16, 4 << 20
-"""Bytes by which a text of sysctl(3) may grow between two calls, and how long it may be at most."""
+SPARE, LARGEST = 1 << 16, OUTPUT_LIMIT
+"""Bytes by which a text of sysctl(3) may grow between two calls, and how long it, or a file, may be at most."""
 OLDEST = 1200000
 """kern.osreldate (__FreeBSD_version) of 12.0, which has these structures."""
 INTEGER = 4
@@ -164,12 +165,16 @@ class Machine:
         return 0
 
     def read(self, path: str) -> str:
-        """The text of a file of the root file system. Raises NotFound, NotPermitted, CommandFailed."""
+        """The text of a file of the root file system. Raises NotFound, NotPermitted, CommandFailed, and NotUnderstood
+        for one that is larger than what a command may print: any user can make a log so."""
         try:
             with open(path, encoding="utf-8", errors="backslashreplace") as file:
-                return file.read()
+                text = file.read(LARGEST + 1)
         except OSError as error:
             raise why_unread(path, error) from None
+        if len(text) > LARGEST:
+            raise NotUnderstood(f"more than {LARGEST} bytes of {path}", text[:80])
+        return text
 
     def make_immutable(self, path: str, wanted: bool) -> str:
         """Set or clear the flag schg (chflags(2)); why it could not be, or nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from checks.probes.carp import CarpState
-from checks.probes.errors import CommandFailed
+from checks.probes.errors import CommandFailed, NotUnderstood
 from checks.probes.filesystem import Mount
-from remediate.machine import KernelVhid, Machine, answers_as_read, parse_carp, parse_statfs
+from remediate.machine import LARGEST, KernelVhid, Machine, answers_as_read, parse_carp, parse_statfs
 
 STATFS = struct.Struct("=IIQ4QqQq4Q10QIIii80s16s1024s1024s")
 """struct statfs of sys/mount.h, FreeBSD 12 and later, field by field."""
@@ -64,6 +65,16 @@ def test_a_virtual_host_is_read_in_its_state(number: int, state: CarpState) -> N
 def test_another_virtual_host_is_not_taken_for_the_one_that_was_asked_for(request_: tuple[int, ...]) -> None:
     with pytest.raises(CommandFailed, match="vhid 2"):
         parse_carp(CARPREQ.pack(*request_, b""), 2)
+
+
+def test_a_file_that_is_larger_than_any_of_ours_is_refused_and_not_read(tmp_path: Path) -> None:
+    """Any user can make a log so, in the hour until newsyslog(8) looks at it, and a failover reads the logs."""
+    log = tmp_path / "messages"
+    log.write_text("x" * (LARGEST + 1))
+    with pytest.raises(NotUnderstood, match=r"more than 4194304 bytes of .*messages"):
+        Machine().read(str(log))
+    os.truncate(log, LARGEST)
+    assert len(Machine().read(str(log))) == LARGEST
 
 
 def test_a_connection_to_a_port_where_something_listens_succeeds_and_to_another_one_is_refused() -> None:

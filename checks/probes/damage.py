@@ -3,8 +3,9 @@
 HAST calls such a copy complete (freebsd-facts: one-good-write-is-enough): a request that succeeded on one side is good,
 and the extent is marked clean (primary.c, ggate_send_thread()). The counters are those of one worker and begin at 0
 with the next (freebsd-facts: error-counters-are-one-workers); the lines of the kernel stay. What a worker logs itself
-is lost as a rule (freebsd-facts: worker-lines-are-lost). All of it is text from outside: of a line nothing counts but
-its pattern, and only numbers and words of that pattern are shown.
+is lost (freebsd-facts: worker-lines-are-lost), and whoever has an account can write such a line. All of it is text from
+outside: of a line nothing counts but its pattern, and only numbers and words of that pattern are shown. Whether it is
+the kernel that has said it is for `remediate.failover.log_lines` to find out.
 
 A delete or a flush counts as an error also where the disk does not know such a request (EOPNOTSUPP; primary.c and
 secondary.c, `hr_localflush`): then each one of them fails, and nothing is damaged by it.
@@ -49,24 +50,16 @@ VFS = (
 """sys/geom/geom_vfs.c, g_vfs_done(): the device of HAST itself failed, with every side that there was."""
 GONE = "6"
 """ENXIO: the device is gone, with its role."""
-HASTD = (
-    r"(?a)hastd\[\d+\]: \[(?P<name>[A-Za-z0-9_.-]+)\] \((?:primary|secondary)\) (?P<where>Local request|Request|Remote "
-    r"request) failed(?: \((?P<why>[A-Za-z /]+)\))?: (?:WRITE\((?P<offset>\d+), \d+\)|DELETE\(\d+, \d+\)|FLUSH)\."
-)
-"""primary.c, reqlog() in local_send_thread() and remote_recv_thread(); secondary.c, disk_thread()."""
-UNSUPPORTED = "Operation not supported"
 WORTH_A_LOOK = ("hard error cmd=", ". ACB:", ". CDB:", ". NCB:", "Retries exhausted", "Unretryable error", "[WRITE",
-                "[DELETE", "[FLUSH", "request failed", "Request failed")  # fmt: skip
+                "[DELETE", "[FLUSH")  # fmt: skip
 """In each line that a pattern is of, and in hardly another."""
 
 
 class FailedWrite(NamedTuple):
-    """A line that tells of a failed write: itself, and in words what and where. `theirs`: it failed on the other
-    node."""
+    """A line that tells of a failed write: itself, and in words what and where."""
 
     line: str
     says: str
-    theirs: bool = False
 
 
 def by_counters(resource: Resource) -> str:
@@ -115,12 +108,8 @@ def failed_writes(lines: Iterable[str], name: str, providers: frozenset[str]) ->
         elif match := re.search(GEOM, line):
             if match["name"] in providers:
                 yield FailedWrite(line, f"the kernel: {match['name']}")
-        elif match := re.search(VFS, line):
-            if _is_on(match["name"], name) and match["error"] != GONE:
-                yield FailedWrite(line, f"the kernel: {match['name'][:80]}, offset {match['offset'][:20]}")
-        elif (match := re.search(HASTD, line)) and match["name"] == name and UNSUPPORTED not in line:
-            where = f", offset {match['offset'][:20]}" if match["offset"] else ""
-            yield FailedWrite(line, f"hastd{where}", match["where"] == "Remote request")
+        elif (match := re.search(VFS, line)) and _is_on(match["name"], name) and match["error"] != GONE:
+            yield FailedWrite(line, f"the kernel: {match['name'][:80]}, offset {match['offset'][:20]}")
 
 
 def _is_on(device: str, name: str) -> bool:

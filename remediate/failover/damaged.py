@@ -41,8 +41,11 @@ def look(context: Context, node: Node, resource: Resource, ledger: Ledger) -> Da
     if ledger.damage is not None and ledger.damage.anew is RecreationStage.NO:
         return DamageEvidence()
     counted = damage.by_counters(resource) if _are_of_this_copy(ledger) else ""
-    logs = log_lines.read(context, node, resource.name)
+    logs = log_lines.read(context, node, resource.name, ledger.boot)
     new = _new(context, node, resource, ledger, logs.lines)
+    if new and logs.is_doubted:
+        said = _new(context, node, resource, ledger, log_lines.said_by_the_kernel(context, logs.lines))
+        logs, new = logs._replace(forged=len(said) < len(new)), said
     return DamageEvidence("; ".join(filter(None, (counted, damage.summary(new)))), None if new else logs)
 
 
@@ -58,7 +61,7 @@ def _new(context: Context, node: Node, resource: Resource, ledger: Ledger, lines
         return []
     lines = log_time.of_host(lines, node)
     providers = damage.providers_of(lambda: devices.graph_of(context), resource.localpath)
-    failed = [each for each in damage.failed_writes(lines, resource.name, providers) if not each.theirs]
+    failed = list(damage.failed_writes(lines, resource.name, providers))
     if not failed:
         return []
     now, offset = log_time.now(node), log_time.offset(node, lines)

@@ -140,8 +140,9 @@ def test_an_archive_is_read_again_only_as_long_as_it_cannot_be_noted_that_it_was
     pair.converges(pair.standby)
     pair.breaks("state-ok", pair.standby.name)
     when = strftime("%b %d %H:%M:%S", gmtime(pair.standby.now))
-    line = f"{when} nfs002 kernel: vtbd1: hard error cmd=write fsbn 8192\n"
-    pair.standby.files.write(f"{MESSAGES}.0", line, append=True)
+    text = "vtbd1: hard error cmd=write fsbn 8192"
+    pair.standby.syslogd.buffer.append(text)
+    pair.standby.files.write(f"{MESSAGES}.0", f"{when} nfs002 kernel: {text}\n", append=True)
     pair.converges(pair.standby)
     assert (damage(pair, pair.standby) is not None) is full
 
@@ -152,6 +153,46 @@ def test_an_archive_of_before_the_first_look_proves_nothing(pair: InstalledPair)
     pair.standby.files.write(f"{MESSAGES}.0", "Nov 22 08:00:00 nfs002 kernel: vtbd1: hard error cmd=write fsbn 8192\n")
     pair.converges(pair.standby)
     assert damage(pair, pair.standby) is None
+
+
+def test_a_failure_right_before_a_boot_is_found_in_the_log(pair: InstalledPair) -> None:
+    """The message buffer of the kernel is gone with the power."""
+    pair.converges(pair.standby)
+    fails_without_a_look(pair)
+    pair.standby.power_off()
+    pair.passes(5)
+    pair.boots(pair.standby)
+    failure = damage(pair, pair.standby)
+    assert failure is not None and "vtbd1, sector" in failure.says, pair.story()
+
+
+FORGED = (
+    ("kernel", "vtbd1: hard error cmd=write fsbn 8192"),
+    ("me", "kernel: vtbd1: hard error cmd=write fsbn 8192"),
+    ("hastd[570]", "[home] (secondary) Request failed: WRITE(2097152, 32768).: Input/output error."),
+)
+"""A tag and a text that a user gives to logger(1)."""
+
+
+@pytest.mark.parametrize(("tag", "text"), FORGED)
+@pytest.mark.parametrize("boots", [False, True])
+def test_a_line_that_a_user_writes_in_the_name_of_the_kernel_or_of_hastd_damages_no_copy(
+    state: Path, tag: str, text: str, boots: bool
+) -> None:
+    pair = with_cron(state)
+    for node in (pair.active, pair.standby):
+        node.run(f'su -m nobody -c \'logger -t "{tag}" "{text}"\'')
+        assert f"{tag}: {text}" in node.files.read(MESSAGES)
+    pair.passes(MINUTES)
+    if boots:
+        pair.standby.power_off()
+        pair.passes(5)
+        pair.boots(pair.standby)
+        pair.passes(MINUTES)
+    assert damage(pair, pair.standby) is None and damage(pair, pair.active) is None, pair.story()
+    assert len(pair.entries(pair.standby, "forged")) == (tag != "hastd[570]")
+    pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 60), pair.story()
 
 
 def test_a_damaged_copy_is_sound_again_when_it_was_created_filled_and_called_complete(state: Path) -> None:

@@ -1,4 +1,4 @@
-"""What says that a write failed on a copy: hastd's counters, lines of the kernel and of hastd, as untrusted text."""
+"""What says that a write failed on a copy: hastd's counters and lines of the kernel, as untrusted text."""
 
 from __future__ import annotations
 
@@ -121,35 +121,9 @@ def test_what_is_no_failed_write_of_this_copy_is_not_taken_for_one(lines: tuple[
     assert not failed_in(*(KERNEL + line for line in lines))
 
 
-def test_a_user_cannot_say_it_in_the_name_of_the_kernel() -> None:
+def test_what_a_program_says_under_its_own_name_is_nothing_of_the_kernel() -> None:
     line = "Nov 28 16:21:24 nfs002 mail[77]: vtbd1: hard error cmd=write fsbn 440000"
     assert damage.worth_a_look(line) == [line] and not failed_in(line)
-
-
-@pytest.mark.parametrize(
-    ("text", "theirs"),
-    [
-        ("(secondary) Request failed: WRITE(2097152, 32768).: Input/output error.", False),
-        ("(primary) Local request failed (Input/output error): WRITE(2097152, 32768).", False),
-        ("(primary) Remote request failed (Input/output error): WRITE(2097152, 32768).", True),
-    ],
-)
-def test_hastd_tells_of_it_where_its_worker_is_heard(text: str, theirs: bool) -> None:
-    line = f"Nov 28 16:21:24 nfs002 hastd[1779]: [home] {text}"
-    assert [(each.says, each.theirs) for each in failed_in(line)] == [("hastd, offset 2097152", theirs)]
-    assert not failed_in(line.replace("[home]", "[mail]"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "(primary) Local request failed (Input/output error), trying remote node. READ(0, 512).",
-        "(primary) Local request failed (Operation not supported): FLUSH.",
-        "(secondary) Request failed: READ(0, 512).: Input/output error.",
-    ],
-)
-def test_reads_and_unknown_requests_of_hastd_are_none(text: str) -> None:
-    assert not failed_in(f"Nov 28 16:21:24 nfs002 hastd[1779]: [home] {text}")
 
 
 @given(st.text(), st.sampled_from(damage.WORTH_A_LOOK), st.text())
