@@ -92,15 +92,15 @@ def start(context: Context, names: tuple[str, ...], points: tuple[str, ...], may
         _start(context, names, points, processes(context.here.node()))
 
 
-def _start(context: Context, names: tuple[str, ...], points: tuple[str, ...], processes: tuple[Process, ...]) -> None:
-    runs = running(processes)
+def _start(context: Context, names: tuple[str, ...], points: tuple[str, ...], listed: tuple[Process, ...]) -> None:
+    runs = running(listed)
     base = tuple(name for name in BASE if name in names and name not in runs)
     for name in base:  # in this order: their scripts start what they stand on
         _begin(context, name)
     await_running(context, base)
     if "mountd" in names:
         if "mountd" in runs:
-            _end(context, "mountd", processes)
+            _end(context, "mountd", processes(context.here.node()) if base else listed)  # that took seconds
         _begin(context, "mountd")
     if set(SERVING) & set(names):
         _await_exports(context, points)

@@ -9,6 +9,7 @@ from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from remediate.counted import Started, counted
 from remediate.failover import own_node, services
+from simulator.host.processes import SIGKILL
 from simulator.node import Node
 from simulator.rc.services import start_daemon
 from tests.failover.installed_pair import InstalledPair
@@ -103,3 +104,19 @@ def test_an_nfsd_that_somebody_starts_before_the_second_try_counts_as_started(pa
     tries["service"] = lambda: tries.update(service=lambda: start_daemon(node, "nfsd"))
     pair.does(node, lambda context: services.start(context, ("nfsd",), ()))
     assert not tries and pair.until(lambda: pair.serves(node), 5)
+
+
+def test_a_process_that_has_got_the_pid_of_mountd_while_rpcbind_was_started_gets_no_signal(pair: InstalledPair) -> None:
+    """rc(8) needs seconds to start rpcbind, and nobody keeps a pid for a daemon that ends meanwhile."""
+    node = pair.active
+    pair.breaks("reuse-pids", node.name)
+    pair.breaks("kill", node.name, "rpcbind")
+    table, mountd = node.processes, node.processes.named("mountd")[0]
+
+    def replaced() -> None:
+        table.signal(mountd, SIGKILL)
+        assert table.spawn("/usr/local/bin/important", "important", node.clock.now).pid == mountd.pid
+
+    node.trouble.at_command["service"] = replaced
+    pair.does(node, lambda context: services.start(context, ("rpcbind", "mountd"), ("/hast/home",)))
+    assert table.named("important") and table.named("mountd")
