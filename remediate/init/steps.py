@@ -129,7 +129,7 @@ def ways(pair: WantedPair, placement: Placement, directory: str, text: str = COP
                 "Without a passphrase: the commands that hastwatch gives the other node have no terminal.",
                 (
                     f'test -f {KEY} || ssh-keygen -q -t ed25519 -N "" -f {KEY}',
-                    f"install -m 644 {KEY}.pub {public_key(node)}",
+                    f"install -m 644 {KEY}.pub {public_key(node.name)}",
                 ),
             )
             for node in pair.nodes
@@ -140,7 +140,7 @@ def ways(pair: WantedPair, placement: Placement, directory: str, text: str = COP
             f"{text} Log in as somebody who may become root by su(1); write `USER@` before the addresses if that is not"
             " your own name.",
             (
-                *(f"scp {way(node)}:{public_key(node)} {here}/{node.name}.pub" for node in pair.nodes),
+                *(f"scp {way(node)}:{public_key(node.name)} {here}/{node.name}.pub" for node in pair.nodes),
                 *(f"scp -rp {here} {way(node)}:{name}" for node in pair.nodes),
                 *(f"ssh -t {way(node)} \"su root -c '{taken}'\"" for node in pair.nodes),
             ),
@@ -174,9 +174,9 @@ def ways(pair: WantedPair, placement: Placement, directory: str, text: str = COP
     ]
 
 
-def public_key(node: WantedNode) -> str:
-    """Where anybody may read root's public key of a node."""
-    return f"/var/tmp/hastwatch-{node.name}.pub"
+def public_key(name: str) -> str:
+    """Where anybody may read root's public key of a node, and nobody but root may put another one."""
+    return f"/usr/local/etc/hastwatch-{name}.pub"
 
 
 def _key_of_peer(pair: WantedPair, node: WantedNode) -> str:

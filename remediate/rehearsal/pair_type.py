@@ -16,6 +16,7 @@ from checks.plugin.text import plain
 from remediate import exits
 from remediate.init.adopting import INSTALLER
 from remediate.init.files import ON_NODE
+from remediate.init.steps import public_key
 from remediate.rehearsal import exec_client
 from remediate.rehearsal.page import Typed, steps
 
@@ -87,7 +88,7 @@ def _copy(directory: str, name: str, names: list[str], files: Path) -> int:
     texts = {str(path.relative_to(files)): (path.read_text(), path.stat().st_mode) for path in files.rglob("*")
              if path.is_file()}  # fmt: skip
     for other in names:
-        status, key = _read(directory, other, f"/var/tmp/hastwatch-{other}.pub")
+        status, key = _read(directory, other, public_key(other))
         if status:
             return status
         texts[f"{other}.pub"] = (key, 0o644)

@@ -17,6 +17,7 @@ from remediate.context import LOOK, Transport
 from remediate.failover.pair_checks import session_of
 from remediate.init.adopting import INSTALLER
 from remediate.init.files import ON_NODE
+from remediate.init.steps import public_key
 from remediate.invocation import Invocation
 from remediate.rehearsal.cron import start_cron
 from remediate.rehearsal.installed import Installed
@@ -123,7 +124,7 @@ class SetUpPair:
     def carries_keys(self, names: tuple[str, ...]) -> None:
         """Each public key is beside the other files, as it is when the directory is copied."""
         for name in names:
-            key = self.pair.nodes[name].files.read(f"/var/tmp/hastwatch-{name}.pub")
+            key = self.pair.nodes[name].files.read(public_key(name))
             for node in self.pair.nodes.values():
                 node.files.write(f"{ON_NODE}/{name}.pub", key)
 

@@ -208,6 +208,13 @@ def test_each_node_gets_the_way_to_the_other_one(pair: Pair, tmp_path: Path) -> 
         assert config.resource["home"].vhid == "2@vtnet1" and config.failover.witness == "10.0.2.2"
 
 
+def test_nothing_of_root_lies_on_its_way_where_others_could_replace_it(pair: Pair, tmp_path: Path) -> None:
+    """The public key of a node above all: whoever has put another one there is the other node to its peer."""
+    assert init.main([*OPTIONS, "--to", str(tmp_path / "pair")], InvokedBeside(pair)) == 0
+    page = (tmp_path / "pair" / "README.md").read_text().replace(str(tmp_path), "")
+    assert page.count(":/usr/local/etc/hastwatch-nfs00") == 2 and "/tmp/" not in page
+
+
 def test_it_asks_one_question_after_the_other_and_again_what_makes_no_sense(
     pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
