@@ -21,12 +21,12 @@ from remediate.events.next_step import next_step
 from remediate.events.repair_request import Ending as Ending
 from remediate.events.repair_request import Remedy, RepairRequest
 from remediate.events.steps import RepairStep, heed, steps
-from remediate.failover import executor
 from remediate.failover.converge import LOCK as CONVERGE
 from remediate.failover.converge import ConvergeOutcome as Converged
 from remediate.failover.converge import ConvergeResult, converge, silent, take_up
 from remediate.failover.converge import dry_run as converge_dry_run
 from remediate.failover.errors import StepFailed, Superseded
+from remediate.failover.plan_lines import plan_lines
 from remediate.monitoring import icinga_notify
 from remediate.state import repairs
 from remediate.state.journal import ERR, INFO, NOTICE, WARNING, JournalLevel
@@ -102,7 +102,7 @@ def dry_run(context: Context, request: RepairRequest) -> RepairPreview:
     except HeldBack as error:
         return RepairPreview("", (*held, error), (), ())
     observation, plan = converge_dry_run(context, converge_request(remedy))
-    return RepairPreview(wrong, held, planned, tuple(executor.show(plan, observation.places)))
+    return RepairPreview(wrong, held, planned, tuple(plan_lines(plan, observation.places)))
 
 
 def guarded(context: Context, request: RepairRequest) -> HeldBack | None:

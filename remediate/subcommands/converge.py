@@ -23,7 +23,7 @@ from checks.probes.errors import ProbeError
 from remediate import detached, exits, local, worker
 from remediate.arguments import Parser, resource_name
 from remediate.context import Context
-from remediate.failover import disk_errors, executor, proofs
+from remediate.failover import disk_errors, proofs
 from remediate.failover.carp_demotion import SHUTDOWN
 from remediate.failover.converge import ConvergeOutcome, ConvergeRequest, ConvergeResult, converge, dry_run
 from remediate.failover.demotion_reasons import LEAVES
@@ -31,6 +31,7 @@ from remediate.failover.facts import Leaving
 from remediate.failover.observe import Observation
 from remediate.failover.patience import patiently
 from remediate.failover.plan import Plan
+from remediate.failover.plan_lines import plan_lines
 from remediate.hurry import within
 from remediate.invocation import OWN, Invocation
 from remediate.state import held
@@ -177,7 +178,7 @@ def planned(observation: Observation, plan: Plan, verbose: bool) -> str:
     for name, decision in plan.decisions.items():
         lines += [f"{name}: {decision.target.value}", f"    because: {decision.rule.says} [{decision.rule.reason}]"]
         lines += [f"    {line}" for line in _seen(observation, name)] if verbose else []
-    lines += ["nothing to do"] if not plan.steps else ["", *executor.show(plan, observation.places)]
+    lines += ["nothing to do"] if not plan.steps else ["", *plan_lines(plan, observation.places)]
     return "".join(f"{plain(line, 1000)}\n" for line in lines)
 
 
@@ -194,7 +195,7 @@ def planned_as_json(observation: Observation, plan: Plan) -> str:
     }
     steps: list[dict[str, object]] = []
     commands: list[str] = []
-    for line in executor.show(plan, observation.places):
+    for line in plan_lines(plan, observation.places):
         if line.startswith(" "):
             commands.append(line.strip())
         else:

@@ -10,7 +10,7 @@ from checks.probes import route
 from checks.probes.node import Node as ReadNode
 from remediate.failover import peer_route
 from remediate.failover.converge import ConvergeResult, dry_run
-from remediate.failover.executor import show
+from remediate.failover.plan_lines import plan_lines
 from remediate.state import maintenance
 from simulator.layout import ResourceLayout, VhidLayout
 from simulator.network.routes import HostRoute
@@ -173,7 +173,7 @@ def test_resources_with_one_peer_share_one_route(state: Path) -> None:
 def test_what_would_be_done_is_shown_with_its_command_lines(pair: InstalledPair) -> None:
     killed_while_it_rejects(pair)
     observation, plan = pair.does(pair.standby, lambda context: dry_run(context, TEST))
-    shown = show(plan, observation.places)
+    shown = plan_lines(plan, observation.places)
     assert f"    /sbin/route -n delete -inet -host {PEER} 127.0.0.1" in shown
     assert rejected(pair.standby)
 
