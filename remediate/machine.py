@@ -68,6 +68,24 @@ class Machine:
         """Whether something is there, such as a device."""
         return os.path.exists(path)
 
+    def answers(self, address: str, port: int, request: bytes, largest: int, seconds: float) -> bytes:
+        """What a server at an IP address answers to a request over TCP and then ends the connection; empty where that
+        does not come to an end within so many seconds and bytes."""
+        ends = time.monotonic() + seconds
+        received = b""
+        try:
+            with socket.create_connection((address, port), seconds) as client:
+                client.sendall(request)
+                while len(received) <= largest:
+                    client.settimeout(max(ends - time.monotonic(), 0.001))
+                    more = client.recv(largest + 1 - len(received))
+                    if not more:
+                        return received
+                    received += more
+        except OSError:
+            pass
+        return b""
+
     def release(self) -> str:
         """The release of the kernel, `uname -r`."""
         return os.uname().release

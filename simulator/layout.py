@@ -139,6 +139,8 @@ class PairLayout:
     costs: Costs = field(default_factory=Costs)
     control_connection: bool = True
     """ssh(1) to the other node goes over a connection that is there already (ssh_config(5), ControlMaster)."""
+    remote_is_a_name: bool = False
+    """`remote` in hast.conf has the other node's name instead of its address."""
     seed: int = 1
 
     def peer(self, node: NodeLayout) -> NodeLayout:
@@ -178,7 +180,9 @@ def hast_conf(pair: PairLayout) -> str:
         if resource.replication != pair.resources[0].replication:
             lines.append(f"\treplication {resource.replication}")
         for node in pair.nodes:
-            lines += [f"\ton {node.name} {{", f"\t\tremote tcp4://{pair.peer(node).address}:8457", "\t}"]
+            peer = pair.peer(node)
+            host = peer.name if pair.remote_is_a_name else peer.address
+            lines += [f"\ton {node.name} {{", f"\t\tremote tcp4://{host}:8457", "\t}"]
         lines.append("}")
     return "\n".join(lines) + "\n"
 

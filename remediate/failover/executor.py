@@ -338,7 +338,7 @@ class Executor:
             raise Superseded(f"before {place.name} becomes primary: {unheard}")
         let_go = self.seen.facts.said[place.name].peer_asked if looked is None else answers
         late = partial(self._take_alone, place)
-        done = roles.become_primary(self.context, place, self.seen.facts, let_go, late)
+        done = roles.become_primary(self.context, place, self.seen, let_go, self.is_gone(place.name), late)
         told = own_copy.known(self.context, place.name)
         if told.copy is CopyState.INCOMPLETE is not own.copy and not heedless:  # a node that was gone is heard again
             raise StepFailed(f"while the role was taken: {told.why}")

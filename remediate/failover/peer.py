@@ -11,9 +11,9 @@ replication's network is cut: the other node may serve, and its worker here has 
 machine answers at the management address and does not say what it has, for whatever reason: ssh(1) hangs where sshd(8)
 starts nothing, and gets no answer where it takes the network that is cut.
 
-A worker here that has ended is no sign either where hastd of the other node takes connections and nobody says what it
-is: it ends with every connection, as when hastd of this node is started again. A primary connects anew within CONNECTS,
-to a secondary; to a node in role init it cannot.
+A worker here that has ended is no sign either where hastd of the other node takes connections: it ends with every
+connection, as when hastd of this node is started again. So that hastd itself is asked for its role (`hastd_role`),
+unless `remote` is a name: then a primary connects anew within CONNECTS, to a secondary; to one in role init it cannot.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import enum
 from typing import NamedTuple
 
 from checks.probes.errors import Hangs, NotTheOther, OutOfTime, ProbeError, Unreachable
-from checks.probes.hast import Cause, Role, Status
+from checks.probes.hast import Cause, Resource, Role, Status
 from checks.probes.hast_state import HastRole, HastState, hast_state
-from remediate.context import Context
-from remediate.failover import hast_of, hearing
+from remediate.context import Context, Transport
+from remediate.failover import hast_of, hastd_role, hearing
 from remediate.failover.facts import Peer
 from remediate.failover.hearing import Responsiveness
 from remediate.failover.resource import ResourcePlace
@@ -38,8 +38,8 @@ TIGHTLY, RARELY = 0.05, 0.5
 """Seconds between two looks at this node's own worker, and between two at the other node, while that is awaited."""
 CONNECTS = 35.0
 """Seconds within which a primary is connected again to a secondary that takes its connections: an idle one finds out by
-its second keepalive that the connection has ended, and guard_thread() makes another one (sbin/hastd/primary.c); each is
-done every 10 s (HAST_KEEPALIVE). The rest is for the handshake."""
+its second keepalive that the connection has ended, and guard_thread() makes another one (sbin/hastd/primary.c). Each is
+done every 10 s of its clock (HAST_KEEPALIVE; freebsd-facts: hastd-goes-by-the-clock); the rest is for the handshake."""
 
 
 class SignOf(enum.Enum):
@@ -52,7 +52,7 @@ class SignOf(enum.Enum):
 class PeerStanding(NamedTuple):
     """What is known of the other node's hold on a resource, from where, and whether the other node said so itself.
     `without_hastd`: hastd does not run on this node, so that nothing the other one does makes a promotion possible.
-    `may_connect`: its hastd runs and was not asked; were it primary, it would connect to this node within CONNECTS.
+    `may_connect`: its hastd runs and cannot be asked; were it primary, it would connect to this node within CONNECTS.
     `role`, `node`: what it said that it has, and its name, where it was asked."""
 
     peer: Peer
@@ -141,9 +141,20 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
         return PeerStanding(Peer.LINGERS, f"a primary is connected to this node again, and {why}", False)
     says = f"no primary is connected to this node, and {why}"
     if here.role is not Role.PRIMARY and at_hastd[0] is Responsiveness.LISTENS:
-        connects = here.role is Role.SECONDARY
-        return PeerStanding(Peer.LINGERS, f"{says}; its hastd runs, and may be primary", False, may_connect=connects)
+        return _by_its_hastd(context.here, here, says)
     return PeerStanding(Peer.LET_GO, says, False)
+
+
+def _by_its_hastd(here: Transport, resource: Resource, says: str) -> PeerStanding:
+    """What is known of a node that could not be asked, and whose hastd takes connections."""
+    if not hastd_role.can_be_asked(here, resource.remoteaddr):
+        connects = resource.role is Role.SECONDARY
+        return PeerStanding(Peer.LINGERS, f"{says}; its hastd runs, and may be primary", False, may_connect=connects)
+    role = hastd_role.ask(here, resource.remoteaddr, resource.name)
+    if role is None:
+        return PeerStanding(Peer.LINGERS, f"{says}; its hastd does not say its role, and may be primary", False)
+    standing = Peer.LINGERS if role is Role.PRIMARY else Peer.LET_GO
+    return PeerStanding(standing, f"{says}; its hastd says that it is {role.value}", False)
 
 
 def await_news(context: Context, place: ResourcePlace) -> None:

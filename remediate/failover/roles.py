@@ -12,9 +12,10 @@ from contextlib import suppress
 from checks.probes import hast
 from checks.probes.hast import Role
 from remediate.context import Context
-from remediate.failover import devices, known_bug, peer
+from remediate.failover import devices, hastd_role, known_bug, peer
 from remediate.failover.errors import NoDevice, StepFailed
-from remediate.failover.facts import Facts, Peer
+from remediate.failover.facts import Peer
+from remediate.failover.observe import Observation
 from remediate.failover.resource import ResourcePlace
 from remediate.state import noted
 from remediate.state.store import StateNotKept
@@ -27,6 +28,8 @@ DEVICE = 15.0
 LATE = 1.0
 """Seconds after which a device is late: 0.2 to 0.4 s were measured (freebsd-facts: device-follows-the-role), and 10
 where the worker waits for a dead node (freebsd-facts: device-waits-for-a-dead-peer)."""
+GIVES_WAY = 20.0
+"""Seconds for another node that has taken the role at the same time to give it up."""
 EVERY, DEVICE_EVERY, ROLE_EVERY = 0.05, 0.02, 0.5
 """Seconds between two looks; for the device it is ls(1), and now and then hastctl(8) whether the role is lost again."""
 
@@ -36,11 +39,15 @@ def order(place: ResourcePlace, role: Role) -> tuple[str, ...]:
     return HASTCTL, "role", role.value, place.name
 
 
-def become_primary(context: Context, place: ResourcePlace, facts: Facts, let_go: bool, late: Callable[[], bool]) -> str:
+def become_primary(
+    context: Context, place: ResourcePlace, observation: Observation, let_go: bool, gone: bool, late: Callable[[], bool]
+) -> str:
     """Take the role, and wait for the device; what was seen, for the journal. `let_go`: the other node has just said
-    itself that it is no primary. `late` is called once where the device is not there after LATE seconds, and says
-    whether the other node is known to be gone. Raises StepFailed, ProbeError, and what `late` raises."""
-    gone = False
+    itself that it is no primary; `gone`: it is known to be gone. `late` is called once where the device is not there
+    after LATE seconds, and says whether the other node is known to be gone by then. Raises StepFailed, ProbeError, and
+    what `late` raises."""
+    resource = observation.resources.get(place.name)
+    remote = resource.remoteaddr if resource is not None else ""
 
     def is_late() -> None:
         nonlocal gone
@@ -55,9 +62,10 @@ def become_primary(context: Context, place: ResourcePlace, facts: Facts, let_go:
     # a device that was not there is the worker's: it opens its disk before it makes one (primary.c, hastd_primary())
     looks = [lambda: _refuse_lost(context, place)] if left or context.here.machine is None else []
     if let_go:
-        looks.append(lambda: _yield_to_a_primary_peer(context, place))
-    elif not gone and (waited > LATE or facts.said[place.name].peer_asked):
-        looks.append(lambda: _refuse_beside_a_primary(context, place))
+        looks.append(lambda: _yield_to_a_primary_peer(context, place, remote))
+    elif not gone:
+        asks = waited > LATE or observation.facts.said[place.name].peer_asked
+        looks.append(lambda: (_refuse_beside_a_primary if asks else _refuse_beside_its_hastd)(context, place, remote))
     context.timing.together(looks)
     return f"{place.device} after {waited:.2f} s"
 
@@ -162,17 +170,33 @@ def role_now(context: Context, place: ResourcePlace) -> Role:
         raise StepFailed(str(error)) from None
 
 
-def _yield_to_a_primary_peer(context: Context, place: ResourcePlace) -> None:
+def _yield_to_a_primary_peer(context: Context, place: ResourcePlace, remote: str) -> None:
     """Both nodes may have seen the other let go at the same moment; then the one whose name in hast.conf, which is the
     same file on both, comes later gives way."""
     asked = peer.ask(context, place)
-    if asked is not None and asked.peer is Peer.HOLDS and place.mine != min(place.nodes, default=""):
+    if asked is None:
+        _refuse_beside_its_hastd(context, place, remote)
+    elif asked.peer is Peer.HOLDS and place.mine != min(place.nodes, default=""):
         raise StepFailed(f"{asked.says} at the same time, and this node gives way")
 
 
-def _refuse_beside_a_primary(context: Context, place: ResourcePlace) -> None:
+def _refuse_beside_a_primary(context: Context, place: ResourcePlace, remote: str) -> None:
     """The other node could not be asked when the role was taken, and may answer by now: the worker has waited for it
     (freebsd-facts: device-waits-for-a-dead-peer), and nothing is written here yet. Raises StepFailed."""
     asked = peer.ask(context, place)
-    if asked is not None and asked.peer is Peer.HOLDS:
+    if asked is None:
+        _refuse_beside_its_hastd(context, place, remote)
+    elif asked.peer is Peer.HOLDS:
         raise StepFailed(f"{asked.says}, which was not known when the role was taken")
+
+
+def _refuse_beside_its_hastd(context: Context, place: ResourcePlace, remote: str) -> None:
+    """The other node cannot be asked, but its hastd. It may have taken the role at the same time, and then gives way if
+    its name comes later; one that serves does not. Raises StepFailed."""
+
+    def is_primary() -> bool:
+        return hastd_role.ask(context.here, remote, place.name) is Role.PRIMARY
+
+    seconds = GIVES_WAY if place.mine == min(place.nodes, default="") else 0
+    if not context.timing.until(lambda: not is_primary(), seconds, ROLE_EVERY):
+        raise StepFailed("hastd of the other node says that it is primary too")

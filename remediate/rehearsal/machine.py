@@ -22,6 +22,7 @@ from remediate.machine import KernelVhid, Machine
 from remediate.rehearsal.own_commands import facts
 from remediate.rehearsal.scratch import SimulatedScratch
 from simulator.clock import Coroutine, first_of
+from simulator.hastd.handshake import answer
 from simulator.shell.output import Output
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ ERRORS = {
     "Host is down": errno.EHOSTDOWN,
 }
 """strerror(3) in what nc(1) says, and errno(2)."""
+HASTD_PORT = 8457
+"""Of the only server that is asked anything in bytes."""
 
 
 class SimulatedMachine(Machine):
@@ -113,6 +116,17 @@ class SimulatedMachine(Machine):
             return 0
         process.kill()
         return next((number for words, number in ERRORS.items() if words in output.text("err")), errno.ETIMEDOUT)
+
+    def answers(self, address: str, port: int, request: bytes, largest: int, seconds: float) -> bytes:
+        """Of hastd on the other node. In simulated time. Raises Killed."""
+        if self.connects(address, port, seconds) != 0:
+            return b""
+        peer, clock = self._node.peer, self._node.clock
+        if address != peer.layout.address or port != HASTD_PORT or peer.hastd.accepts_nobody:
+            clock.wait(self._life.ended, seconds)
+            self._life.check()
+            return b""
+        return answer(peer.hastd, self._node.layout, request)[: largest + 1]
 
     def release(self) -> str:
         """Raises Killed."""

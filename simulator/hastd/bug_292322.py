@@ -50,7 +50,8 @@ def begin(worker: Primary) -> None:
 
 def _accept(hastd: Daemon, worker: Primary) -> Steps[None]:
     """hastd.c, listen_accept(), one connection after the other."""
-    process, source = hastd.process, worker.hastd.node.layout.address
+    process, client = hastd.process, worker.hastd.node.layout
+    source = client.address
     while hastd.reading is not None and not hastd.reading.done:
         yield hastd.reading
     if hastd.process is not process:
@@ -58,7 +59,7 @@ def _accept(hastd: Daemon, worker: Primary) -> Steps[None]:
     reading = hastd.reading = Completion()
     port = hastd.node.pair.random.randint(10000, 65000)
     hastd.log(LogLevel.INFO, f"Connection from tcp://{source}:{port} to tcp://{hastd.node.layout.address}:8457.")
-    known = f"tcp4://{source}:8457" in [each.conf.remote for each in hastd.resources.values()]
+    known = any(each.conf.is_remote(client) for each in hastd.resources.values())
     ends = hastd.clock.now + HEADER_TIMEOUT
     if not known:
         hastd.log(LogLevel.ERROR, f"Client tcp://{source}:{port} isn't known.")

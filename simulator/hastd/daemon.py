@@ -101,7 +101,7 @@ def node_at(pair: HastdPair, address: str) -> HastdHost | None:
     host, _, port = host.partition(":")
     for node in pair.nodes.values():
         listens = any(listen.endswith(f":{port or '8457'}") for listen in node.hastd.conf.listen)
-        if node.layout.address == host and listens:
+        if host in (node.layout.address, node.layout.name) and listens:
             return node
     return None
 
@@ -205,10 +205,15 @@ class Daemon(ABC):
     def takes_tcp_connection(self) -> bool:
         """Whether a connection to the port stays open, accepted or not. A daemon that waits for a worker is stuck from
         the first call of hastctl on."""
-        if self.busy or (self.stuck() and self._control.busy):
+        if self.accepts_nobody:
             return self._port.takes_one()
         self._port.emptied()
         return self.running
+
+    @property
+    def accepts_nobody(self) -> bool:
+        """Whether connections to the port wait in its queue."""
+        return self.busy or (self.stuck() and self._control.busy)
 
     # --- its configuration, and what it says ----------------------------------------------------------------------
 

@@ -7,16 +7,21 @@ A connection that is refused leaves its lines in the log of the node that refuse
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from simulator.hastd.messages import refusal, unpacked
 from simulator.hastd.metadata import HandshakeVerdict, Role, decide
 from simulator.hastd.secondary import EX_CONFIG, EX_NOINPUT, SecondaryWorker
 from simulator.host.log import LogLevel
 from simulator.network.link import Traffic
 
+TOKEN_SIZE = 16
+"""HAST_TOKEN_SIZE."""
+
 if TYPE_CHECKING:
     from simulator.hastd.daemon import Daemon, RunningResource
     from simulator.hastd.primary import Primary
+    from simulator.layout import NodeLayout
 
 
 def connect(worker: Primary) -> Role | None:
@@ -38,33 +43,67 @@ def is_silent(worker: Primary) -> bool:
     there = here.peer
     if not worker.hastd.reachable:
         return False
-    if not there.hastd.reachable or f"{there.layout.address}:" not in worker.resource.conf.remote:
+    if not there.hastd.reachable or not worker.resource.conf.is_remote(there.layout):
         return True
     return there.hastd.busy or not here.pair.link.both_ways(here.name, there.name, Traffic.HAST)
 
 
-def _accept(hastd: Daemon, primary: Primary) -> Role | None:
+def answer(hastd: Daemon, client: NodeLayout, message: bytes) -> bytes:
+    """What somebody with a token that this hastd has not given out is answered before the connection is closed; nothing
+    where the message is invalid."""
+    try:
+        values = unpacked(message)
+    except ValueError:
+        hastd.log(LogLevel.ERROR, f"Unable to receive header from tcp://{client.address}: Invalid argument.")
+        return b""
+    name = values.get("resource", b"").decode().removesuffix("\0")
+    asked = _asked_for(hastd, name, client)
+    if isinstance(asked, Refused):
+        return refusal(asked.words, waits=asked.role is Role.PRIMARY)
+    if len(values.get("token", b"")) != TOKEN_SIZE:
+        raise NotImplementedError("a connection without a token, or with one of another size, ends a worker")
+    hastd.log(LogLevel.ERROR, f"[{name}] (secondary) Token received from tcp://{client.address} doesn't match.")
+    return refusal("Token doesn't match.")
+
+
+class Refused(NamedTuple):
+    """What a client that is not let in is told, and the role that it is refused with."""
+
+    words: str
+    role: Role | None = None
+
+
+def _asked_for(hastd: Daemon, name: str, client: NodeLayout) -> RunningResource | Refused:
     """hastd.c, listen_accept(): who may connect, as what."""
-    name, source = primary.resource.conf.name, primary.hastd.node.layout.address
-    resource = hastd.resources.get(name)
+    resource, source = hastd.resources.get(name), client.address
     port = hastd.node.pair.random.randint(10000, 65000)
     _log_connection(hastd, source, port)
     if resource is None:
         hastd.log(LogLevel.ERROR, f"Unable to find resource {name}, requested by tcp://{source}:{port}.")
-        return None
+        return Refused("Resource not configured.")
     where = f"[{name}] ({resource.role})"
-    if resource.conf.remote != f"tcp4://{source}:8457":
+    if not resource.conf.is_remote(client):
         hastd.log(LogLevel.ERROR, f"{where} Client tcp://{source}:{port} has no access to the resource.")
-        return None
+        return Refused("No access to the resource.")
     if resource.role is not Role.SECONDARY:
         wanted = f"We act as {resource.role} for the resource and not as secondary as requested by"
         hastd.log(LogLevel.ERROR, f"{where} {wanted} tcp://{source}:{port}.")
+        words = f"Remote node acts as {resource.role} for the resource and not as secondary."
+        return Refused(words, resource.role)
+    return resource
+
+
+def _accept(hastd: Daemon, primary: Primary) -> Role | None:
+    """The first connection of a primary, without a token; the role that it is refused with."""
+    client = primary.hastd.node.layout
+    resource = _asked_for(hastd, primary.resource.conf.name, client)
+    if isinstance(resource, Refused):
         return resource.role
     if isinstance(resource.worker, SecondaryWorker):
         if resource.worker.stopped:
             return None
         resource.worker.end()
-    _log_connection(hastd, source, hastd.node.pair.random.randint(10000, 65000))
+    _log_connection(hastd, client.address, hastd.node.pair.random.randint(10000, 65000))
     _start_secondary(hastd, resource, primary)
     return None
 

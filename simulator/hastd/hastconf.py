@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from simulator.layout import NodeLayout
 
 TOKEN = re.compile(r"(?P<newline>\n)|#[^\n]*(?=\n)|(?P<word>[a-zA-Z0-9._/:\-\[\]]+)|(?P<brace>[{}])|[^\n]")
 """token.l. A character of no rule is skipped, `#` at the very end of the file too (flex(1))."""
@@ -31,6 +34,10 @@ class ResourceConf:
     replication: str
     timeout: int
     exec: str
+
+    def is_remote(self, node: NodeLayout) -> bool:
+        """Whether `remote` means this node (proto_tcp.c, tcp_addr())."""
+        return self.remote in (f"tcp4://{node.address}:8457", f"tcp4://{node.name}:8457")
 
 
 @dataclass(frozen=True, slots=True)
