@@ -28,7 +28,7 @@ SIGN = 1
 """Seconds that a sign of life may take on a network where failovers are wanted."""
 TIMED_OUT, HOST_DOWN = "Operation timed out", "Host is down"
 """ETIMEDOUT, and EHOSTDOWN: nobody answers ARP (sys/netinet/if_ether.c, arpresolve_full())."""
-ALIVE = ("Connection refused", "Connection reset by peer")
+REFUSED, RESET = "Connection refused", "Connection reset by peer"
 """ECONNREFUSED, ECONNRESET."""
 NO_ECHO = 2
 """ping(8): the request was sent, and no answer came."""
@@ -40,6 +40,7 @@ class Responsiveness(enum.Enum):
     """What was heard of an address."""
 
     LISTENS = "the kernel completes connections to the port, as long as something listens"
+    STUCK = "the kernel resets a completed connection: what listens accepts none"
     ALIVE = "its machine answers"
     SILENT = "nothing answers"
     NOT_KNOWN = "whether anything answers is not known"
@@ -48,7 +49,7 @@ class Responsiveness(enum.Enum):
 BY_ERRNO = {
     0: Responsiveness.LISTENS,
     errno.ECONNREFUSED: Responsiveness.ALIVE,
-    errno.ECONNRESET: Responsiveness.ALIVE,
+    errno.ECONNRESET: Responsiveness.STUCK,
     errno.ETIMEDOUT: Responsiveness.SILENT,
     errno.EHOSTDOWN: Responsiveness.SILENT,
 }
@@ -68,8 +69,8 @@ def hastd(here: Transport, remoteaddr: str) -> Responsiveness:
     if done is None or done.status == 0:
         return Responsiveness.NOT_KNOWN if done is None else Responsiveness.LISTENS
     why = _reasons(done.stderr)
-    if why.intersection(ALIVE):
-        return Responsiveness.ALIVE
+    if why & {REFUSED, RESET}:
+        return Responsiveness.STUCK if RESET in why else Responsiveness.ALIVE
     return Responsiveness.SILENT if why and why <= {TIMED_OUT, HOST_DOWN} else Responsiveness.NOT_KNOWN
 
 
@@ -92,7 +93,7 @@ def is_silence(error: ProbeError) -> bool:
 def is_refusal(error: ProbeError) -> bool:
     """Whether the way to the other node failed as it does where its kernel runs: nothing takes the connection, or
     nobody is let in."""
-    return isinstance(error, Unreachable) and (error.why in ALIVE or error.admits_nobody)
+    return isinstance(error, Unreachable) and (error.why in (REFUSED, RESET) or error.admits_nobody)
 
 
 def _reasons(stderr: str) -> set[str]:

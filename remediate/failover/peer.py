@@ -140,7 +140,7 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     if has_primary(context, place):
         return PeerStanding(Peer.LINGERS, f"a primary is connected to this node again, and {why}", False)
     says = f"no primary is connected to this node, and {why}"
-    if here.role is not Role.PRIMARY and at_hastd[0] is Responsiveness.LISTENS:
+    if here.role is not Role.PRIMARY and at_hastd[0] in (Responsiveness.LISTENS, Responsiveness.STUCK):
         return _by_its_hastd(context.here, here, says)
     return PeerStanding(Peer.LET_GO, says, False)
 

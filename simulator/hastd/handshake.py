@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 def connect(worker: Primary) -> Role | None:
-    """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise."""
+    """One attempt of a primary to connect; gives the role that the peer refused with, None otherwise. It is its hastd
+    that connects (primary.c, primary_connect()), and one that is stopped keeps its worker waiting."""
+    if worker.hastd.stopped:
+        return None
     there = worker.listening()
     if there is None:
         return None

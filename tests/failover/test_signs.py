@@ -186,7 +186,7 @@ class Saying(Transport):
     [
         (0, "Connection to 10.1.101.3 8457 port [tcp/*] succeeded!\n", Responsiveness.LISTENS),
         (1, f"{CONNECT}Connection refused\n", Responsiveness.ALIVE),
-        (1, f"{CONNECT}Connection reset by peer\n", Responsiveness.ALIVE),
+        (1, f"{CONNECT}Connection reset by peer\n", Responsiveness.STUCK),
         (1, f"{CONNECT}Operation timed out\n{CONNECT}Connection refused\n", Responsiveness.ALIVE),
         (1, f"{CONNECT}Operation timed out\n", Responsiveness.SILENT),
         (1, f"{CONNECT}Host is down\n{CONNECT}Operation timed out\n", Responsiveness.SILENT),
