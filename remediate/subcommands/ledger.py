@@ -98,7 +98,10 @@ def act(context: Context, options: argparse.Namespace) -> int:
         for name in options.resource:
             damaged.declare_intact(context, name, context.console.user)
         return 0
-    ledgers = {name: own_copy.known(context, name) for name in (options.resource or resources(context.store))}
+    kept = resources(context.store)
+    if unheard := [name for name in options.resource if name not in kept]:
+        caller.named(context, unheard)
+    ledgers = {name: own_copy.known(context, name) for name in (options.resource or kept)}
     if options.json:
         context.console.out.write(
             json.dumps({name: as_values(each) for name, each in ledgers.items()}, indent=2) + "\n"

@@ -135,6 +135,8 @@ def test_what_rc_calls_at_shutdown_gives_the_service_to_the_other_node(pair: Run
         (["hold", "--boot", "--release"], 2, "not allowed with argument"),
         (["ledger", "home", "--told", "complete"], 2, "--told requires RES and --by"),
         (["ledger", "nosuch", "--told", "complete", "--by", "nfs001"], 1, "hast.conf has no resource nosuch"),
+        (["ledger", "nosuch"], 1, "hastwatch ledger: hast.conf has no resource nosuch; there are home\n"),
+        (["ledger", "home,nosuch", "--json"], 1, "hast.conf has no resource nosuch"),
         (["ledger", "../home"], 2, "is not the name of a resource"),
         (["ledger", "home", "--told", "complete", "--by", "$(reboot)"], 2, "is not the name of a node"),
         (["self-test", "--wait", "0"], 2, "'0' is not a number of seconds from 0 to 600"),
