@@ -132,7 +132,7 @@ COULD_NOT_LOOK = (
         "run as root, or through hastwatch-ask (--via)",
         "run the check through `sudo -n hastwatch-ask` (--via); what sudo needs: `hastwatch contrib sudoers`"),
     Row(NotFound.reason, UNKNOWN, "a file that is needed does not exist", "nothing can be said without it",
-        "on {node}: put the file that the finding names back, as it is on {peer}"),
+        "on {node}: restore the missing file from {peer}; if {node} is not a node of the pair, give --via"),
     Row(NoResource.reason, UNKNOWN, "hast.conf names no resource, or not that of -r", "there is nothing to look at",
         "compare the check's -r with /etc/hast.conf, which has to be the same on both nodes"),
     Row("peer-is-this-node", UNKNOWN, "--peer leads to this node itself", "the pair was not judged",

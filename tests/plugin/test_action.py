@@ -30,3 +30,9 @@ def test_an_action_names_what_its_finding_is_about(subject: str, names: tuple[st
 
 def test_a_name_that_looks_like_a_placeholder_is_not_filled_in() -> None:
     assert action("{peer} on nfs001", "nfs001", "nfs002") == "{peer}: nfs001, then nfs002"
+
+
+@pytest.mark.parametrize("reason", ["tool-missing", "file-missing"])
+def test_on_a_machine_that_is_not_a_node_the_way_to_one_is_named(reason: str) -> None:
+    told = TABLE.finding(reason, "monitor", "seen").addressed(("monitor",)).action
+    assert "on monitor: " in told and "--via" in told
