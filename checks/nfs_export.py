@@ -34,7 +34,7 @@ TABLE = Table(
     Row("nfs-export-missing", CRITICAL, "the export list lacks an export of --export", "clients cannot mount it",
         "on the node with the address: is the line in /etc/exports? then `hastwatch repair nfs`"),
     Row("nfs-export-network", CRITICAL, "an export is not for the network given", "its clients are refused",
-        "correct the network in /etc/exports on both nodes; on the one with the address: `service mountd reload`"),
+        "correct the network in /etc/exports on both nodes; on the one with the address: `service mountd onereload`"),
     Row("nfs-mount-refused", CRITICAL, "MNT of an export is refused",
         "clients cannot mount: not exported, or nothing is mounted there",
         "`hastwatch status` shows the node with the address; there: `hastwatch repair nfs --dry-run`, then without "
@@ -61,10 +61,10 @@ TABLE = Table(
     Row("nfs-v2", WARNING, "NFS v2 is served", "NFSv2 is slow and limited",
         "on both nodes: `sysctl vfs.nfsd.server_min_nfsvers=3`, and the same line in /etc/sysctl.conf"),
     Row("nfs-export-everyone", WARNING, "an export is for everyone, a network was given", "any host may mount it",
-        "limit the line in /etc/exports by -network on both nodes; with the address: `service mountd reload`"),
+        "limit the line in /etc/exports by -network on both nodes; with the address: `service mountd onereload`"),
     Row("nfs-export-outside", WARNING, "the export list has something outside --below", "it is not replicated",
         "remove the line from /etc/exports on both nodes, if nobody needs it; with the address: `service mountd "
-        "reload`"),
+        "onereload`"),
     Row("nfs-well", OK, "every export is listed, mounts and answers", "clients are served"),
 )  # fmt: skip
 

@@ -60,7 +60,10 @@ BASE = {
     "doas": r"-C \S+",
     "rcorder": r"/etc/rc.d/\* /usr/local/etc/rc.d/\*",
     "sed": r"-i  (-E )?(/hastwatch/d|\w+) \S+",
-    "service": r"\w+ (one)?(start|stop|restart|status|reload|quietstart)|netif start \w+",
+    "service": (
+        r"(mountd|nfsd) one(start|stop|restart|status|reload)|netif start \w+"  # rc.conf starts neither
+        r"|(?!mountd |nfsd )\w+ (one)?(start|stop|restart|status|reload|quietstart)"
+    ),
     "sshd": r"-t",
     "showmount": r"-e( \S+)?",
     "shutdown": r"-r now",

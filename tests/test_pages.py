@@ -178,6 +178,13 @@ def test_an_option_on_a_check_s_page_is_one_of_that_check() -> None:
         assert named <= options, each.name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=of_page)
+def test_what_is_typed_for_nfs_works_although_rc_conf_does_not_start_it(page: Path) -> None:
+    if page.name == "freebsd-facts.md":  # tells of pairs whose rc.conf starts NFS
+        return
+    assert re.findall(r"service (?:mountd|nfsd) (?!one)\w+", page.read_text()) == []
+
+
 # --- files and manual pages ----------------------------------------------------------------------------------------
 
 

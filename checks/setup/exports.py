@@ -28,22 +28,23 @@ from checks.setup.group import (
 ROWS = (
     SetupRow(Tier.MANUAL, "setup-exports-missing", CRITICAL, "no file of exports exists, or none exports anything",
              "clients of this node get nothing", "on {node}: put /etc/exports back as it is on {peer}, then"
-             " `service mountd restart` if it serves"),
+             " `service mountd onerestart` if it serves"),
     SetupRow(Tier.MANUAL, "setup-export-refused", CRITICAL, "mountd refuses a line of its exports",
              "it exports nothing of that line, and says so in the log alone",
-             "on {node}: correct that line, or `sed -i '' {script} {file}`; then `service mountd reload` if it serves"),
+             "on {node}: correct that line, or `sed -i '' {script} {file}`; then `service mountd onereload`"
+             " if it serves"),
     SetupRow(Tier.MANUAL, "setup-export-outside", CRITICAL, "a directory is exported that is not of HAST",
              "its data is this node's alone: after a failover clients see another directory, or none",
-             "on {node}: `sed -i '' {script} {file}`; then `service mountd reload` if it serves"),
+             "on {node}: `sed -i '' {script} {file}`; then `service mountd onereload` if it serves"),
     SetupRow(Tier.MANUAL, "setup-export-everyone", WARNING, "a directory is exported to everyone",
              "whoever reaches the service address may mount it",
-             "on {node}: `sed -i '' {script} {file}`; then `service mountd reload` if it serves"),
+             "on {node}: `sed -i '' {script} {file}`; then `service mountd onereload` if it serves"),
     SetupRow(Tier.MANUAL, "setup-export-root", WARNING, "a directory is exported with -maproot=root",
              "root of every client is root there: it reads and writes everything, and makes setuid files",
-             "on {node}: `sed -i '' {script} {file}`, then `service mountd reload` if it serves; or accept it"),
+             "on {node}: `sed -i '' {script} {file}`, then `service mountd onereload` if it serves; or accept it"),
     SetupRow(Tier.MANUAL, "setup-exports-differ", CRITICAL, "the nodes export different things",
              "after a failover clients are refused, or get other rights",
-             "make /etc/exports the same on both nodes, then `service mountd reload` on the one that serves"),
+             "make /etc/exports the same on both nodes; on each: `service mountd onereload` if it serves"),
 )  # fmt: skip
 
 
