@@ -45,13 +45,14 @@ TABLE = CombinedTable()
 PERFDATA = (("CHECK::LABEL", "each number of each check, such as check_hast::home_dirty"),)
 
 ABOUT = f"""\
-Runs {name_list(list(NAMES))} on a node in one process. What they ask is asked once, where a login or sudo(8) is needed
-in few calls, and each judges it as it does by itself; their own help has their tables. The state is that of the worst
-of them, and a check that could not be run to its end is UNKNOWN at least. The first line names what is not OK, the
-worst first, each finding with its check and its reason; then each check has a line, the worst first, with what to do
-next below it. --json has each check's own output besides. For many pairs: a service less for each check, and one state,
-one event handler and one history for all of them. `hastwatch submit --all` sends the same look as the results of six
-services. check_hast_setup, once an hour, and check_nfs_export, from outside, stay services of their own."""
+Runs {name_list(list(NAMES))} on a node in one process. Each question is asked once, in few calls
+where a login or sudo(8) is needed, and each check judges the answers as it does alone; its own --help has its table.
+The state is that of the worst of them, and a check that could not be run to its end is UNKNOWN at least. The first line
+names what is not OK, the worst first, each finding with its check and its reason; then each check has a line, the worst
+first, with what to do next below it. --json adds each check's own output. It is meant for many pairs: one service
+instead of six, and so one state, one event handler and one history for all of them. `hastwatch submit --all` sends the
+same look as the results of six services. check_hast_setup, once an hour, and check_nfs_export, from outside, stay
+services of their own."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

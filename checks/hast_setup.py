@@ -39,18 +39,18 @@ PAIR = "pair "
 """What stands before the name of a group that judges both nodes."""
 
 ABOUT = f"""\
-Audits a node, and with --peer the pair, against the documented set-up (docs/failover.md) and the known traps. It is for
-once an hour, or before a change; what fails while the pair serves the other checks say.
+Audits a node, and with --peer the pair, against the documented setup (docs/failover.md) and the known traps. Run
+it once an hour, and before a change; what fails while the pair serves is for the other checks.
 
-{chr(10).join(f"{group.name}: {group.about}" for group in GROUPS)}
+{chr(10).join(f"    {group.name:<11} {group.about}" for group in GROUPS)}
 
-Each node reads its own files and tells the facts, `hastwatch-ask --setup`; no password leaves it. A group that cannot
-be read is UNKNOWN by its name, and hides no other. A finding can be accepted in hastwatch.toml, with the reason:
+Each node reads its own files and reports facts (`hastwatch-ask --setup`); no password leaves it. A group that cannot be
+read is UNKNOWN under its name, and hides no other. A finding can be accepted in hastwatch.toml, with the reason:
 
-[setup.accepted]
-setup-export-root = "the mail servers deliver as root"
+    [setup.accepted]
+    setup-export-root = "the mail servers deliver as root"
 
-`hastwatch doctor` prints the same for a person, by what the remedy may do to the clients."""
+`hastwatch doctor` prints the same for a person, ordered by what the remedy may do to the clients."""
 
 
 class SetupOfNode(ProbedResource):

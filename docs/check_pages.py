@@ -5,18 +5,17 @@ What no code has is in `docs/notes/CHECK.md`. The examples are what a test expec
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from checks.plugin.command import CheckCommand, parser
 from checks.registry import REGISTRY, CheckEntry
-from docs.manual import Item
+from docs.manual import Item, Literal, Paragraph, prose
 from docs.options import options
 from tests.expected import RECORDINGS, Block, read
 
 NOTES = Path(__file__).resolve().parent / "notes"
-EVERY = {"check_hast_splitbrain": "every 30 s"}
-"""How often a check runs in contrib/icinga2, where not once a minute."""
 NEEDS = {
     "check_hast": "hastd; `/etc/hast.conf`",
     "check_hast_splitbrain": "hastd; the right to read the disk (root, or `hastwatch-ask`)",
@@ -27,6 +26,8 @@ NEEDS = {
     "check_hast_pair": "what its checks need",
     "check_nfs_export": "a reserved source port: root, or the capability CAP_NET_BIND_SERVICE",
 }
+HOW_OFTEN = {30: "every 30 s", 60: "once a minute", 3600: "once an hour"}
+"""By the seconds between two runs."""
 STATES = ("OK", "WARNING", "CRITICAL")
 
 
@@ -77,7 +78,7 @@ def page(entry: CheckEntry) -> str:
     check = entry.load()
     lines = [f"# {entry.name}", "", f"{entry.about[:1].upper()}{entry.about[1:]}.", ""]
     lines += ["## Fact sheet", "", "| | |", "|---|---|", *facts(entry, check), ""]
-    lines += ["## What it looks at", "", " ".join(check.about.split()), ""]
+    lines += ["## What it looks at", "", *about(check.about)]
     notes = NOTES / f"{entry.name}.md"
     lines += examples(entry.name)
     lines += ["## States", "", "The worst one counts: CRITICAL, UNKNOWN, WARNING, OK. Every check also has the",
@@ -101,6 +102,16 @@ def page(entry: CheckEntry) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def about(text: str) -> Iterator[str]:
+    """What a check says of itself: paragraphs, and indented lines as they are."""
+    for block in prose(text):
+        match block:
+            case Paragraph(words):
+                yield from (words, "")
+            case Literal(lines):
+                yield from ("```text", lines, "```", "")
+
+
 def facts(entry: CheckEntry, check: CheckCommand) -> list[str]:
     """The rows of the fact sheet."""
     where = "on each node, or from anywhere with `--via`" if entry.on_node else "anywhere, best on the monitoring host"
@@ -115,13 +126,13 @@ def facts(entry: CheckEntry, check: CheckCommand) -> list[str]:
     rows = {
         "Runs": where,
         "Other node": other,
-        "How often": EVERY.get(entry.name, "once a minute"),
+        "How often": HOW_OFTEN[entry.interval],
         "Needs": NEEDS.get(entry.name, ""),
         "Privileges": ""
         if not entry.on_node
         else "root for hastctl and the disk; another user asks through"
         " `hastwatch-ask`, with `--via` or `via` in the configuration",
-        "Time": "8 s at most (`-t`), whatever hangs",
+        "Time": f"{check.timeout:g} s at most (`-t`), whatever hangs",
         "Changes": f"{changes} on the node",
         "Remembers": "`/var/tmp/hastwatch-UID` (`--state-dir`)",
         "Reads": "; ".join(reads) + "; more where these call for it" if reads else "",
@@ -174,6 +185,8 @@ def index() -> str:
     for entry in REGISTRY:
         where = "each node" if entry.on_node else "anywhere"
         lines.append(f"| [{entry.name}](checks/{entry.name}.md) | {entry.about} | {where} |")
-    lines += ["", "A new pair needs all of them; if you start with one, take `check_carp_hast`.", ""]
+    combined = next(entry.name for entry in REGISTRY if entry.combines)
+    lines += ["", f"A new pair needs all of them but `{combined}`, which runs six of them at once. If you start with"]
+    lines += ["one, take `check_carp_hast`.", ""]
     lines += ["```{toctree}", ":hidden:", "", *(f"checks/{entry.name}" for entry in REGISTRY), "```"]
     return "\n".join(lines) + "\n"

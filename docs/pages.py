@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from checks import ask
 from checks.plugin.command import CheckCommand, parser
 from checks.plugin.finding import Row
+from checks.plugin.help_text import fitted
 from checks.registry import REGISTRY
 from docs import hook_pages, toml_page
-from docs.manual import Block, Heading, Item, Items, Literal, Page, Paragraph, Usage, Word, prose
+from docs.manual import WIDTH, Block, Heading, Item, Items, Literal, Page, Paragraph, Usage, Word, prose
 from docs.options import options
 from remediate.events import handler
 from remediate.rehearsal.rehearse import listing as scenarios
@@ -60,7 +61,7 @@ def of_check(check: CheckCommand) -> Page:
     perfdata = tuple(Item((Word("", label),), meaning) for label, meaning in check.perfdata)
     remembered = Item((Word("Pa", "/var/tmp/hastwatch-UID"),), "What is remembered between runs.")
     blocks: list[Block] = [
-        *(Heading("DESCRIPTION"), Paragraph(" ".join(check.about.split())), Heading("OPTIONS"), options(parser(check))),
+        *(Heading("DESCRIPTION"), *prose(fitted(check.about, WIDTH)), Heading("OPTIONS"), options(parser(check))),
         *(Heading("STATES"), Paragraph("The worst one counts: CRITICAL, UNKNOWN, WARNING, OK."), Items(rows)),
         *(Heading("PERFORMANCE DATA"), Items(perfdata) if perfdata else Paragraph("None.")),
         *(Heading("FILES"), Items((CONFIG_FILE, remembered)), Heading("EXIT STATUS"), EXIT_OF_CHECKS),

@@ -185,6 +185,22 @@ def test_what_is_typed_for_nfs_works_although_rc_conf_does_not_start_it(page: Pa
     assert re.findall(r"service (?:mountd|nfsd) (?!one)\w+", page.read_text()) == []
 
 
+def test_a_check_s_page_says_how_often_and_how_long_it_runs() -> None:
+    for name, rows in {
+        "check_hast": ["| How often | once a minute |", "| Time | 8 s at most"],
+        "check_hast_setup": ["| How often | once an hour |", "| Time | 45 s at most"],
+        "check_nfs_export": ["| How often | every 30 s |", "| Time | 8 s at most"],
+        "check_hast_pair": ["| How often | once a minute |", "| Time | 20 s at most"],
+    }.items():
+        text = (DOCS / "checks" / f"{name}.md").read_text()
+        assert [row for row in rows if row not in text] == [], name
+
+
+def test_a_list_in_the_help_of_a_check_is_one_on_its_pages() -> None:
+    for page in ("checks/check_hast_setup.md", "man/check_hast_setup.1"):
+        assert "\nclock       what sets the clocks, and whether they agree\n" in (DOCS / page).read_text()
+
+
 # --- files and manual pages ----------------------------------------------------------------------------------------
 
 

@@ -117,6 +117,6 @@ def judge_pair(here: NodeFacts, there: NodeFacts) -> Problems:
 
 
 GROUP = SetupGroup(
-    "backup", "the last backup or snapshot, younger than configured: replication is none",
+    "backup", "the last backup or snapshot, younger than configured: replication is no backup",
     ROWS, BackupFacts, read, judge, judge_pair,
 )  # fmt: skip
