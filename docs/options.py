@@ -21,6 +21,8 @@ def options(made: argparse.ArgumentParser) -> Items:
 def term(action: argparse.Action) -> Iterator[Word]:
     """An option as `-r RES , --resource RES`."""
     value = str(action.metavar or "|".join(map(str, action.choices or []))) if action.nargs != 0 else ""
+    if action.option_strings and action.nargs == "?":
+        value = f"[{value}]"
     for number, flag in enumerate(action.option_strings):
         yield from (Word("", ","),) if number else ()
         yield Word("Fl", flag)

@@ -215,7 +215,7 @@ def arguments(made: argparse.ArgumentParser) -> Iterator[Word]:
         if action.option_strings:
             yield Word("Fl", f"{action.option_strings[0]} {action.metavar}{more}")
         else:
-            yield Word("Ar", f"[{action.metavar}{more}]" if action.nargs == "*" else f"{action.metavar}{more}")
+            yield Word("Ar", f"[{action.metavar}{more}]" if action.nargs in ("*", "?") else f"{action.metavar}{more}")
 
 
 def one_line(text: str | None) -> str:

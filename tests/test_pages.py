@@ -201,6 +201,13 @@ def test_a_list_in_the_help_of_a_check_is_one_on_its_pages() -> None:
         assert "\nclock       what sets the clocks, and whether they agree\n" in (DOCS / page).read_text()
 
 
+def test_a_manual_page_describes_every_argument_and_brackets_what_may_be_left_out() -> None:
+    pages = {path.name: path.read_text() for path in (DOCS / "man").iterdir()}
+    assert [name for name, text in pages.items() if re.search(r"^None$", text, re.MULTILINE)] == []
+    assert "\n.Op Ar REASON\n" in pages["hastwatch-explain.8"]
+    assert "\n.It Fl -watch Ar [SECONDS]\n" in pages["hastwatch-status.8"]
+
+
 # --- files and manual pages ----------------------------------------------------------------------------------------
 
 

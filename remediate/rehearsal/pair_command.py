@@ -48,7 +48,7 @@ SUBCOMMANDS = {
 }
 EXITS = {
     0: "done",
-    exits.USAGE: "wrong usage (also a fault that there is not)",
+    exits.USAGE: "wrong usage, or no such fault",
     exits.CANNOT_KEEP: "no pair could be started",
     255: "no pair answers",
 }

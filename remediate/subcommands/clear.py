@@ -26,7 +26,7 @@ PROG = "hastwatch clear"
 EXITS = {
     0: "cleared (or there was nothing) and in place",
     1: "cleared, but not in place and the reason is reported",
-    75: "another convergence runs and goes on",
+    75: "cleared, but another convergence is running",
 }
 
 

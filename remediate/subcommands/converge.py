@@ -44,7 +44,7 @@ Watch = Callable[[str], None]
 EXITS = {
     0: "in place (--dry-run: could be looked at, whatever there is to do)",
     1: "refused and the reason is reported",
-    75: "another one runs, with --periodic at all, else after 60 s still",
+    75: "another convergence runs: with --periodic at once, otherwise still after 60 s",
 }
 
 

@@ -59,7 +59,9 @@ def parser() -> Parser:
     lines = {"on": "suspend automatic action", "off": "allow it again", "status": "show whether it is suspended"}
     each = {name: commands.add_parser(name, help=line, description=line) for name, line in lines.items()}
     for one in each.values():
-        one.add_argument("--state-dir", default="", metavar="DIR", help=f"default: {STATE_DIRECTORY}")
+        one.add_argument("--state-dir", default="", metavar="DIR", help=(
+            f"the state directory of the node (default: {STATE_DIRECTORY})"
+        ))  # fmt: skip
     each["on"].add_argument("--reason", required=True, type=_reason, metavar="TEXT", help="what every check shows")
     each["on"].add_argument("--for", dest="seconds", type=_duration, metavar="TIME",
                             help="2h, 90m, 1d, 1h30m (default: until `off`)")  # fmt: skip

@@ -19,8 +19,8 @@ from remediate.timing import Timing
 
 EXITS = {
     0: "served",
-    1: "not, and the reason is reported in one line",
-    DENIED: "the service answers, and does not admit this node",
+    1: "not served, and the reason is reported in one line",
+    DENIED: "the service answers, but does not admit this node",
 }
 
 

@@ -41,7 +41,7 @@ kill a process of root. What works in the background is another process, and its
 DETACHED = "{}: checking in the background whether a repair is needed; hastwatch journal has the result\n"
 """NRPE takes a command that prints nothing for one that failed (status 3)."""
 EXITS = {
-    0: "repaired, or nothing to do, or held back by the engine's word (--dry-run: could be shown)",
+    0: "repaired, or nothing to do, or recorded that the engine holds it back (--dry-run: shown)",
     1: "held back, or did not help, and the reason is reported",
     75: "another repair or a convergence runs",
 }

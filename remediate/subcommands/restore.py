@@ -58,7 +58,7 @@ class NotActive(Exception):
 COMMON = (*exits.OF_EVERY_SUBCOMMAND, exits.NOT_PERMITTED)
 EXITS = {
     0: "done",
-    1: "some of it could not be",
+    1: "some of it could not be done",
     69: "the resource is not active here",
 }
 

@@ -13,9 +13,8 @@ changed.
 It changes nothing on the nodes, and reports what it could not read; root sees most. ^C ends --watch.
 
 check_nfs_export is not among these checks. It has to ask from where clients are: the calls of the node that serves
-never leave that node, so that its answer would be OK with the network of the clients down. On another host:
-
-    check_nfs_export -H ADDRESS --export DIR
+never leave that node, so that its answer would be OK with the network of the clients down. Run it on
+another host: `check_nfs_export -H ADDRESS --export DIR`.
 """
 
 from __future__ import annotations

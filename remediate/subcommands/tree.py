@@ -54,7 +54,7 @@ def parser() -> Parser:
         one.add_argument("point", metavar="POINT", help="the directory")
     each["list"].add_argument("--after", type=_path, metavar="PATH", help="only paths after this one")
     each["list"].add_argument("--limit", type=int, default=PAGE, metavar="N", help="items (default: %(default)s)")
-    each["sha256"].add_argument("paths", nargs="+", type=_path, metavar="PATH")
+    each["sha256"].add_argument("paths", nargs="+", type=_path, metavar="PATH", help="the files")
     return parser
 
 

@@ -52,8 +52,8 @@ EXITS = {
     0: "both copies are equal",
     1: "refused or failed and the reason is reported",
     DIFFER: "the copies differ, or a disk could not read an extent",
-    UNDECIDED: "equal, but for extents that were written all the time",
-    exits.BUSY: "stopped before the end, run again it goes on; or another comparison runs",
+    UNDECIDED: "equal, except extents that were written all the time and not compared",
+    exits.BUSY: "stopped before the end: run it again and it resumes; or another comparison runs",
 }
 
 
