@@ -54,7 +54,7 @@ ROWS = (
              "on {node}: `netstat -sz -p carp` counts anew; look again after a minute"),
     SetupRow(Tier.MANUAL, "setup-vhid-taken", CRITICAL, "another address has the Ethernet address of a vhid",
              "a router with VRRP or another pair uses the same number: switches send its frames to either of them",
-             "give vhid {vhid} another number on both nodes, in /etc/rc.conf and the configuration of devd's users"),
+             "give vhid {vhid} another number on both nodes, in /etc/rc.conf and as `vhid` in hastwatch.toml"),
     *(
         SetupRow(Tier.NETWORK, *TABLE.by_reason[reason]._replace(action=(
             "on {node}: `sed -i '' {script} {file}`, `ifconfig {nic} vhid {vhid} {family} {address}`"

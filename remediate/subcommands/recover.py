@@ -1,8 +1,8 @@
 """`hastwatch recover RESOURCE`: recover from a split-brain, on the node whose copy is given up.
 
     hastwatch recover home --dry-run
-    hastwatch recover home --to /var/spool/salvage
-    hastwatch recover home --to ssh://root@backup/var/salvage
+    hastwatch recover home --to /var/salvage
+    hastwatch recover home --to ssh://salvage@backup/var/salvage
     hastwatch recover home --resync
 
 It shows the evidence of both nodes and which copy loses, or that this is unknown. After confirmation the losing node

@@ -1,8 +1,8 @@
 """`hastwatch restore`: list the salvage of a losing copy, and restore files from it.
 
-    hastwatch restore /var/backups/home-20261125T101500
-    hastwatch restore /var/backups/home-20261125T101500 'mail/*' --to-live beside
-    hastwatch restore /var/backups/home-20261125T101500 mail/inbox --to-live over --dry-run
+    hastwatch restore /var/salvage/home-bba5eb627d6c5120
+    hastwatch restore /var/salvage/home-bba5eb627d6c5120 'mail/*' --to-live beside
+    hastwatch restore /var/salvage/home-bba5eb627d6c5120 mail/inbox --to-live over --dry-run
 
 Without --to-live it lists the files: size, time, path, and why each was saved. `beside` restores a file as
 NAME.salvaged-INCIDENT and overwrites nothing. `over` restores it as NAME, and keeps the present file as

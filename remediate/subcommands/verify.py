@@ -17,7 +17,7 @@ copied it.
 The wrong copy is named if only one disk is known to have failed; clients see the primary's copy.
 
     hastwatch verify home --repair --dry-run
-    hastwatch verify home --repair --to /var/spool/salvage
+    hastwatch verify home --repair --to /var/salvage
 
 --repair runs on the standby, after a comparison that found differences. It gives up this node's copy in the documented
 way (role init, hastctl create, role secondary), everything is copied from the primary, and both are compared again. It
