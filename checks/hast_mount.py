@@ -59,7 +59,7 @@ TABLE = Table(
     Row("mount-role-unknown", UNKNOWN, "hastd does not say the role", "whether it has to be mounted is not known",
         "on {node}: `timeout 5 hastctl list {resource}`; check_hast says why hastd gives no role"),
     Row("mount-well", OK, "primary, mounted read-write, room left, answers", "clients have their file system"),
-    Row("mount-absent", OK, "not primary, not mounted", "as it has to be on a standby"),
+    Row("mount-absent", OK, "not primary, not mounted", "as it should be on a standby"),
 )  # fmt: skip
 
 PERFDATA = (

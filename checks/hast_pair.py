@@ -24,7 +24,7 @@ from checks.probes.node import Node
 CHECKS = tuple(module.CHECK for module in (carp_hast, carp, hast, hast_splitbrain, hast_mount, devd))
 """Those that watch the service on a node, in the order of the registry."""
 NAMES = tuple(each.name for each in CHECKS)
-WELL = Row("pair-well", OK, "every check of the node is OK", "the node is as it has to be")
+WELL = Row("pair-well", OK, "every check of the node is OK", "nothing is wrong on the node")
 
 
 class CombinedTable(Table):

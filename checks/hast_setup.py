@@ -29,8 +29,8 @@ ACCEPTED = "setup-accepted"
 TABLE = Table(
     *(each.row for group in GROUPS for each in group.rows),
     Row(ACCEPTED, OK, "a finding that `[setup.accepted]` of hastwatch.toml accepts", "it is listed, and not counted"),
-    Row("setup-well", OK, "every group was read, and nothing is to be said of it",
-        "the node is set up as it is documented"),
+    Row("setup-well", OK, "every group was read, and nothing was found",
+        "the node is set up as documented"),
     *other_node.ROWS,
 )  # fmt: skip
 TIERS = {each.reason: each.tier for group in GROUPS for each in group.rows}

@@ -29,7 +29,7 @@ ROWS = (
         " there"),
     PEER_FINDING,
     Row("peer-silent", OK, "the other node cannot be asked, nothing shows that it lives, and this node is MASTER",
-        "this node is judged by what it shows; that the other one is dead its host check tells"),
+        "this node is judged alone; the other node's host check reports that it is dead"),
 )  # fmt: skip
 
 

@@ -147,7 +147,7 @@ TABLE = (
       for row in (*_nothing(check, "the same check on the other node asks that one for its repair", "peer-finding"),
                   *_nothing(check, "the network, sshd or a key needs an operator", "peer-not-asked"))),
 
-    *_nothing("check_hast_setup", "the set-up needs an operator: hastwatch doctor",
+    *_nothing("check_hast_setup", "the setup needs an operator: hastwatch doctor",
               *(row.reason for group in GROUPS for row in group.rows if row.severity in (WARNING, CRITICAL))),
 )  # fmt: skip
 """Every finding that is not OK."""

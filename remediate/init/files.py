@@ -105,7 +105,7 @@ def _exports(pair: WantedPair) -> list[tuple[str, str]]:
 def of_netif(pair: WantedPair, passwords: tuple[str, ...]) -> str:
     """/etc/rc.conf.d/netif, the same on both nodes, which root alone may read: rc.conf(5) may be read by everybody, and
     rc.d/netif reads both (rc.subr(8), load_rc_config()). The alias has no network of its own: the interface has."""
-    lines = ["# The service address, with the password of CARP: for root alone."]
+    lines = ["# The service address, with the CARP password: for root alone."]
     aliases: dict[str, int] = {}
     for service, password in zip(pair.services, passwords, strict=True):
         base = service.interface.replace(".", "_")

@@ -111,7 +111,7 @@ def before(pair: WantedPair, placement: Placement, directory: str) -> list[Setup
             "On each node, as root, in the directory with the sources. Nothing of it acts on a node without CARP.",
             ("pkg install -y python3", "sh contrib/freebsd/install"),
         ),
-        *ways(pair, placement, directory, f"{COPIED} It holds the password of CARP: remove the copies at the end."),
+        *ways(pair, placement, directory, f"{COPIED} It holds the CARP password: remove the copies at the end."),
     ]
 
 
@@ -151,7 +151,7 @@ def ways(pair: WantedPair, placement: Placement, directory: str, text: str = COP
                 (node,),
                 "It may run `hastwatch answer` and nothing else. FreeBSD's sshd refuses root altogether, so the second"
                 f" half lets root in by keys with such a command: the first line of {SSHD} counts. If you log in as"
-                " root with a key of your own, write `prohibit-password` instead. The file of before is"
+                " root with a key of your own, write `prohibit-password` instead. The old file stays as"
                 f" {SSHD}.old, and sshd reads the new one only if it is valid.",
                 (
                     f"touch {AUTHORIZED} && chmod 600 {AUTHORIZED}",
@@ -191,7 +191,7 @@ def _options(placement: Placement) -> str:
 def _in_place(pair: WantedPair, node: WantedNode) -> tuple[str, ...]:
     points = [each.mount_point for each in pair.resources]
     return (
-        "hastwatch maintenance on --for 4h --reason set-up",
+        "hastwatch maintenance on --for 4h --reason setup",
         f"install -b -m 644 {ON_NODE}/hast.conf /etc/hast.conf",
         f"install -b -m 644 {ON_NODE}/exports /etc/exports",
         "mkdir -p /etc/rc.conf.d",
@@ -231,7 +231,7 @@ def after(pair: WantedPair) -> list[SetupStep]:
         SetupStep(
             f"See that {pair.nodes[0].name} or {pair.nodes[1].name} serves",
             (pair.nodes[0],),
-            f"{BOOTED} `doctor` looks at both nodes, and prints the remedy of what is not as it has to be.",
+            f"{BOOTED} `doctor` looks at both nodes, and prints a remedy for whatever is wrong.",
             ("hastwatch status", "hastwatch self-test", "hastwatch doctor -x"),
         ),
         SetupStep(
@@ -246,15 +246,15 @@ def after(pair: WantedPair) -> list[SetupStep]:
         SetupStep(
             "Make backups",
             (),
-            "Replication is none: what is deleted on one node is deleted on the other one at once. Let the job touch a"
-            " file when it has succeeded, and name that in hastwatch.toml: `[setup] backup`. Then `doctor` says when"
-            " it is too old.",
+            "Replication is no backup: what is deleted on one node is deleted on the other one at once. Let the job"
+            " touch a file when it has succeeded, and name that in hastwatch.toml: `[setup] backup`. Then `doctor`"
+            " says when it is too old.",
             (),
         ),
         SetupStep(
             "Remove the copies of this directory",
             pair.nodes,
-            "The password of CARP is in /etc/rc.conf.d/netif now. `netif` here has it too.",
+            "The CARP password is in /etc/rc.conf.d/netif now. `netif` here has it too.",
             (f"rm -r {ON_NODE}",),
         ),
     ]

@@ -35,7 +35,7 @@ REFUSALS = (
     (
         ("HTTPS REQUIRED", "NOT ENABLED", "COMMANDS DISABLED", "NO COMMAND"),
         Disposition.LOCKED,
-        "its set-up does not allow it",
+        "its setup does not allow it",
     ),
     (("BAD JSON", "BAD XML", "NO DATA"), Disposition.REFUSED, "it does not understand the result"),
     (

@@ -3,10 +3,10 @@
     hastwatch init --node nfs001=10.1.101.3,10.0.2.15 --node nfs002=10.1.101.4,10.0.2.16 \\
         --address 10.1.101.5/24@vtnet1 --vhid 2 --resource home=/dev/ada1 --witness 10.0.2.2 --to pair
 
-It writes hast.conf, exports, the lines of rc.conf, sysctl.conf and loader.conf, the service address with a new password
-of CARP, hastwatch.toml of each node, and the objects of monitoring into a new directory, with a README.md: the commands
-to type on each node, in order. Nothing on a node is changed, and no file is overwritten. The password is in the file
-`netif` alone, which only you may read, and it is never printed. At a terminal it asks for what no option says.
+It writes hast.conf, exports, the lines of rc.conf, sysctl.conf and loader.conf, the service address with a new CARP
+password, hastwatch.toml for each node, and the objects for monitoring into a new directory, with a README.md: the
+commands to type on each node, in order. Nothing on a node is changed, and no file is overwritten. The password is only
+in the file `netif`, which only you may read, and it is never printed. At a terminal it asks for what no option says.
 
 Where each node is to serve something of its own, give two service addresses, and each resource its vhid:
 
@@ -14,11 +14,11 @@ Where each node is to serve something of its own, give two service addresses, an
     --address 2001:db8::6/64@vtnet1 --vhid 3 --resource mail=/dev/ada2,zfs,vhid=3
 
 With --via and --peer, or on the first node itself, it looks at the machines: their names, addresses, interfaces and
-disks have to be as you say, and no disk may be in use. What it has not looked at it says.
+disks have to be as you say, and no disk may be in use. It reports what it could not look at.
 
---adopt is for a pair in service that has a failover hook of another kind, on which hastwatch was installed with
---checks. It reads both nodes, audits them, and writes what they lack: hastwatch.toml, and the commands, the standby
-first, so that clients have one planned switchover. What somebody has to decide is listed and left alone.
+--adopt is for a pair in service that has another failover hook, on which hastwatch was installed with --checks. It
+reads both nodes, audits them, and writes what they lack: hastwatch.toml, and the commands, the standby first, so that
+clients have one planned switchover. What somebody has to decide is listed and left alone.
 
     hastwatch init --adopt --via 'ssh root@nfs001' --peer 'ssh root@nfs002' --witness 10.0.2.2 --to adopted
 """
@@ -167,7 +167,7 @@ def parser() -> Parser:
         "from where clients may mount; repeatable (default: the networks of the service addresses)"
     ))  # fmt: skip
     parser.add_argument("--witness", metavar="ADDRESS", help="what answers ping wherever the network works, a gateway")
-    parser.add_argument("--adopt", action="store_true", help="a pair that is there: write only what it lacks")
+    parser.add_argument("--adopt", action="store_true", help="an existing pair: write only what it lacks")
     parser.add_argument("--user", default=Placement().user, metavar="NAME",
                       help=f"who runs the checks on the nodes (default: {Placement().user})")  # fmt: skip
     parser.add_argument("--via", metavar="PREFIX", help="the command prefix that reaches the first node, to look at it")

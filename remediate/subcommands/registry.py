@@ -23,7 +23,7 @@ SUBCOMMANDS = {
     ),
     "init": (
         "remediate.subcommands.init",
-        "write the files of a new pair, or what one that is there lacks, and the commands",
+        "write the files of a new pair, or what an existing one lacks, and the commands",
     ),
     "journal": ("remediate.subcommands.journal", "what was done, why, and with what result"),
     "explain": ("remediate.subcommands.explain", "what a finding means, and what to do about it"),
