@@ -79,8 +79,15 @@ def _fault_of_the_pair(name: str) -> Callable[[CampaignPair, Node], None]:
     return lambda campaign, node: broken(campaign, name)
 
 
+def _all_but_replication(campaign: CampaignPair, node: Node) -> None:
+    broken(campaign, "cut-carp")
+    broken(campaign, "cut-management")
+
+
 CUT_OFF = frozenset({"management cut", "peer answers: old"})
 """See above: both networks at once. An old answer over the one that is left is no better than none."""
+UNREPLICATED = frozenset({"replication cut", "cable flaps", "at a step", "hastd killed in a cut"})
+"""They cut the network of the replication, or may do so."""
 ALONE = 5.0
 """Seconds for which the last node goes on alone."""
 
@@ -95,6 +102,7 @@ ORDINARY = (
     Kind("link cut", _fault_of_the_pair("cut"), weight=1, not_with=CUT_OFF),
     Kind("one way cut", _fault("cut-from"), weight=1, not_with=CUT_OFF),
     Kind("CARP cut", _fault_of_the_pair("cut-carp"), weight=1, not_with=CUT_OFF),
+    Kind("all but replication cut", _all_but_replication, weight=1, not_with=CUT_OFF | UNREPLICATED),
     Kind("hastd killed", _fault("kill", "hastd")),
 )
 

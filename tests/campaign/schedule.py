@@ -6,6 +6,7 @@ so that it can be played again, and again with a part of it left out (`shrink.py
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -77,6 +78,7 @@ class Round(NamedTuple):
         return ", ".join([self.kind.name, *events, *asks])
 
 
+BEGINS = operator.attrgetter("at")
 RARELY = 0.02
 """How often one of the rare disturbances is drawn."""
 AIMED = 0.25
@@ -105,7 +107,6 @@ def drawn(
             chance.getrandbits(32),
         )
         for disturbance in chance.sample(disturbances, number)
-        if disturbance.name not in kind.not_with
     ]
     asks = asked_wrongly(chance)
     if asks and chance.random() < 0.5:
@@ -121,7 +122,7 @@ def drawn(
         events.append(Event(chance.choice(aimed), at, node, seconds, chance.getrandbits(32)))
     return Round(
         kind,
-        tuple(sorted(events, key=lambda event: event.at)),
+        tuple(sorted((event for event in events if event.disturbance.name not in kind.not_with), key=BEGINS)),
         pause,
         watched,
         tuple(sorted(asks, key=lambda ask: ask.at)),
