@@ -47,7 +47,7 @@ from remediate.failover.steps import AIDS, PROMOTES, Action, Step
 from remediate.state import maintenance
 from remediate.state.journal import ERR, INFO, NOTICE, JournalLevel
 from remediate.state.ledger import CopyState
-from remediate.state.store import StateUnreadable
+from remediate.state.store import StateNotKept, StateUnreadable
 
 SETTLES = 0.1
 """Seconds between two looks whether CARP is still MASTER."""
@@ -333,6 +333,10 @@ class Executor:
             if against:
                 raise Superseded(f"before {place.name} becomes primary: {against}")
             compared = compared or findings.dumps
+        by_hastd = looked is not None and looked.by_hastd and not (compared or heedless)
+        doubt = own_copy.apart_too_long(self.context, place.name) if by_hastd else ""
+        if doubt:
+            raise Superseded(f"before {place.name} becomes primary: {doubt}")
         unheard = "" if compared or not self._awaits_the_other else boot_alone.unheard(self.context, place.name)
         if unheard:
             raise Superseded(f"before {place.name} becomes primary: {unheard}")
@@ -411,6 +415,8 @@ class Executor:
             last = self._looked[place.name] = peer.look(self.context, place)
             if last.without_hastd:
                 raise Superseded(f"during {step}: {last.says}")
+            if last.apart:
+                self._note_apart(place)
             if not last.may_connect:
                 connects = None
             elif connects is None:
@@ -424,6 +430,13 @@ class Executor:
             if self.context.timing.now() >= ends:
                 raise NotYet(f"the other node has not released the resource within {longest:g} s: {last.says}")
             peer.await_news(self.context, place)
+
+    def _note_apart(self, place: ResourcePlace) -> None:
+        """Raises NotYet where it cannot be recorded: it would be forgotten when the other node is waited for anew."""
+        try:
+            own_copy.note_apart(self.context, place.name)
+        except StateNotKept as error:
+            raise NotYet(str(error)) from None
 
     def _settle(self, place: ResourcePlace) -> str:
         """Wait until CARP has been MASTER for the settle time; give up when it changes. After a long wait look at the

@@ -141,6 +141,8 @@ class Remarks(NamedTuple):
     """Both disks say that the other node has writes that this copy lacks."""
     survives: str = ""
     """Why this copy goes on being served in a split-brain that no marker decides (`survivor`)."""
+    apart: bool = False
+    """The other node is primary, and not connected to this one."""
 
 
 class Facts(NamedTuple):

@@ -263,6 +263,8 @@ def _resource(
         standing = peer.look(context, place, hastd)
         heard = heard_until(context, mine, since) if since else None
         stale, split_said, compared, no_copy, lacks = behind(context, name, heard, standing.asked)
+        if standing.by_hastd and not compared:
+            stale = stale or own_copy.apart_too_long(context, name)
         if split_said and split is Split.NONE:
             survives = survivor.survives(context, place, reading.boot, standing)
             split = Split.WINNING if survives else Split.LOSING
@@ -315,7 +317,7 @@ def _resource(
     remarks = Remarks(
         wanted.why, hastd.says, stale, unheard, split_said, standing.says, standing.asked, compared, locked, no_copy,
             damage,
-        failed, pool_said, lacks, survives,
+        failed, pool_said, lacks, survives, standing.apart,
     )  # fmt: skip
     return state, remarks, believed_at, done_with
 

@@ -12,7 +12,7 @@ from remediate.context import Context
 from remediate.failover import hast_of
 from remediate.failover.this_boot import known_boot, this_boot
 from remediate.state import ledger
-from remediate.state.ledger import Ledger, LedgerEvent
+from remediate.state.ledger import CopyState, Ledger, LedgerEvent
 
 
 def known(context: Context, name: str) -> Ledger:
@@ -36,6 +36,24 @@ def has_counted(context: Context, name: str) -> bool:
     `localcnt` at the first write (sbin/hastd/primary.c, write_complete()). Raises nothing."""
     metadata = hast_of.metadata(context.here, name)
     return metadata is None or metadata.localcnt > 0
+
+
+def note_apart(context: Context, name: str) -> None:
+    """The other node is primary, and not connected to this one. Raises StateNotKept."""
+    if known(context, name).copy is not CopyState.INCOMPLETE:
+        at, here = context.timing.wall(), context.journal.node_name
+        record(context, name, LedgerEvent.LOOKED_APART, at, here)
+
+
+def apart_too_long(context: Context, name: str) -> str:
+    """Of a node that runs and cannot be asked: why it may have written alone before it gave up the role; empty where
+    this copy was its copy until lately. Of a node that was booted meanwhile `boot_alone` judges. Raises nothing."""
+    own = known(context, name)
+    since = own.disconnected_at if own.unheard_since is None else None
+    seconds = 0.0 if since is None else abs(context.timing.wall() - since)
+    if seconds <= context.config.failover.stale_after:
+        return ""
+    return f"the other node runs, cannot be asked, and was not connected for {seconds:.0f} s: it may have written alone"
 
 
 def record(

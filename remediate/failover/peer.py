@@ -53,6 +53,8 @@ class PeerStanding(NamedTuple):
     """What is known of the other node's hold on a resource, from where, and whether the other node said so itself.
     `without_hastd`: hastd does not run on this node, so that nothing the other one does makes a promotion possible.
     `may_connect`: its hastd runs and cannot be asked; were it primary, it would connect to this node within CONNECTS.
+    `apart`: its hastd says that it is primary, and it is not connected to this node; `by_hastd`: nothing but its hastd
+    says that it has let go.
     `role`, `node`: what it said that it has, and its name, where it was asked."""
 
     peer: Peer
@@ -60,6 +62,8 @@ class PeerStanding(NamedTuple):
     asked: bool
     without_hastd: bool = False
     may_connect: bool = False
+    apart: bool = False
+    by_hastd: bool = False
     role: Role | None = None
     node: str = ""
 
@@ -153,8 +157,10 @@ def _by_its_hastd(here: Transport, resource: Resource, says: str) -> PeerStandin
     role = hastd_role.ask(here, resource.remoteaddr, resource.name)
     if role is None:
         return PeerStanding(Peer.LINGERS, f"{says}; its hastd does not say its role, and may be primary", False)
-    standing = Peer.LINGERS if role is Role.PRIMARY else Peer.LET_GO
-    return PeerStanding(standing, f"{says}; its hastd says that it is {role.value}", False)
+    apart = role is Role.PRIMARY
+    standing = Peer.LINGERS if apart else Peer.LET_GO
+    says = f"{says}; its hastd says that it is {role.value}"
+    return PeerStanding(standing, says, False, apart=apart, by_hastd=not apart)
 
 
 def await_news(context: Context, place: ResourcePlace) -> None:

@@ -6,7 +6,7 @@ Nothing that makes the system safer waits for that: what cannot be recorded only
 from __future__ import annotations
 
 from remediate.context import Context
-from remediate.failover import log_lines, mastership
+from remediate.failover import log_lines, mastership, own_copy
 from remediate.failover.facts import Facts
 from remediate.failover.observe import Observation
 from remediate.state import failures
@@ -40,6 +40,9 @@ def _not_kept(context: Context, observation: Observation) -> str:
     whether something can be recorded."""
     try:
         mastership.record(context.store, observation.carp)
+        for name, remarks in observation.facts.said.items():
+            if remarks.apart:
+                own_copy.note_apart(context, name)
     except StateNotKept as error:
         return str(error)
     promotes = any(state.waits and not state.stale for state in observation.facts.resources.values())

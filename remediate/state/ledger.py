@@ -54,6 +54,7 @@ class LedgerEvent(enum.Enum):
     NOT_TOLD_YET = "not-told-yet"
     LOOKED_CONNECTED = "looked-connected"
     LOOKED_DISCONNECTED = "looked-disconnected"
+    LOOKED_APART = "looked-apart"
     COMPARED = "compared"
     COMPARED_BEHIND = "compared-behind"
     LOSS_ACCEPTED = "loss-accepted"
@@ -197,6 +198,9 @@ TABLE = (
     LedgerRule(LedgerEvent.LOOKED_CONNECTED, None, seen_connected, "",
         "this node's own secondary worker runs: it has a primary"),
     LedgerRule(LedgerEvent.LOOKED_DISCONNECTED, None, gone, "", "no secondary worker runs: this node has no primary"),
+    LedgerRule(LedgerEvent.LOOKED_APART, CopyState.INCOMPLETE, gone,
+        "hastd of the other node said that it was primary, and it was not connected to {by}",
+        "what it writes then is not replicated to this node"),
     LedgerRule(LedgerEvent.COMPARED, None, keep, "",
         "the counters on both disks were compared, and this copy is not behind"),
     LedgerRule(LedgerEvent.COMPARED_BEHIND, CopyState.INCOMPLETE, keep,

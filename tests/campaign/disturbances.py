@@ -16,6 +16,7 @@ from remediate.failover.switchover import switch
 from simulator.dying import KillPoint
 from simulator.faults.fault_words import FaultError
 from simulator.faults.faults import inflict
+from simulator.hastd.metadata import Role
 from simulator.node import Node
 from tests.campaign.campaign_pair import CampaignPair
 from tests.campaign.schedule import Disturbance, Kind
@@ -80,14 +81,23 @@ def _fault_of_the_pair(name: str) -> Callable[[CampaignPair, Node], None]:
 
 
 def _all_but_replication(campaign: CampaignPair, node: Node) -> None:
+    """And the standby's worker ends: no primary is connected for a moment."""
     broken(campaign, "cut-carp")
     broken(campaign, "cut-management")
+    campaign.clock.after(CONNECTED, lambda: _ends_connection(campaign, campaign.pair.peer(node)))
+
+
+def _ends_connection(campaign: CampaignPair, node: Node) -> None:
+    if node.on and all(each.role is Role.SECONDARY for each in node.hastd.resources.values()):
+        broken(campaign, "kill", node.name, "worker")
 
 
 CUT_OFF = frozenset({"management cut", "peer answers: old"})
 """See above: both networks at once. An old answer over the one that is left is no better than none."""
 UNREPLICATED = frozenset({"replication cut", "cable flaps", "at a step", "hastd killed in a cut"})
 """They cut the network of the replication, or may do so."""
+CONNECTED = 20.0
+"""Seconds from that cut for which the copies stay connected."""
 ALONE = 5.0
 """Seconds for which the last node goes on alone."""
 

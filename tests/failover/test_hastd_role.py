@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes.hast import Role
-from remediate.failover import hastd_role
+from remediate.failover import hastd_role, own_copy
 from remediate.failover.hastd_role import LARGEST, answered, request
 from remediate.machine import Machine
+from remediate.state.ledger import Ledger
 from simulator.hastd.messages import refusal, unpacked
 from tests.failover.installed_pair import InstalledPair, installed_pair, master, policy
 
@@ -176,3 +177,38 @@ def test_of_two_nodes_that_take_the_role_at_the_same_time_one_gives_way(state: P
         node.power_on()
     pair.passes(300)
     assert not pair.twice and [pair.holds(pair.active), pair.holds(pair.standby)].count(True) == 1, pair.story()
+
+
+@pytest.mark.slow
+def test_hastd_s_word_is_not_enough_for_a_copy_that_was_apart(state: Path) -> None:
+    """hastd was dead here for a minute, and the other node gave up its role when it was back; it says so, and not what
+    was written meanwhile."""
+    pair = installed_pair(state, policy(periodic_promotion=True))
+    pair.looks_every_minute(pair.standby)
+    pair.breaks_all(("cut-carp", "cut-management"))
+    assert pair.until(lambda: master(pair.standby), 10)
+    pair.breaks("kill", "nfs002", "hastd")
+    pair.passes(100)
+    pair.active.run("umount -f /hast/home; hastctl role secondary home")
+    pair.standby.run("service hastd onestart")
+    pair.passes(150)
+    assert not pair.holds(pair.standby), pair.story()
+    assert "cannot be asked, and was not connected for" in pair.story()
+
+
+@pytest.mark.slow
+def test_a_primary_that_is_not_connected_makes_this_copy_incomplete(state: Path) -> None:
+    """Whatever it says of its role later: what it has written is not here."""
+    pair = installed_pair(state, policy(periodic_promotion=True))
+    pair.looks_every_minute(pair.standby)
+    pair.breaks_all(("cut-carp", "cut-management"))
+    assert pair.until(lambda: master(pair.standby), 10)
+    pair.breaks("hang", "nfs001", "worker")
+    pair.breaks("kill", "nfs002", "worker")
+    pair.passes(90)
+    assert own_copy_of(pair).why.startswith("hastd of the other node said that it was primary"), pair.story()
+
+
+def own_copy_of(pair: InstalledPair) -> Ledger:
+    """What the standby knows of its copy."""
+    return pair.does(pair.standby, lambda context: own_copy.known(context, "home"))
