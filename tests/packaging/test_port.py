@@ -29,6 +29,7 @@ MK = Path(__file__).parent / "mk"
 NAMED = re.compile(r"/usr/local/[A-Za-z0-9_./*+-]*[A-Za-z0-9_*+]")
 PYTHONS = {f"/usr/local/bin/python3.{minor}" for minor in (9, *range(11, 16))}
 ADMINISTRATORS = {
+    "/usr/local/etc/hastwatch",  # -NODE.pub
     "/usr/local/etc/cron.d",
     "/usr/local/etc/cron.d/hastwatch",
     "/usr/local/etc/devd/hastwatch.conf",
