@@ -21,6 +21,7 @@ from remediate.counted import Started, counted
 from remediate.failover import (
     boot_alone,
     carp_demotion,
+    damaged,
     demotion_reasons,
     devices,
     filesystems,
@@ -314,6 +315,8 @@ class Executor:
     def _become_primary(self, place: ResourcePlace) -> str:
         """Unless it has become known meanwhile that this copy lacks what the other node has written, or may lack it:
         devd may tell of CARP before a boot is known for one."""
+        if place.name in self.seen.resources:  # its disk may have failed a write since: the last ones of a handover
+            damaged.at_an_event(self.context, self.seen.resources[place.name])
         own, heedless = own_copy.known(self.context, place.name), self.context.config.failover.promote_stale
         if own.damage is not None and not self.seen.facts.said[place.name].damage:
             raise Superseded(f"before {place.name} becomes primary: {own.damage.sentence}")

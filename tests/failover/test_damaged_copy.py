@@ -60,6 +60,19 @@ def reconnects(pair: InstalledPair) -> None:
 # --- the standby -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("begins", [2.4, 2.6, 2.8])
+def test_a_write_that_fails_in_a_handover_keeps_the_other_node_from_serving(pair: InstalledPair, begins: float) -> None:
+    """It has said already that it is ready: this is one of the last writes, before the role."""
+    pair.active.run("echo mail > /hast/home/mail")
+    pair.active.shut_down()
+    pair.passes(begins)
+    pair.breaks("disk-fails-writes", pair.standby.name)
+    pair.passes(1)
+    pair.breaks("disk-ok", pair.standby.name)
+    pair.passes(60)
+    assert damage(pair, pair.standby) is not None and not pair.holds(pair.standby), pair.story()
+
+
 @pytest.mark.quick
 def test_a_standby_that_failed_a_write_is_damaged_for_good_and_its_primary_is_not_believed(state: Path) -> None:
     pair = with_cron(state)
