@@ -52,19 +52,24 @@ def is_silent(worker: Primary) -> bool:
 
 
 def answer(hastd: Daemon, client: NodeLayout, message: bytes) -> bytes:
-    """What somebody with a token that this hastd has not given out is answered before the connection is closed; nothing
-    where the message is invalid."""
+    """What somebody who is no worker of a primary is answered before the connection is closed; nothing where it is
+    closed at once, or kept, as one without a token, which ends the worker of a secondary. No token is that of this
+    hastd, which has given out none."""
     try:
         values = unpacked(message)
     except ValueError:
         hastd.log(LogLevel.ERROR, f"Unable to receive header from tcp://{client.address}: Invalid argument.")
         return b""
-    name = values.get("resource", b"").decode().removesuffix("\0")
+    name, token = values.get("resource", b"").decode().removesuffix("\0"), values.get("token")
+    if token is not None and len(token) != TOKEN_SIZE:
+        hastd.log(LogLevel.ERROR, f"Received token of invalid size from tcp://{client.address}.")
+        return b""
     asked = _asked_for(hastd, name, client)
     if isinstance(asked, Refused):
         return refusal(asked.words, waits=asked.role is Role.PRIMARY)
-    if len(values.get("token", b"")) != TOKEN_SIZE:
-        raise NotImplementedError("a connection without a token, or with one of another size, ends a worker")
+    if token is None:
+        _is_free(asked)
+        return b""
     hastd.log(LogLevel.ERROR, f"[{name}] (secondary) Token received from tcp://{client.address} doesn't match.")
     return refusal("Token doesn't match.")
 
@@ -96,16 +101,24 @@ def _asked_for(hastd: Daemon, name: str, client: NodeLayout) -> RunningResource 
     return resource
 
 
+def _is_free(resource: RunningResource) -> bool:
+    """Whether a connection without a token is taken: the worker of an earlier one is ended for it, which a stopped one
+    never does."""
+    if isinstance(resource.worker, SecondaryWorker):
+        if resource.worker.stopped:
+            return False
+        resource.worker.end()
+    return True
+
+
 def _accept(hastd: Daemon, primary: Primary) -> Role | None:
     """The first connection of a primary, without a token; the role that it is refused with."""
     client = primary.hastd.node.layout
     resource = _asked_for(hastd, primary.resource.conf.name, client)
     if isinstance(resource, Refused):
         return resource.role
-    if isinstance(resource.worker, SecondaryWorker):
-        if resource.worker.stopped:
-            return None
-        resource.worker.end()
+    if not _is_free(resource):
+        return None
     _log_connection(hastd, client.address, hastd.node.pair.random.randint(10000, 65000))
     _start_secondary(hastd, resource, primary)
     return None

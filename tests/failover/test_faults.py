@@ -133,28 +133,34 @@ def test_the_address_is_not_given_to_a_node_whose_copy_lacks_writes_of_this_one(
     assert pair.until(lambda: pair.serves(pair.active), 60) and "was released" not in pair.story(), pair.story()
 
 
-def test_a_failed_promotion_tells_the_other_node_that_its_copy_is_complete(state: Path) -> None:
-    """Else that one, which was booted and synchronised meanwhile, would wait for word, and nobody would serve."""
+def looked_at_every_minute(state: Path) -> InstalledPair:
     pair = installed_pair(state, SHORT)
     for node in (pair.active, pair.standby):
         pair.looks_every_minute(node)
+    return pair
+
+
+def fails_to_take_over(pair: InstalledPair) -> None:
+    """The standby, where hastwatch hangs in a step; the active node loses its power, and boots."""
     pair.breaks("hang-command", "nfs002", "hastwatch")
     pair.active.power_off()
     pair.boots(pair.active, 5)
+
+
+def test_a_failed_promotion_tells_the_other_node_that_its_copy_is_complete(state: Path) -> None:
+    """Else that one, which was booted and synchronised meanwhile, would wait for word, and nobody would serve."""
+    pair = looked_at_every_minute(state)
+    fails_to_take_over(pair)
     assert pair.until(lambda: pair.serves(pair.active), 240), pair.story()
     assert pair.sound
 
 
 def test_a_failed_promotion_tells_it_so_also_where_the_connection_was_lost_before_it_began(state: Path) -> None:
     """A node that was just booted waits for CARP, and meanwhile its worker finds out that the primary has died."""
-    pair = installed_pair(state, SHORT)
-    for node in (pair.active, pair.standby):
-        pair.looks_every_minute(node)
+    pair = looked_at_every_minute(state)
     pair.standby.power_off()
     pair.boots(pair.standby, 60)
-    pair.breaks("hang-command", "nfs002", "hastwatch")
-    pair.active.power_off()
-    pair.boots(pair.active, 5)
+    fails_to_take_over(pair)
     assert pair.until(lambda: pair.serves(pair.active), 300), pair.story()
     pair.told_once(pair.standby, "clients are not served", "promotion-failed")
     assert pair.sound
@@ -162,12 +168,8 @@ def test_a_failed_promotion_tells_it_so_also_where_the_connection_was_lost_befor
 
 def test_a_failed_promotion_tells_the_other_node_so_when_it_can_be_told(state: Path) -> None:
     """The way to it fails for two minutes: it is not told by a primary again, as this node is none any more."""
-    pair = installed_pair(state, SHORT)
-    for node in (pair.active, pair.standby):
-        pair.looks_every_minute(node)
-    pair.breaks("hang-command", "nfs002", "hastwatch")
-    pair.active.power_off()
-    pair.boots(pair.active, 5)
+    pair = looked_at_every_minute(state)
+    fails_to_take_over(pair)
     pair.breaks("cut-management")
     pair.passes(120)
     assert "complete; it could not be notified" in pair.entries(pair.standby, "told")[-1].result, pair.story()

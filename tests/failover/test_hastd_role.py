@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checks.probes.hast import Role
+from remediate.context import Context
 from remediate.failover import hastd_role, own_copy
 from remediate.failover.hastd_role import LARGEST, answered, request
 from remediate.machine import Machine
@@ -133,6 +134,21 @@ def test_a_question_changes_nothing_on_the_other_node(pair: InstalledPair) -> No
     there = f"tcp4://{pair.standby.layout.address}:8457"
     assert pair.does(pair.active, lambda context: hastd_role.ask(context.here, there, "home")) is Role.SECONDARY
     assert [node.run("hastctl status; pgrep hastd").out for node in (pair.active, pair.standby)] == before
+
+
+def test_a_question_without_a_token_would_end_the_worker_of_a_secondary(pair: InstalledPair) -> None:
+    """As on FreeBSD, so that a question without one would be seen here."""
+    message = request("home", TOKEN)
+    without = message[:1] + (message[1] - 32).to_bytes(4, "little") + message[5:-32]
+    before = pair.standby.run("pgrep -f secondary").out
+    answer = pair.does(pair.active, lambda context: asks(context, pair.standby.layout.address, without))
+    assert answer == b"" and pair.standby.run("pgrep -f secondary").out != before
+
+
+def asks(context: Context, address: str, message: bytes) -> bytes:
+    machine = context.here.machine
+    assert machine is not None
+    return machine.answers(address, 8457, message, LARGEST, 1)
 
 
 def test_a_hastd_that_is_stuck_says_nothing(pair: InstalledPair) -> None:

@@ -149,6 +149,17 @@ def test_where_clients_may_have_written_to_both_an_operator_chooses(state: Path,
     assert pair.until(lambda: serving(pair) == ["nfs002"], SERVED), pair.story()
 
 
+def meet_without_hastd_noticed(pair: InstalledPair) -> None:
+    """hastd of the active node dies right after cron(8) has looked, is started, and the nodes meet."""
+    pair.passes(2 * PERIOD - pair.now % PERIOD + PERIOD / 2)
+    pair.breaks("kill", "nfs001", "hastd")
+    pair.passes(10)
+    starts_hastd(pair.active)
+    pair.passes(5)
+    pair.breaks("heal")
+    pair.passes(SERVED)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rebooted", [False, True])
 def test_where_clients_wrote_to_one_node_after_the_other_an_operator_chooses(state: Path, rebooted: bool) -> None:
@@ -165,13 +176,7 @@ def test_where_clients_wrote_to_one_node_after_the_other_an_operator_chooses(sta
     assert pair.until(lambda: "home: nothing is written here while the other node is not heard"
                       in pair.reasons(pair.standby), 4 * PERIOD), pair.story()  # fmt: skip
     assert pair.serves(pair.active)
-    pair.passes(2 * PERIOD - pair.now % PERIOD + PERIOD / 2)  # cron(8) has just looked
-    pair.breaks("kill", "nfs001", "hastd")
-    pair.passes(10)
-    starts_hastd(pair.active)
-    pair.passes(5)
-    pair.breaks("heal")
-    pair.passes(SERVED)
+    meet_without_hastd_noticed(pair)
     assert serving(pair) == [] and diverged(pair), pair.story()
     assert (pair.split_brain(pair.active), pair.split_brain(pair.standby)) == (None, None)
 
@@ -191,13 +196,7 @@ def test_where_a_node_could_not_record_what_it_served_apart_an_operator_chooses(
     assert pair.until(lambda: "home: nothing is written here while the other node is not heard"
                       in pair.reasons(pair.standby), 4 * PERIOD), pair.story()  # fmt: skip
     assert pair.serves(pair.active)
-    pair.passes(2 * PERIOD - pair.now % PERIOD + PERIOD / 2)
-    pair.breaks("kill", "nfs001", "hastd")
-    pair.passes(10)
-    starts_hastd(pair.active)
-    pair.passes(5)
-    pair.breaks("heal")
-    pair.passes(SERVED)
+    meet_without_hastd_noticed(pair)
     assert serving(pair) == [] and diverged(pair), pair.story()
 
 
