@@ -227,7 +227,7 @@ class ConvergeRun:
             refusals = _refusals(observation, plan)
             if not plan.steps:
                 self._let_ports_answer()
-                self._note_apart(observation)
+                self._note_begun_apart(observation)
                 if self.request.again:
                     waking.again(self.context, observation, clients.note(self.context, observation))
                     replicas.note_untold(self.context, observation, telling)
@@ -300,7 +300,7 @@ class ConvergeRun:
     def _going_up(self, observation: Observation, plan: Plan) -> list[str]:
         return [name for name in plan.decisions if self._goes_up(observation, name, plan.decisions)]
 
-    def _note_apart(self, observation: Observation) -> None:
+    def _note_begun_apart(self, observation: Observation) -> None:
         """Of what was just promoted the other node may not be connected."""
         for name in self.promoted:
             resource = observation.resources.get(name)

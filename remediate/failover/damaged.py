@@ -76,7 +76,7 @@ def _new(context: Context, node: Node, resource: Resource, ledger: Ledger, lines
 
 
 def at_an_event(context: Context, resource: Resource) -> str:
-    """Look and record, for an event of hastd: what has become known now. Raises nothing."""
+    """Look and record, at an event of hastd and before a promotion: what has become known now. Raises nothing."""
     failed, done_with = look(context, context.here.node(), resource, own_copy.known(context, resource.name))
     if done_with is not None:
         log_lines.note(context, resource.name, done_with)
