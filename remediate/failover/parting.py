@@ -11,7 +11,8 @@ the clean unmount is the rule: it loses nothing, whatever comes of it. The role 
   as remotecnt, which is what write_complete() compares, as long as it is not raised; and a worker that has lost its
   peer has nothing dirty (sbin/hastd/activemap.c, activemap_need_sync: what only this disk has stays so);
 * the other node writes alone, or will: it says itself, now, that it is primary; or the address is not here, and its
-  hastd answers `hastctl`. Without that word it may be dead, and this copy the only one that goes on.
+  hastd answers `hastctl`. Without that word it may be dead, and this copy the only one that goes on. What a way brings
+  may be old: where a `management` address is configured, that answers as well.
 """
 
 from __future__ import annotations
@@ -60,11 +61,12 @@ def why_void(context: Context, name: str, remote: str, carp: Callable[[], CarpSt
 
 
 def _role_there(context: Context, name: str) -> Role | None:
-    """The role that the other node says it has now; None where it says none."""
-    if context.peer is None:
+    """The role that the other node says it has now; None where it says none, or its management address is silent."""
+    there = None if context.peer is None else hast_of.resource(context.peer, name, ASK)
+    management = context.config.failover.management
+    if there is None or (management and hearing.machine(context.here, management) is not Responsiveness.ALIVE):
         return None
-    there = hast_of.resource(context.peer, name, ASK)
-    return None if there is None else there.role
+    return there.role
 
 
 def _goes_on_alone(there: Role | None, carp: CarpState | None) -> bool:

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from checks.probes import hast
+from checks.probes.carp import CarpState
+from checks.probes.hast import Resource
+from remediate.context import Context
+from remediate.failover import parting
 from remediate.failover.carp_demotion import SHUTDOWN
 from remediate.failover.converge import ConvergeRequest, ConvergeResult, converge
 from remediate.failover.facts import Leaving
@@ -78,6 +83,23 @@ def test_a_cable_that_is_pulled_makes_no_split_brain_while_nothing_was_written_a
 
 def test_a_cable_that_is_pulled_on_the_only_node_costs_no_write(pair: InstalledPair) -> None:
     """Nobody says that he goes on: a clean unmount, and the same copy is served when the cable is back."""
+    cable_is_pulled_on_the_only_node(pair)
+
+
+def test_an_old_answer_of_a_dead_node_is_no_proof_that_the_role_may_go_first(pair: InstalledPair) -> None:
+    """What it says is what it said before it died; its management address is silent."""
+    pair.does(pair.active, lambda context: parting.role_first(context, resource_of(context), CarpState.INIT))
+    pair.breaks("peer-lies", "nfs001", "old")
+    cable_is_pulled_on_the_only_node(pair)
+
+
+def resource_of(context: Context) -> Resource:
+    """The resource as hastd of the node has it."""
+    return hast.resource(context.here.node(), "home")
+
+
+def cable_is_pulled_on_the_only_node(pair: InstalledPair) -> None:
+    """And no write is lost by it."""
     pair.standby.power_off()
     pair.passes(UNDERWAY)
     pair.breaks("carrier-off", "nfs001")
