@@ -87,6 +87,7 @@ READS: Rows = (
     ("/bin/cat", "/var/db/hastwatch/<name>.ledger.json", "whether a write has failed on its copy"),
     ("/bin/cat", "/var/db/hastwatch/<name>.verified.json", "the result of the last comparison of the copies"),
     ("/bin/cat", "/var/db/hastwatch/<name>.unproven.json", "whether the other copy may lack what was underway"),
+    ("/bin/cat", "/var/run/hastwatch/<name>.unproven.json", "the same, where it could not be written there"),
     ("/usr/bin/grep", "-h hastd /var/log/messages /var/log/daemon.log", "what hastd logged"),
     ("/usr/bin/grep", "-h -A 60 hastd /var/log/<log>", "how often syslogd counted it again"),
     ("/bin/ls", "/var/log", "which log was rotated last"),

@@ -241,7 +241,7 @@ def parts(session: Session) -> Iterator[Part]:
 
 QUESTIONS = (
     *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage_record.PATH), verified.QUESTION,
-    ("cat", unproven.path("{name}")),
+    *(("cat", path) for path in unproven.paths("{name}")),
 )  # fmt: skip
 
 CHECK = CheckCommand(

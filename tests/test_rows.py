@@ -158,6 +158,7 @@ CASES = (
     Case("hast-verified-long-ago", "hast", answers=(verified(),), options=("--verified", "1s")),
     Case("hast-verified-long-ago", "hast", answers=(verified(undecided=1),), options=("--verified", "9999d")),
     Case("hast-copy-unproven", "hast", answers=((UNPROVEN, "", DOUBT),)),
+    Case("hast-copy-unproven", "hast", answers=((UNPROVEN.replace("/db/", "/run/"), "", DOUBT), (UNPROVEN, "", "{}"))),
     Case("output-not-understood", "hast", answers=((UNPROVEN, "", "{}"),)),
     Case("command-failed", "hast", answers=((VERIFIED, "", "cat: Input/output error\nexit 1"),)),
     Case("output-not-understood", "hast", answers=((VERIFIED, "", "{}"),)),

@@ -5,7 +5,8 @@ then (sbin/hastd/primary.c: remote_recv_thread() calls no activemap_need_sync(),
 activemap_write_complete()): no later synchronisation of that worker copies it. What may be missing is on the disk for a
 while, in the map of extents that hastd keeps dirty (activemap.c, keepdirty_fill()).
 
-The file of a primary, in its state directory, from the loss of a connection until both copies were compared:
+The file of a primary, in its state directory, from the loss of a connection until both copies were compared; where that
+took no file, in a second one until then:
 
     {"version": 1, "since": "2026-11-29T04:00:00Z", "last": "2026-11-29T04:10:00Z", "extents": [17, 18], "full": false,
      "differ": [], "through": true, "said": "", "restless": false}
@@ -23,13 +24,11 @@ if TYPE_CHECKING:
 
     from checks.probes.node import Node
 
-DIRECTORY = "/var/db/hastwatch"
+DIRECTORY, SECOND = "/var/db/hastwatch", "/var/run/hastwatch"
 MOST = 2000
 """Extents that are recorded; where there are more, every extent counts: keepdirty is 64 (hastctl(8), create)."""
 FAILED_ON_BOTH = "a write that has failed on both disks counts as dirty until hastd's worker ends"
 """primary.c, ggate_send_thread(): activemap_write_complete() is not called for it."""
-LONGEST = 1000
-"""Characters of a text in it."""
 
 
 class UnprovenCopy(NamedTuple):
@@ -63,23 +62,25 @@ class UnprovenCopy(NamedTuple):
         return f"{text} ({FAILED_ON_BOTH}): recreate the other copy" if self.restless else text
 
 
-def path(resource: str) -> str:
-    """The file of a resource on a node."""
-    return f"{DIRECTORY}/{resource}.unproven.json"
+def paths(resource: str) -> tuple[str, ...]:
+    """The files of a resource on a node. The first one that is there counts."""
+    return tuple(f"{directory}/{resource}.unproven.json" for directory in (SECOND, DIRECTORY))
 
 
 def read(node: Node, resource: str) -> UnprovenCopy | None:
     """What a node knows as primary of the other copy, None where nothing is against it. Raises ProbeError."""
     import json
 
-    try:
-        text = node.read(path(resource))
-    except NotFound:
-        return None
-    try:
-        return from_values(json.loads(text))
-    except (ValueError, RecursionError):
-        raise NotUnderstood(f"{resource}.unproven.json", text) from None
+    for path in paths(resource):
+        try:
+            text = node.read(path)
+        except NotFound:
+            continue
+        try:
+            return from_values(json.loads(text))
+        except (ValueError, RecursionError):
+            raise NotUnderstood(f"{resource}.unproven.json", text) from None
+    return None
 
 
 def from_values(values: object) -> UnprovenCopy:

@@ -22,12 +22,14 @@ from checks.probes.processes import COLUMNS
 from remediate.config import RemediationConfig
 from remediate.context import LOOK, Context, Transport
 from remediate.failover import exported
-from remediate.state.store import STATE_DIRECTORY
+from remediate.state.directory import RUN_DIRECTORY, STATE_DIRECTORY
 
 JOURNAL_END = ("tail", "-n", "400", f"{STATE_DIRECTORY}/journal.jsonl")
 """The end of a journal, which is looked through for the last entry worth telling."""
 REMEMBERED = ("hold.json", "silence.json", "maintenance.json", "failures.json")
 REMEMBERED_OF_A_COPY = ("ledger.json", "split-brain", "verified.json", "unproven.json")
+REMEMBERED_ELSEWHERE = ("hold.json", "{name}.unproven.json")
+"""Of these, what is kept in a second directory while the first one takes no file."""
 QUESTIONS: Questions = (
     ("ifconfig", "-a"),
     ("sysctl", "net.inet.carp"),
@@ -42,6 +44,7 @@ QUESTIONS: Questions = (
     JOURNAL_END,
     *(("cat", f"{STATE_DIRECTORY}/{name}") for name in REMEMBERED),
     *(("cat", f"{STATE_DIRECTORY}/{{name}}.{name}") for name in REMEMBERED_OF_A_COPY),
+    *(("cat", f"{RUN_DIRECTORY}/{name}") for name in REMEMBERED_ELSEWHERE),
 )
 """What the page asks of any node."""
 

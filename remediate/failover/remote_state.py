@@ -8,16 +8,16 @@ import re
 from checks.probes.errors import NotFound, ProbeError
 from checks.probes.node import Node
 from remediate.context import Transport
-from remediate.state.store import NAME, STATE_DIRECTORY, StateNotKept, StateUnreadable, Store, Values
+from remediate.state.directory import RUN_DIRECTORY, STATE_DIRECTORY
+from remediate.state.store import NAME, StateNotKept, StateUnreadable, Store, Values
 
 
 class RemoteStore(Store):
     """The state directory of a node that is read through the way to it, and never written."""
 
-    def __init__(self, way: Transport, node: Node | None = None) -> None:
+    def __init__(self, way: Transport, node: Node | None = None, directory: str = STATE_DIRECTORY) -> None:
         """`node`: the one that the way leads to, where it is open already."""
-        super().__init__(STATE_DIRECTORY)
-        self.run = ""  # what is kept there while the disk fails concerns that node alone
+        super().__init__(directory)
         self._way, self._node = way, node
 
     def read(self, name: str) -> Values:
@@ -37,6 +37,10 @@ class RemoteStore(Store):
         if not isinstance(values, dict) or not values:
             raise StateUnreadable(name, "it is not a JSON object, or an empty one")
         return values
+
+    def second(self) -> RemoteStore | None:
+        """As Store has it."""
+        return None if self.directory == RUN_DIRECTORY else RemoteStore(self._way, self._node, RUN_DIRECTORY)
 
     def ready(self) -> None:
         """Raises StateNotKept: what is done on a node is done there."""

@@ -36,6 +36,7 @@ READS: Rows = (
     ("/bin/cat", "/etc/exports", "what of a resource clients are given"),
     ("/bin/cat", "/etc/zfs/exports", "the same, as zfs(8) writes it for sharenfs"),
     ("/bin/cat", "/var/db/hastwatch/<name>.json", "what is remembered there: holds, failures, what is known of a copy"),
+    ("/bin/cat", "/var/run/hastwatch/<name>.json", "the same, where it could not be written there"),
     ("/bin/ls", "/dev/hast/<name>", "whether it has the device of a primary"),
     ("/bin/ls", "-ldo <point>", "whether an empty mount point takes no files"),
     ("/sbin/sysctl", "-n kern.boottime", "since when it runs (hastwatch status and switchover)"),

@@ -12,8 +12,10 @@ from remediate.context import Context
 from remediate.failover import unproven as primary
 from remediate.failover.converge import ConvergeRequest
 from remediate.failover.errors import StepFailed
+from remediate.failover.pair_status import look
 from remediate.failover.switchover import switch
 from remediate.rehearsal.cron import start_cron
+from remediate.rehearsal.observer import Observer
 from remediate.state import ledger, unproven, verifications
 from remediate.state.ledger import CopyState
 from remediate.verification.asking import ComparisonRefused
@@ -228,6 +230,12 @@ def test_a_primary_whose_state_directory_takes_no_file_does_not_call_the_other_c
         pair.breaks("state-ok", pair.active.name)
     pair.passes(MINUTES)
     assert pair.does(pair.active, lambda context: primary.known(context, "home")) is not None
+    says = Observer(pair.pair).look(pair.pair.clock.wait)
+    found = next(report.reasons for report in says if (report.check, report.node) == ("check_hast", pair.active.name))
+    assert "hast-copy-unproven" in found, found
+    for node in (pair.active, pair.standby):
+        seen = next(each for each in pair.does(node, look).nodes if each.name == pair.active.name)
+        assert seen.resources["home"].unproven is not None, f"{node.name} does not show it"
     assert copy(pair, pair.standby) is CopyState.INCOMPLETE
     pair.active.power_off()
     pair.passes(MINUTES)
