@@ -29,6 +29,11 @@ MOST = 2000
 """Extents that are recorded; where there are more, every extent counts: keepdirty is 64 (hastctl(8), create)."""
 FAILED_ON_BOTH = "a write that has failed on both disks counts as dirty until hastd's worker ends"
 """primary.c, ggate_send_thread(): activemap_write_complete() is not called for it."""
+REMEDY = "take an image of the other disk, then recreate that copy"
+"""The primary's disk has failed writes, and what it failed while the other node was connected is on the other one alone
+(freebsd-facts: one-good-write-is-enough)."""
+LONGEST = 1000
+"""Characters of a text in it."""
 
 
 class UnprovenCopy(NamedTuple):
@@ -59,7 +64,7 @@ class UnprovenCopy(NamedTuple):
         if self.differ:
             return f"{lost}, and the copies differ"
         text = f"{lost}, and the copies have not been compared since" + (f": {self.said}" if self.said else "")
-        return f"{text} ({FAILED_ON_BOTH}): recreate the other copy" if self.restless else text
+        return f"{text} ({FAILED_ON_BOTH}): {REMEDY}" if self.restless else text
 
 
 def paths(resource: str) -> tuple[str, ...]:

@@ -191,6 +191,8 @@ def recovered(campaign: CampaignPair, seed: int = 0) -> str:
     campaign.clock.advance(HANDS_OVER)
     if make_anew(campaign):
         _must_come_to_health(campaign, "a damaged copy was recreated")
+    if renew_unproven(campaign):
+        _must_come_to_health(campaign, "a copy that could not be proven was recreated")
     if compared(campaign):
         _must_come_to_health(campaign, "a copy that differs was recreated")
     left = _still_held_back(campaign)

@@ -108,9 +108,11 @@ def make_anew(campaign: CampaignPair) -> bool:
 def renew_unproven(campaign: CampaignPair) -> bool:
     """What `check_hast` asks for on the primary where it says `hast-copies-differ`, or of `hast-copy-unproven` that the
     copies cannot be compared: the copy of the standby is recreated. Whether there was anything to do."""
-    anything = False
-    for resource in campaign.pair.layout.resources if campaign.state is not None else ():
-        doubt = unproven.known(Store(f"{campaign.state}/{campaign.active.name}"), resource.name)
+    if campaign.installed is None:
+        return False
+    anything, store = False, campaign.installed.context(campaign.active).store
+    for resource in campaign.pair.layout.resources:
+        doubt = unproven.known(store, resource.name)
         if doubt is not None and (doubt.differ or doubt.restless):
             anything = True
             renew(campaign, campaign.pair.peer(campaign.active), resource.name)

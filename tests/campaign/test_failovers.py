@@ -216,9 +216,12 @@ def test_monitoring_has_a_promotion_made_up_for_whose_event_was_lost(tmp_path: P
     campaign.close()
 
 
-def test_a_human_makes_anew_a_copy_that_is_said_to_be_no_more_comparable(tmp_path: Path) -> None:
+@pytest.mark.parametrize("full", [False, True])
+def test_a_human_makes_anew_a_copy_that_is_said_to_be_no_more_comparable(tmp_path: Path, full: bool) -> None:
     """Clients' writes have failed on both disks, and one was underway when the connection was lost."""
     campaign = CampaignPair(1, tmp_path)
+    if full:
+        inflict(campaign.pair, "state-full", campaign.active.name)
     inflict(campaign.pair, "cut-replication")
     underway = DeviceWrite(20, frozenset({WritePiece(7777, Part.CONTENT)}))
     campaign.active.hastd.device_write("home", underway, Completion())
@@ -226,6 +229,8 @@ def test_a_human_makes_anew_a_copy_that_is_said_to_be_no_more_comparable(tmp_pat
     inflict(campaign.pair, "disk-fails-writes", campaign.active.name)
     campaign.clock.advance(30)
     inflict(campaign.pair, "disk-ok", campaign.active.name)
+    if full:
+        inflict(campaign.pair, "state-ok", campaign.active.name)
     inflict(campaign.pair, "heal")
     campaign.clock.advance(200)
     assert held_back(campaign).endswith("(home: incomplete copy)")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks.probes.unproven import UnprovenCopy
+from checks.probes.unproven import REMEDY, UnprovenCopy
 from remediate.config import RemediationConfig
 from remediate.context import Context
 from remediate.failover import unproven as primary
@@ -314,7 +314,7 @@ def test_a_copy_that_cannot_be_compared_as_a_write_failed_on_both_disks_is_said_
     pair.passes(3 * MINUTES)
     known = doubt(pair, pair.active)
     assert known is not None and known.extents and EXTENT in known.extents and known.restless, pair.story()
-    assert known.sentence.endswith("until hastd's worker ends): recreate the other copy")
+    assert known.sentence.endswith(f"until hastd's worker ends): {REMEDY}")
     assert not pair.entries(pair.standby, "extents"), "a comparison without a result is no session that broke"
     assert pair.until(lambda: "has failed on both disks counts as dirty" in refused_to_verify(pair)), pair.story()
     makes_anew(pair, pair.standby)
