@@ -215,10 +215,10 @@ def hast_at_once(context: Context, words: list[str], at: float) -> None:
     could not be noted. Raises InvalidEvent, StateError, ProbeError."""
     from remediate.failover import hastd_events, unproven
     from remediate.failover.converge import ConvergeRequest, converge
-    from remediate.failover.peer_notice import PeerNotice
+    from remediate.failover.peer_notice import PeerNotice, reported
     from remediate.state.noted import HastdEvent
 
-    telling = PeerNotice()
+    telling = PeerNotice(reported(context))
     if words[0] == "disconnect":
         unproven.lost(context, words[1], at)
     trigger = hastd_events.hast_event(context, HastdEvent("", words, at), telling)

@@ -52,7 +52,7 @@ from remediate.failover.hastd_events import end_split_brain
 from remediate.failover.hearing import Responsiveness
 from remediate.failover.observe import Observation, observe
 from remediate.failover.patience import patiently
-from remediate.failover.peer_notice import PeerNotice, at_rest
+from remediate.failover.peer_notice import PeerNotice, at_rest, reported
 from remediate.failover.plan import Plan, arranged, plan
 from remediate.failover.record import record
 from remediate.failover.resource import ResourcePlace
@@ -122,7 +122,7 @@ def silent(step: str) -> None:
 def converge(context: Context, request: ConvergeRequest, watch: Callable[[str], None] = silent) -> ConvergeOutcome:
     """Converge until the node is in place, or why it is not is known; then do what was left for afterwards. Raises
     nothing: where no lock can be had, what must not be served here is stopped, and nothing is promoted."""
-    telling = PeerNotice()
+    telling = PeerNotice(reported(context))
     outcome = brought(context, request, telling, watch)
     if outcome.result is ConvergeResult.BUSY:
         return outcome
@@ -137,7 +137,7 @@ def converge(context: Context, request: ConvergeRequest, watch: Callable[[str], 
 def take_up(context: Context) -> None:
     """What hastd has told of, unless a convergence runs that does it at its end. Raises nothing."""
     if not afterwards.convergence_heeds(context, LOCK):
-        afterwards.settle(context, PeerNotice(), partial(_again, context))
+        afterwards.settle(context, PeerNotice(reported(context)), partial(_again, context))
 
 
 def _again(context: Context, trigger: str, telling: PeerNotice) -> ConvergeOutcome:
@@ -337,7 +337,7 @@ class ConvergeRun:
                 self._promoted(going_up, len(self.looks) + executor.processes)
             return ()
         if going_up and executor.refused:
-            left = self._demote(going_up, PeerNotice())
+            left = self._demote(going_up, PeerNotice(reported(self.context)))
             why = DemotionCause.IN_USE if left else DemotionCause.HELD_THERE
             self._hold_back({DemotionReason(why, name) for name in going_up}, observation)
             return (*executor.failed.values(), *left)
@@ -374,7 +374,7 @@ class ConvergeRun:
         """A promotion failed: take back what it did, note it, and give the address away once, where the other node
         could take it. What has to stop the run, in sentences; empty where it may be tried again, and where the next
         plan is one of a node that cannot be primary, which gives the address away by itself."""
-        telling = PeerNotice()
+        telling = PeerNotice(reported(self.context))
         stopped = self._undone(observation, names, executor, telling)
         telling.send(self.context)
         return stopped

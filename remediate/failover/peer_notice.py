@@ -31,9 +31,11 @@ LOOKS = 0.2
 
 
 class PeerNotice:
-    """The other node's copies as they became known, and whether it is told even what it was told before."""
+    """The other node's copies as they became known, and whether it is told even what it was told before. `before`: what
+    had been told of them when it began (`reported`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Values) -> None:
+        self._before = before
         self._copies: dict[str, tuple[CopyState, bool]] = {}
         self._parted: set[str] = set()
 
@@ -64,16 +66,18 @@ class PeerNotice:
         parted, self._parted = self._parted, set()
         before = reported(context)
         copies = {name: copy for name, (copy, again) in learned.items() if again or before.get(name) != copy.value}
+        proven = {name for name, word in before.items() if word == CopyState.COMPLETE.value != self._before.get(name)}
         copies = {
             name: now
             for name, copy in copies.items()
-            if (now := _still(context, name, copy, name in parted)) is not CopyState.UNKNOWN
+            if (now := _still(context, name, copy, name in parted, name in proven)) is not CopyState.UNKNOWN
         }
         if context.peer is None or not copies:
             return set()
         trouble, severity = _message(context, copies)
         says = {name: f"not {copy.value}" if trouble else copy.value for name, copy in copies.items()}
         changed = {name: word for name, word in says.items() if before.get(name) != word}
+        self._before = {**before, **changed}
         untold = set(copies) if trouble else set()
         if not changed:
             return untold
@@ -130,14 +134,16 @@ def _was_parted(context: Context, name: str) -> bool:
     return ["disconnect", name] in waiting[taken[-1] if taken else 0 :]
 
 
-def _still(context: Context, name: str, copy: CopyState, parted: bool) -> CopyState:
+def _still(context: Context, name: str, copy: CopyState, parted: bool, proven: bool) -> CopyState:
     """What is known now of a copy of which `copy` was known when it was learned; UNKNOWN for a node that is not primary
-    any more, which knows nothing but how it `parted` from the other copy, and where hastd does not answer."""
+    any more, which knows nothing but how it `parted` from the other copy, and where hastd does not answer. That it is
+    incomplete counts no more where it was `proven` to be complete meanwhile, as by a comparison."""
     left = copy if parted else CopyState.UNKNOWN
     resource = hast_of.resource(context.here, name)
     if resource is None or resource.role is not Role.PRIMARY:
         return left
-    known = copy if (now := of_peer(context, resource)) is CopyState.UNKNOWN else now
+    then = CopyState.UNKNOWN if proven and copy is CopyState.INCOMPLETE else copy
+    known = then if (now := of_peer(context, resource)) is CopyState.UNKNOWN else now
     return CopyState.UNKNOWN if known is CopyState.INCOMPLETE and _gives_way(context, name) else known
 
 

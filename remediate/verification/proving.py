@@ -20,7 +20,7 @@ from checks.verified import SHOWN, said
 from remediate.context import Context
 from remediate.failover import afterwards, hast_of
 from remediate.failover.errors import StepFailed
-from remediate.failover.peer_notice import PeerNotice
+from remediate.failover.peer_notice import PeerNotice, reported
 from remediate.failover.unproven import proven
 from remediate.session import SessionEnded
 from remediate.state import unproven, verifications
@@ -48,7 +48,7 @@ class Busy(Exception):
 
 def prove_all(context: Context, names: Sequence[str], trigger: str) -> None:
     """Compare what the other copies may lack, and tell the other node of those that lack nothing. Raises nothing."""
-    telling = PeerNotice()
+    telling = PeerNotice(reported(context))
     for name in names:
         if prove(context, name, trigger):
             telling.learned(name, CopyState.COMPLETE, again=True)

@@ -89,7 +89,7 @@ def test_words_that_are_no_event_of_carp_are_refused_and_touch_nothing(
 def test_words_that_are_no_event_of_hastd_are_refused(pair: InstalledPair, state: Path, words: list[str]) -> None:
     before = {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()}
     with pytest.raises(InvalidEvent):
-        pair.does(pair.active, lambda context: hast_event(context, HastdEvent("", words, 0.0), PeerNotice()))
+        pair.does(pair.active, lambda context: hast_event(context, HastdEvent("", words, 0.0), PeerNotice({})))
     assert {path.name: path.read_bytes() for path in (state / "nfs001").iterdir()} == before
 
 

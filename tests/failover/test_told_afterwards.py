@@ -11,7 +11,7 @@ from remediate.failover import carp_demotion
 from remediate.failover.afterwards import convergence_heeds
 from remediate.failover.converge import LOCK, ConvergeRequest
 from remediate.failover.peer_notice import TOLD as TOLD_LAST
-from remediate.failover.peer_notice import PeerNotice
+from remediate.failover.peer_notice import PeerNotice, reported
 from remediate.state import ledger, maintenance, noted
 from remediate.state.ledger import CopyState
 from remediate.state.lock import Lock
@@ -108,7 +108,7 @@ def gives_way(pair: InstalledPair) -> None:
 
 def tells_that_it_is_behind(pair: InstalledPair) -> bool:
     def tell(context: Context) -> None:
-        telling = PeerNotice()
+        telling = PeerNotice(reported(context))
         telling.learned("home", CopyState.INCOMPLETE, again=True)
         telling.send(context)
 
@@ -210,7 +210,32 @@ def test_a_copy_that_was_told_to_be_behind_does_not_hold_its_node_back_when_it_a
 def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_something_is_dirty_for_ever(
     pair: InstalledPair,
 ) -> None:
-    """Writes that failed on every side count as dirty until the worker ends, so no look shows that it is through."""
+    is_dirty_for_ever(pair)
+    pair.passes(20)
+    pair.breaks("peer-tells-the-truth", "nfs001")
+    assert "dirty: 0 " not in pair.active.run("hastctl list home").out
+    pair.converges(pair.active, ConvergeRequest("periodic", promote=False, again=True))
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE, pair.story()
+    assert noted.waiting(pair.store(pair.active)) == []
+    assert pair.sound
+
+
+def test_what_was_learned_before_a_copy_was_proven_is_told_no_more(pair: InstalledPair) -> None:
+    """A look's message may wait for one that is underway; no later look tells anything while something is dirty."""
+    is_dirty_for_ever(pair)
+    pair.passes(20)
+    pair.breaks("peer-tells-the-truth", "nfs001")
+
+    looked = pair.does(pair.active, lambda context: PeerNotice(reported(context)))
+    looked.learned("home", CopyState.INCOMPLETE, again=True)
+    pair.converges(pair.active, ConvergeRequest("periodic", promote=False, again=True))
+    pair.does(pair.active, looked.send)
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE, pair.story()
+
+
+def is_dirty_for_ever(pair: InstalledPair) -> None:
+    """Writes that failed on every side count as dirty until the worker ends, so no look shows that a synchronisation is
+    through. The other node cannot be told anything."""
     pair.breaks("cut-replication")
     pair.passes(30)
     pair.breaks("disk-fails-writes", "nfs001")
@@ -220,13 +245,6 @@ def test_that_a_synchronisation_is_through_is_told_when_it_can_be_though_somethi
     pair.breaks("heal")
     assert pair.until(lambda: len(pair.entries(pair.active, "told")) == 2, 60), pair.story()
     assert "incomplete; it could not be notified" in pair.entries(pair.active, "told")[-1].result, pair.story()
-    pair.passes(20)
-    pair.breaks("peer-tells-the-truth", "nfs001")
-    assert "dirty: 0 " not in pair.active.run("hastctl list home").out
-    pair.converges(pair.active, ConvergeRequest("periodic", promote=False, again=True))
-    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE, pair.story()
-    assert noted.waiting(pair.store(pair.active)) == []
-    assert pair.sound
 
 
 def test_that_a_synchronisation_is_through_is_told_again_soon_where_it_could_not_be(pair: InstalledPair) -> None:
