@@ -123,10 +123,11 @@ class DemotionRecord(NamedTuple):
 
 def read(node: Node) -> DemotionRecord:
     """The newest that a node has recorded, nothing where there is no file. Raises ProbeError."""
-    return max((_read(node, path) for path in (PATH, STAND_IN)), key=lambda held: held.number)
+    return max((read_from(node, path) for path in (PATH, STAND_IN)), key=lambda held: held.number)
 
 
-def _read(node: Node, path: str) -> DemotionRecord:
+def read_from(node: Node, path: str) -> DemotionRecord:
+    """The same of one of the two files. Raises ProbeError."""
     try:
         return parse(node.read(path))
     except NotFound:

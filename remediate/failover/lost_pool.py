@@ -79,11 +79,16 @@ def fitness_of(context: Context, there: Node, name: str) -> Fitness:
     ProbeError, hast.NoState, hast.MetadataUnreadable."""
     role = hast.resource(there, name).role
     complete = ledger.of_node(there, name).copy is not CopyState.INCOMPLETE and hast.metadata(there, name).resuid != 0
-    unfit = {DemotionReason(why, name) for why in STAYS} | ENDED_BY_A_HUMAN
     reasons = carp_demotion.read(there).reasons
     works = known_bug.of_other(context, there).as_primary is not AsPrimary.FAILS
-    fit = complete and works and not unfit.intersection(reasons) and role in (Role.PRIMARY, Role.SECONDARY)
+    fit = complete and works and not refuses(reasons, name) and role in (Role.PRIMARY, Role.SECONDARY)
     return Fitness(fit, reasons)
+
+
+def refuses(reasons: tuple[DemotionReason, ...], name: str) -> bool:
+    """Whether a node that holds back for these would not serve the resource."""
+    unfit = {DemotionReason(why, name) for why in STAYS} | ENDED_BY_A_HUMAN
+    return not unfit.isdisjoint(reasons)
 
 
 def _suspended(context: Context, node: Node, place: ResourcePlace, pool: str) -> str:

@@ -10,32 +10,48 @@ the clean unmount is the rule: it loses nothing, whatever comes of it. The role 
 * this node has written nothing alone, else the histories have parted already. Its localcnt is what the other disk has
   as remotecnt, which is what write_complete() compares, as long as it is not raised; and a worker that has lost its
   peer has nothing dirty (sbin/hastd/activemap.c, activemap_need_sync: what only this disk has stays so);
-* the other node writes alone, or will: it says itself, now, that it is primary; or the address is not here, and its
-  hastd answers `hastctl`. Without that word it may be dead, and this copy the only one that goes on. What a way brings
-  may be old: where a `management` address is configured, that answers as well.
+* the other node writes alone, or will: it says itself, now, that it is primary; or the address is not here, and it
+  could serve (`lost_pool.refuses`). Without that word it may be dead, and this copy the only one that goes on. What
+  a way brings may be old: where a `management` address is configured, that answers as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
-from checks.probes import counters, hast
+from checks.probes import carp_demotion, counters, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
-from remediate.failover import dumps, hast_of, hearing
+from remediate.failover import dumps, hast_of, hearing, lost_pool
+from remediate.failover.dumps import Dumps
 from remediate.failover.hearing import Responsiveness
 from remediate.failover.peer import ASK
+from remediate.state import ledger
 
 
 def role_first(context: Context, here: Resource, carp: CarpState | None) -> bool:
     """Whether that is proven of a primary, mounted here, to which nobody is connected. Raises nothing: what cannot be
     known is no proof."""
-    if here.status is Status.ABSENT or _has_more(here) or not _goes_on_alone(_role_there(context, here.name), carp):
+    if here.status is Status.ABSENT or _has_more(here) or context.peer is None:
         return False
-    both = dumps.read(context, here.name)
-    return both is not None and counters.wrote_nothing_alone(both.theirs, both.mine)
+    there: list[Role | None] = []
+    both: list[Dumps | None] = []
+    fit: list[bool] = []
+    with suppress(ProbeError):
+        context.peer.node(ASK)  # whose it is, is asked once
+        context.timing.together([
+            lambda: there.append(_role_there(context, here.name)),
+            lambda: both.append(dumps.read(context, here.name)),
+            lambda: fit.append(_would_serve(context, here.name)),
+        ])  # fmt: skip
+    if not (there and both and both[0] and fit) or not _goes_on_alone(there[0], carp):
+        return False
+    serves = there[0] is Role.PRIMARY or (there[0] is Role.SECONDARY and fit[0])
+    return serves and counters.wrote_nothing_alone(both[0].theirs, both[0].mine)
 
 
 def why_void(context: Context, name: str, remote: str, carp: Callable[[], CarpState | None]) -> str:
@@ -67,6 +83,21 @@ def _role_there(context: Context, name: str) -> Role | None:
     if there is None or (management and hearing.machine(context.here, management) is not Responsiveness.ALIVE):
         return None
     return there.role
+
+
+def _would_serve(context: Context, name: str) -> bool:
+    """Whether the other node says nothing for which it would not serve once it has the address. Raises nothing."""
+    assert context.peer is not None
+    there = context.peer.node(ASK)
+    held = [partial(carp_demotion.read_from, there, path) for path in (carp_demotion.PATH, carp_demotion.STAND_IN)]
+    looks: list[Callable[[], bool]] = [
+        lambda: ledger.of_node(there, name).damage is None,
+        *(lambda read=read: not lost_pool.refuses(read().reasons, name) for read in held),
+    ]
+    try:
+        return all(context.timing.together(looks))
+    except ProbeError:
+        return False
 
 
 def _goes_on_alone(there: Role | None, carp: CarpState | None) -> bool:

@@ -92,7 +92,9 @@ def _ends_connection(campaign: CampaignPair, node: Node) -> None:
         broken(campaign, "kill", node.name, "worker")
 
 
-CUT_OFF = frozenset({"management cut", "peer answers: old"})
+OLD = frozenset({"peer answers: old"})
+"""What it says of hastd cannot be told from the truth of a moment ago, on which a node that loses its cable decides."""
+CUT_OFF = frozenset({"management cut", *OLD})
 """See above: both networks at once. An old answer over the one that is left is no better than none."""
 UNREPLICATED = frozenset({"replication cut", "cable flaps", "at a step", "hastd killed in a cut"})
 """They cut the network of the replication, or may do so."""
@@ -107,7 +109,7 @@ ORDINARY = (
     Kind("orderly shutdown", shut_down, planned=True),
     Kind("last node shuts down", shut_down_alone, weight=2),
     Kind("power cut", _fault("power-off")),
-    Kind("cable pulled", _fault("carrier-off")),
+    Kind("cable pulled", _fault("carrier-off"), not_with=OLD),
     Kind("isolated", _fault("isolate"), weight=1),
     Kind("link cut", _fault_of_the_pair("cut"), weight=1, not_with=CUT_OFF),
     Kind("one way cut", _fault("cut-from"), weight=1, not_with=CUT_OFF),
