@@ -391,12 +391,20 @@ class Executor:
             void = parting.why_void(self.context, place.name, remote, lambda: self._carp_now(place))
             if void:
                 raise Superseded(f"before the role of {place.name} is given up: {void}")
-        if self.seen.facts.node.leaving is Leaving.GOES_DOWN and not self.seen.facts.resources[place.name].connected:
+        goes_down = self.seen.facts.node.leaving is Leaving.GOES_DOWN
+        if goes_down and not self.seen.facts.resources[place.name].connected and self._is_master(place):
             newest.look(self.context, place.name)  # the unmount may have been its first write alone
         was_primary = self.seen.facts.resources[place.name].role is HastRole.PRIMARY
         if was_primary and self.gives_up is not None:
             self.gives_up(place)
         (roles.give_up if was_primary else roles.become)(self.context, place, role)
+
+    def _is_master(self, place: ResourcePlace) -> bool:
+        """Whether nobody else has the address, though this node holds itself back. Raises nothing."""
+        try:
+            return self._carp_now(place) is CarpState.MASTER
+        except ProbeError:
+            return False
 
     def _carp_now(self, place: ResourcePlace) -> CarpState | None:
         """Raises ProbeError."""

@@ -1,24 +1,34 @@
 """Whether this node's copy is proven to be the newest after a boot: this node was the last one that wrote.
 
-It is recorded while it is so: this node is primary, the other one is not connected, and hastd has written what that
-one lacks. The note has the counters of this node's disk, because a synchronisation that is completed changes them
-(sbin/hastd/primary.c, sync_thread()) even where nobody heard of it. A connection that is seen in any other way voids
-it, and so does another node that is heard to be MASTER while this one is still primary.
+It is recorded while it is so: this node is primary, the other one is not connected, hastd has written what that one
+lacks, and that one, if it lives, would not serve any more. The note has the counters of this node's disk, because a
+synchronisation that is completed changes them (sbin/hastd/primary.c, sync_thread()) even where nobody heard of it. A
+connection that is seen in any other way voids it, and so does another node that is heard to be MASTER while this one is
+still primary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from checks.probes.carp import CarpState
+from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
 from remediate.context import Context
-from remediate.failover import hast_of
+from remediate.failover import hast_of, own_copy
 from remediate.failover.facts import ResourceState
+from remediate.failover.peer_notice import reported
+from remediate.failover.this_boot import this_boot
+from remediate.state import alone
 from remediate.state.journal import WARNING
+from remediate.state.ledger import CopyState
 from remediate.state.store import StateError, Values
 
 NAME = "newest.json"
+LATE = 45.0
+"""Seconds by which the other node may miss the connection later than this one: HAST_TIMEOUT (sbin/hastd/hast.h) twice,
+for its worker's reads and for a connection that is made again, and a moment to tell."""
 
 
 def note(context: Context, states: Mapping[str, ResourceState], resources: Mapping[str, Resource]) -> None:
@@ -40,9 +50,24 @@ def look(context: Context, name: str) -> None:
 
 
 def note_alone(context: Context, resource: Resource) -> None:
-    """Write it down where this node is primary and has written alone. Raises nothing."""
-    if resource.role is Role.PRIMARY and resource.status is not Status.COMPLETE and resource.dirty > 0:
+    """Write it down where this node is primary and has written alone, and the other one knows. Raises nothing."""
+    writes = resource.role is Role.PRIMARY and resource.status is not Status.COMPLETE and resource.dirty > 0
+    if writes and _would_refuse(context, resource.name):
         _keep(context, resource.name)
+
+
+def _would_refuse(context: Context, name: str) -> bool:
+    """Whether the other node, if it lives, would not serve its copy when this one dies: it was told that it is behind,
+    it was MASTER before this node was promoted, and gone, or it has missed the connection to a MASTER for longer than
+    it takes (`ledger.stale`)."""
+    if reported(context).get(name) == CopyState.INCOMPLETE.value:
+        return True
+    with suppress(ProbeError):
+        if name in alone.promoted(context.store, this_boot(context)):
+            return True
+    own = own_copy.known(context, name)
+    since = own.unheard_since if own.parted_at is None else own.parted_at
+    return since is not None and context.timing.wall() - since > context.config.failover.stale_after + LATE
 
 
 def void(context: Context, name: str) -> None:

@@ -40,8 +40,8 @@ from simulator.pair import Pair
 
 T = TypeVar("T")
 TEST = ConvergeRequest("test")
-WROTE_ALONE = 60.0
-"""Seconds for which the last node served alone."""
+WROTE_ALONE = 150.0
+"""Seconds for which the last node served alone: longer than the other one takes to refuse its own copy, and a look."""
 OFF = 10.0
 """Seconds for which nothing runs."""
 Hook = Callable[[Node, list[str]], int]

@@ -18,6 +18,7 @@ from tests.failover.installed_pair import (
     OFF,
     WROTE_ALONE,
     InstalledPair,
+    installed_pair,
     master,
     policy,
     the_other_wrote_last,
@@ -67,6 +68,7 @@ def test_the_node_that_wrote_last_serves_as_soon_as_it_is_back(state: Path) -> N
 
 @pytest.mark.parametrize("goes", ["in order", "by a power cut"])
 def test_a_node_that_was_alone_when_it_went_down_serves_when_it_is_booted_alone(pair: InstalledPair, goes: str) -> None:
+    pair.looks_every_minute(pair.active)
     pair.standby.power_off()
     pair.passes(WROTE_ALONE)
     if goes == "in order":
@@ -79,6 +81,7 @@ def test_a_node_that_was_alone_when_it_went_down_serves_when_it_is_booted_alone(
 
 
 def test_a_node_that_was_alone_serves_after_each_of_two_boots(pair: InstalledPair) -> None:
+    pair.looks_every_minute(pair.active)
     pair.standby.power_off()
     pair.passes(WROTE_ALONE)
     for _ in range(2):
@@ -99,6 +102,27 @@ def test_a_primary_whose_standby_may_have_taken_over_does_not_serve_when_it_is_b
     pair.passes(OFF)
     pair.boots(pair.active, SETTLED)
     assert master(pair.active) and pair.rests(pair.active), pair.story()
+
+
+@pytest.mark.parametrize("goes", ["in order", "by a power cut"])
+def test_a_primary_that_was_cut_off_for_a_moment_and_died_is_not_taken_for_the_last(state: Path, goes: str) -> None:
+    """The other node, which hears CARP, does not call its copy stale yet: it takes over, serves, and loses power."""
+    pair = installed_pair(state, policy(witness="10.1.101.9"))
+    pair.looks_every_minute(pair.active)
+    pair.passes(65)
+    pair.breaks("cut-replication")
+    pair.breaks("cut-management")
+    pair.passes(20)
+    if goes == "in order":
+        pair.pair.clock.wait(pair.active.shut_down())
+    else:
+        pair.active.power_off()
+    assert pair.until(lambda: pair.serves(pair.standby), 90), pair.story()
+    pair.passes(WROTE_ALONE)
+    pair.standby.power_off()
+    pair.breaks("heal")
+    pair.boots(pair.active, SETTLED)
+    assert pair.rests(pair.active), pair.story()
 
 
 def test_a_node_that_wrote_alone_and_gave_way_to_another_master_is_not_taken_for_the_last(pair: InstalledPair) -> None:
