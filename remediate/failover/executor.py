@@ -33,6 +33,7 @@ from remediate.failover import (
     peer_route,
     reach,
     roles,
+    second_look,
     services,
     silence,
     waking,
@@ -98,6 +99,8 @@ class Executor:
         """CARP as the plan knows it: what was seen, and what came of this node's own hold."""
         self._looked: dict[str, peer.PeerStanding] = {}
         """Of resources for which the other node was waited for, what the last look at it showed."""
+        self._looked_at: dict[str, float] = {}
+        """When that began, or a second look ended (`Timing.now`)."""
 
     def carry(self, plan: Plan, heedless: bool = False) -> None:
         """Do the stages in order, and stop after one in which a step failed (see `failed`). `heedless`: what CARP or a
@@ -291,7 +294,7 @@ class Executor:
             Action.DETACH: lambda: devices.detach(context, place),
             Action.CHECK: lambda: self._check(place),
             Action.UNPROTECT: lambda: filesystems.protect(context, place, False),
-            Action.MOUNT: lambda: filesystems.mount(context, place, self._on(place)),
+            Action.MOUNT: lambda: self._mount(place),
             Action.VERIFY: lambda: reach.verify(context, place, partial(self.refuse_superseded, Step(do, place.name))),
             Action.WAKE: lambda: waking.wake(context, place, self.seen.vhids),
             Action.UNMOUNT: lambda: filesystems.unmount(context, place),
@@ -303,8 +306,29 @@ class Executor:
         return done[do]() or ""
 
     def _check(self, place: ResourcePlace) -> str:
+        self._look_again(Step(Action.CHECK, place.name))
         self._found[place.name], done = devices.check(self.context, place)
         return done
+
+    def _mount(self, place: ResourcePlace) -> None:
+        self._look_again(Step(Action.MOUNT, place.name))
+        filesystems.mount(self.context, place, self._on(place))
+
+    def _look_again(self, step: Step) -> None:
+        """Where the last look at the other node is a while ago. Nobody is asked what hands this over. Raises
+        Superseded."""
+        name = step.resource
+        age = self.context.timing.now() - self._looked_at.get(name, self.seen.at)
+        if self._heed is not None or not self._is_up(name) or age <= second_look.LATELY:
+            return
+        state, remarks = self.seen.facts.resources[name], self.seen.facts.said[name]
+        was = self._looked[name].peer if name in self._looked else state.peer
+        heedless = self.context.config.failover.promote_stale or bool(remarks.survives)
+        wins = state.split is Split.WINNING
+        why, self._looked[name] = second_look.against(self.context, self.seen.places[name], was, heedless, wins)
+        self._looked_at[name] = self.context.timing.now()
+        if why:
+            raise Superseded(f"before {step}: {why}")
 
     def _on(self, place: ResourcePlace) -> MountedDevice:
         """Where and what the file system is, looked at once."""
@@ -359,10 +383,10 @@ class Executor:
         remote = self.seen.facts.resources[place.name].remote
         if remote in self._rejecting or not remote:
             return remote in self._rejecting
-        looked = peer.look(self.context, place)
+        began, looked = self.context.timing.now(), peer.look(self.context, place)
         for name in self._taken:
             if self.seen.facts.resources[name].remote == remote:
-                self._looked[name] = looked
+                self._looked[name], self._looked_at[name] = looked, began
         if looked.peer is not Peer.GONE:
             return False
         self.refuse_superseded(Step(Action.BECOME_PRIMARY, place.name))
@@ -423,6 +447,7 @@ class Executor:
         connects: float | None = None
         while True:
             self.refuse_superseded(step)
+            self._looked_at[place.name] = self.context.timing.now()
             last = self._looked[place.name] = peer.look(self.context, place)
             if last.without_hastd:
                 raise Superseded(f"during {step}: {last.says}")

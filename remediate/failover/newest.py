@@ -43,17 +43,21 @@ def note(context: Context, states: Mapping[str, ResourceState], resources: Mappi
 
 
 def look(context: Context, name: str) -> None:
-    """The same, by a look at the resource; where hastd gives no answer nothing is recorded. Raises nothing."""
+    """The same of a node that holds back, and still is MASTER: nobody is there to serve after it. Where hastd gives no
+    answer nothing is recorded. Raises nothing."""
     here = hast_of.resource(context.here, name)
-    if here is not None:
-        note_alone(context, here)
+    if here is not None and _writes_alone(here):
+        _keep(context, name)
 
 
 def note_alone(context: Context, resource: Resource) -> None:
     """Write it down where this node is primary and has written alone, and the other one knows. Raises nothing."""
-    writes = resource.role is Role.PRIMARY and resource.status is not Status.COMPLETE and resource.dirty > 0
-    if writes and _would_refuse(context, resource.name):
+    if _writes_alone(resource) and _would_refuse(context, resource.name):
         _keep(context, resource.name)
+
+
+def _writes_alone(resource: Resource) -> bool:
+    return resource.role is Role.PRIMARY and resource.status is not Status.COMPLETE and resource.dirty > 0
 
 
 def _would_refuse(context: Context, name: str) -> bool:

@@ -43,13 +43,14 @@ def switched(pair: InstalledPair) -> None:
 
 
 def loses_the_address(pair: InstalledPair) -> None:
-    """The active node's clients are cut off: the other node is MASTER, and is told that nothing is held any more."""
-    pair.active.run("ifconfig vtnet1 down")
+    """An operator moves it: the other node is MASTER, and is told that nothing is held any more."""
+    pair.active.network.demote(240, "by an operator")
+    pair.standby.run("ifconfig vtnet1 vhid 2 state master")
     assert pair.until(lambda: master(pair.standby))
 
 
 def could_serve_again(pair: InstalledPair) -> None:
-    pair.active.run("ifconfig vtnet1 up")
+    pair.active.network.demote(-240, "by an operator")
 
 
 def tried(pair: InstalledPair) -> int:
@@ -94,6 +95,8 @@ def test_a_promotion_that_fails_by_the_bug_is_named_and_the_address_goes_back(st
 def test_it_is_not_tried_again_where_nobody_else_could_serve(state: Path) -> None:
     pair = pair_of(state)
     loses_the_address(pair)
+    assert pair.until(lambda: pair.role(pair.active) == "secondary"), pair.story()
+    pair.breaks("carrier-off", pair.active.name)
     assert pair.until(lambda: failed(pair)), pair.story()
     pair.passes(30)
     for _ in range(3):

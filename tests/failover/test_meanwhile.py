@@ -152,3 +152,26 @@ def test_a_copy_that_is_told_to_be_behind_while_the_role_is_taken_is_not_mounted
     assert "while the role was taken: nfs001 reported that this copy is behind" in pair.story()
     pair.passes(120)
     assert not pair.holds(node), pair.story()
+
+
+@pytest.mark.parametrize("reboots", [False, True])
+def test_a_copy_is_not_mounted_where_the_other_node_is_heard_again_while_the_file_system_is_checked(
+    pair: InstalledPair, reboots: bool
+) -> None:
+    """It was cut off, or was booted and is up again, and has writes that the other copy lacks. It answers questions,
+    and nothing is replicated yet."""
+    pair.breaks("isolate", "nfs001")
+    pair.standby.fsck_slowness = 300.0
+    assert pair.until(lambda: pair.role(pair.standby) == "primary", 60), pair.story()
+    if reboots:
+        pair.pair.clock.wait(pair.active.shut_down())
+        pair.active.power_on()
+    pair.passes(5)
+    pair.breaks("heal")
+    pair.breaks("cut")
+    pair.passes(100)
+    assert not any(each.step == "mount home" for each in pair.entries(pair.standby, "step")), pair.story()
+    pair.breaks("heal")
+    pair.passes(200)
+    assert pair.serves(pair.active) is not reboots, pair.story()  # else the check has written too: a split-brain
+    assert pair.sound

@@ -95,7 +95,7 @@ def test_a_route_by_which_the_administrator_rejects_the_other_node_is_not_remove
     theirs = HostRoute(PEER, "127.0.0.1", frozenset({"STATIC", "REJECT"}))
     pair.standby.network.host_routes[PEER] = theirs
     pair.active.power_off()
-    assert pair.until(lambda: pair.serves(pair.standby), 30), pair.story()
+    assert pair.until(lambda: pair.serves(pair.standby), 40), pair.story()
     pair.converges(pair.standby)
     assert pair.standby.network.host_routes == {PEER: theirs} and not noted(pair, pair.standby)
 
