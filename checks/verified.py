@@ -36,6 +36,7 @@ def said(run: Verification) -> str:
         shown = ", ".join(map(str, run.numbers[:SHOWN])) + (", ..." if run.differ > SHOWN else "")
         words.append(f"{say_count(run.differ, 'extent')} of {run.extents} differ: {shown}")
         words += [f"{count} cannot be read on {plain(node)}" for node, count in run.unread]
+        words += [f"{plain(node)} {plain(sign)}" for node, sign in run.signs]
         words.append(plain(run.wrong) or "which copy is wrong is not known, the primary's is what clients see")
         if run.deletes:
             words.append("free space may differ, as the file system deletes (TRIM)")

@@ -4,7 +4,10 @@ It lies in the state directory of both nodes, one JSON object, the newest run la
 
     {"version": 1, "runs": [{"began": "2026-11-29T04:00:00Z", "ended": "2026-11-29T05:00:00Z", "by": "nfs001",
      "extents": 128, "extentsize": 2097152, "differ": 1, "undecided": 0, "numbers": [17], "unread": {"nfs002": 1},
-     "wrong": "nfs002 has counted 19 failed writes: its copy is the wrong one", "wrong_node": "nfs002", "deletes": 0}]}
+     "wrong": "nfs002 cannot read 1 extent, and no other one differs: its copy is the wrong one",
+     "wrong_node": "nfs002", "deletes": 0, "signs": {"nfs002": "has counted 19 failed writes"}}]}
+
+A file of an earlier version has no `signs`: what it calls the wrong copy was none proven by more than such a sign.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ MOST_RUNS = 30
 """Runs that are kept: half a year of one a week, and a few by hand."""
 LONGEST = 300
 """Characters of a text in it."""
+VERDICT = ": its copy is the wrong one"
 
 
 class Verification(NamedTuple):
@@ -46,11 +50,13 @@ class Verification(NamedTuple):
     unread: tuple[tuple[str, int], ...] = ()
     """Nodes, and how many extents their disks could not read."""
     wrong: str = ""
-    """Why it is known which copy is the wrong one, a sentence; empty where that is not known."""
+    """Why one copy is proven to be the wrong one in every extent that differs, a sentence; empty where none is."""
     wrong_node: str = ""
     """The node that has it."""
     deletes: int = 0
     """BIO_DELETE requests that the primary's worker had counted: what is deleted, each disk reads back as it likes."""
+    signs: tuple[tuple[str, str], ...] = ()
+    """Nodes, and what speaks against their copies without telling in which extents: that a write has failed."""
 
     @property
     def equal(self) -> bool:
@@ -92,6 +98,11 @@ def run_from(values: object) -> Verification:
         numbers = values["numbers"]
         if not isinstance(numbers, list) or len(numbers) > MOST_NUMBERS:
             raise ValueError("no list, or too long")
+        signs, wrong, wrong_node = values.get("signs"), _text(values["wrong"]), _text(values["wrong_node"])
+        if signs is None:
+            signs, wrong, wrong_node = _earlier(wrong, wrong_node), "", ""
+        if not isinstance(signs, dict) or len(signs) > 2:
+            raise ValueError("no object of signs")
         return Verification(
             began=since_1970(values["began"]),
             ended=since_1970(values["ended"]),
@@ -102,9 +113,10 @@ def run_from(values: object) -> Verification:
             undecided=_count(values["undecided"]),
             numbers=tuple(map(_count, numbers)),
             unread=tuple((_text(node), _count(count)) for node, count in values["unread"].items()),
-            wrong=_text(values["wrong"]),
-            wrong_node=_text(values["wrong_node"]),
+            wrong=wrong,
+            wrong_node=wrong_node,
             deletes=_count(values["deletes"]),
+            signs=tuple((_text(node), _text(sign)) for node, sign in signs.items()),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a verification: {error}") from None
@@ -113,7 +125,13 @@ def run_from(values: object) -> Verification:
 def as_values(run: Verification) -> Mapping[str, object]:
     """The object of one run."""
     record = run._asdict() | {"began": utc(run.began), "ended": utc(run.ended)}
-    return record | {"numbers": list(run.numbers[:MOST_NUMBERS]), "unread": dict(run.unread)}
+    lists = {"numbers": list(run.numbers[:MOST_NUMBERS]), "unread": dict(run.unread), "signs": dict(run.signs)}
+    return record | lists
+
+
+def _earlier(wrong: str, node: str) -> dict[str, str]:
+    """The verdict of an earlier version, as the sign that it is."""
+    return {node: wrong.removeprefix(f"{node} ").removesuffix(VERDICT)} if node else {}
 
 
 def _text(value: object) -> str:

@@ -14,15 +14,17 @@ If it is interrupted (^C, SIGTERM, the peer is gone), it prints its position; ru
 with the lowest priority. On a pair that began with two blank disks, space that was never written may differ: HAST never
 copied it.
 
-The wrong copy is named if only one disk is known to have failed; clients see the primary's copy.
+The wrong copy is named only if one disk cannot read any of the extents that differ. A count of failed writes does not
+tell which extents are old: it is printed for you to judge. Clients see the primary's copy.
 
     hastwatch verify home --repair --dry-run
     hastwatch verify home --repair --to /var/salvage
 
 --repair runs on the standby, after a comparison that found differences. It gives up this node's copy in the documented
 way (role init, hastctl create, role secondary), everything is copied from the primary, and both are compared again. It
-asks once. What only this copy has is saved to --to first, unless this copy is known to be the wrong one; if the
-primary's is, the repair is refused. The evidence, the refusals and the guard are those of `hastwatch recover`.
+asks once. What only this copy has is saved to --to first, unless this copy is proven to be the wrong one. If the
+primary's disk cannot read an extent, or a write is known to have failed on it, the repair is refused. The evidence, the
+refusals and the guard are those of `hastwatch recover`.
 """
 
 from __future__ import annotations

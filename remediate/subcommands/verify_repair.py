@@ -45,8 +45,7 @@ def repair(context: Context, options: argparse.Namespace) -> int:
     lines = [f"{name}: {said(last)}", *[f"  {line}" for line in sentences(pair)]]
     if begun is not None:
         lines.append(f"  this was begun here, and has come to: {begun.step.name.lower()}")
-    keeps = f"keep what only this copy has at {keeper.target}" if keeper.target else f"keep nothing: {last.wrong}"
-    words = {"name": name, "there": pair.there.name, "keeps": keeps}
+    words = {"name": name, "there": pair.there.name, "keeps": _keeps(keeper, last.wrong)}
     lines += ["", *[f"  {number}. {step.format(**words)}" for number, step in enumerate(STEPS, 1)]]
     lines += ["", *[f"refused: {why}" for why in refused]] if refused else []
     context.console.out.write("".join(f"{plain(line, 300)}\n" for line in lines))
@@ -69,10 +68,16 @@ def repair(context: Context, options: argparse.Namespace) -> int:
 
 
 def _keeper(context: Context, options: argparse.Namespace, wrong: str) -> Keeper:
-    """A copy that is known to be the wrong one is kept only where that is asked for."""
+    """A copy that is proven to be the wrong one in all that differs is kept only where that is asked for."""
     if wrong and not options.to:
         return NothingToKeep(wrong)
     return Keeper(Mode.IMAGE if options.image else Mode.SALVAGE, options.to or context.config.split_brain.salvage_to)
+
+
+def _keeps(keeper: Keeper, wrong: str) -> str:
+    if keeper.mode is Mode.RESYNC:
+        return f"keep nothing: {wrong}"
+    return f"keep what only this copy has at {keeper.target or 'a place that --to has to name'}"
 
 
 def _again(context: Context, name: str) -> int:

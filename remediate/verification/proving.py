@@ -3,7 +3,8 @@
 What may be missing is compared extent by extent on both nodes (`comparing`), in the background, as soon as the copies
 are connected and synchronised again. Equal extents prove the other copy as far as hastd's map reached when it was read:
 where it named as many extents as hastd keeps, one that was underway may have made room for another one before. That is
-left to the weekly `hastwatch verify`. Where extents differ the other copy is damaged, and both nodes write that down.
+left to the weekly `hastwatch verify`. Where extents differ the other copy counts as damaged, and both nodes write that
+down; that it is the wrong one in them is likely, and not proven: a disk may have lost a bit of them before.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ from remediate.state.store import StateError, StateUnreadable
 from remediate.verification.asking import ComparisonRefused, Interrupted, RemoteCopySession
 from remediate.verification.comparing import ComparisonResult, ExtentComparison
 from remediate.verification.copies import LocalCopy, incomparable, look
-from remediate.verification.verify import ROUNDS, CopyFailures, comes_to_rest, is_quiet, mine, pace, verification
+from remediate.verification.results import CopyFailures, verification
+from remediate.verification.verify import ROUNDS, comes_to_rest, is_quiet, mine, pace
 
 RATE = 50 << 20
 """Bytes a second that each disk is read at most, where every extent of a large one has to be compared."""
-LACKS = "lacks what was underway when the connection was lost"
+LACKS = "may lack what was underway when the connection was lost"
 BATCH = 16
 """Extents that are compared at a time."""
 TRIES = 3
@@ -133,12 +135,13 @@ def _note_difference(
     }
     differ, ended = result.differ, context.timing.wall()
     run = verification(sides, last, began, ended, count, len(differ), differ[:MOST_NUMBERS])
-    if not any(sides[here]):
-        run = run._replace(wrong_node=node, wrong=f"{node} {LACKS}: its copy is the wrong one")
+    is_blamed = not any(sides[here])
+    if is_blamed:
+        run = run._replace(signs=((node, " and ".join(filter(None, (sides[node].sign, LACKS)))),))
     if not _is_written_down(context, name, doubt, run):
         verifications.add(context.store, name, run)
         context.journal.entry("unproven", resource=name, why=trigger, result=said(run), severity=ALERT)
-    if run.wrong_node == node:
+    if is_blamed:
         shown = ", ".join(map(str, differ[:SHOWN])) + (", ..." if len(differ) > SHOWN else "")
         there.tell_lacking(f"it {LACKS}: {say_count(len(differ), 'extent')} of {count} compared differ: {shown}")
     there.tell(run)

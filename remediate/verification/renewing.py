@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from checks.plugin.text import say_count
 from checks.probes.hast import Metadata
 from checks.probes.timestamps import utc
 from checks.probes.verified import Verification
@@ -26,7 +27,7 @@ from remediate.state import verifications
 
 
 class NothingToKeep(Keeper):
-    """For a copy that is known to be the wrong one: what only it has is what a disk has lost or damaged."""
+    """For a copy that is proven to be the wrong one in all that differs: what only it has its disk cannot read."""
 
     def __init__(self, why: str) -> None:
         super().__init__(Mode.RESYNC)
@@ -92,14 +93,24 @@ def last_differing(context: Context, name: str) -> Verification:
     last = runs[-1]
     if not last.differ:
         raise RecoveryRefused((f"the last comparison of {name} found nothing that differs: {said(last)}",))
-    elsewhere = [node for node, _ in last.unread if node != here]
-    if (last.wrong_node and last.wrong_node != here) or elsewhere:
-        node = last.wrong_node or elsewhere[0]
-        why = last.wrong or f"the disk of {node} cannot read all of it"
-        raise RecoveryRefused(
-            (
-                f"{why}. The copy of this node may be the only good one: have it served first (hastwatch switchover "
-                f"on {node}), and recreate the other one",
-            )
-        )
+    if why := _better_here(last, here):
+        raise RecoveryRefused((why,))
     return last
+
+
+def _better_here(run: Verification, here: str) -> str:
+    """Why the copy of `here` may be the only good one of something; empty where nothing tells that it is. A switchover
+    alone may destroy what only the other one has: hastd copies what the map on the new primary's disk names."""
+    first = "have it served first (hastwatch switchover on {node}), and recreate the other one"
+    if run.wrong_node and run.wrong_node != here:
+        return f"{run.wrong}. The copy of this node may be the only good one: {first.format(node=run.wrong_node)}"
+    signs = dict(run.signs)
+    against = {node: f"cannot read {say_count(count, 'extent')}" for node, count in run.unread}
+    against = {node: why for node, why in against.items() if node != here} or ({} if here in signs else signs)
+    for node, why in against.items():
+        return (
+            f"{node} {why}: the copy of this node may be the only good one of that, and the other one of what else "
+            f"differs. Make a backup from the mounted file system and an image of the disk of {node} before anything "
+            f"else; then {first.format(node=node)} with --to"
+        )
+    return ""

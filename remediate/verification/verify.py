@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
-from checks.plugin.text import say_count
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.unproven import FAILED_ON_BOTH
@@ -28,6 +27,7 @@ from remediate.verification.answering import MOST
 from remediate.verification.asking import SLICE, ComparisonRefused, ComparisonRunning, Interrupted, RemoteCopySession
 from remediate.verification.comparing import ComparisonResult, ExtentComparison
 from remediate.verification.copies import LocalCopy, connected, in_flight, incomparable, look
+from remediate.verification.results import CopyFailures, proven_wrong, verification
 
 BATCH = 32 << 20
 """Bytes that are read on both nodes before they are compared."""
@@ -245,6 +245,8 @@ class _Run:
         ended = self.context.timing.wall()
         run = verification(sides, last, now.began, ended, self.where.extents, now.differ, now.numbers)
         run = run._replace(undecided=len(now.undecided))
+        node, why = proven_wrong(run)
+        run = run._replace(wrong=why, wrong_node=node)
         verifications.add(self.context.store, self.name, run)
         verifications.end(self.context.store, self.name)
         unproven.compared(self.context, self.name, run)
@@ -257,50 +259,3 @@ class _Run:
             result = f"{self.there.node} did not receive the result: {error}"
             self.context.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
         return run
-
-
-class CopyFailures(NamedTuple):
-    """Of a node, the writes that have failed on its disk, whether its ledger knows of any, and the extents that it
-    could not read."""
-
-    writes: int
-    known: int
-    unread: int
-
-
-def verification(
-    sides: dict[str, CopyFailures], last: LocalCopy, began: float, ended: float, extents: int, differ: int,
-    numbers: tuple[int, ...],
-) -> Verification:  # fmt: skip
-    """What came out: of `extents` so many `differ`, the first of them by `numbers`. `sides`: this node's first."""
-    node, why = wrong(sides) if differ else ("", "")
-    return Verification(
-        began=began,
-        ended=ended,
-        by=next(iter(sides)),
-        extents=extents,
-        extentsize=last.where.extentsize,
-        differ=differ,
-        undecided=0,
-        numbers=numbers,
-        unread=tuple((each, failures.unread) for each, failures in sides.items() if failures.unread),
-        wrong=why,
-        wrong_node=node,
-        deletes=last.resource.deletes,
-    )
-
-
-def wrong(sides: dict[str, CopyFailures]) -> tuple[str, str]:
-    """Which node has the wrong copy, and why that is known, where one alone has failed; else nothing. A worker counts
-    from its own start on, so that 0 on both sides proves nothing."""
-    failed = [node for node, counts in sides.items() if any(counts)]
-    if len(failed) != 1:
-        return "", ""
-    (node,) = failed
-    writes, known, unread = sides[node]
-    why = f"cannot read {say_count(unread, 'extent')}"
-    if writes:
-        why = f"has counted {say_count(writes, 'failed write')}"
-    elif known:
-        why = "knows that a write has failed on its disk"
-    return node, f"{node} {why}: its copy is the wrong one"

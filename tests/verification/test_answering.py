@@ -25,7 +25,7 @@ HOME = "home"
 RESULT: dict[str, object] = {
     "began": "2026-11-29T04:00:00Z", "ended": "2026-11-29T05:00:00Z", "by": "nfs001", "extents": 128,
     "extentsize": 2097152, "differ": 0, "undecided": 0, "numbers": [], "unread": {}, "wrong": "",
-    "wrong_node": "", "deletes": 0,
+    "wrong_node": "", "deletes": 0, "signs": {},
 }  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def test_what_came_out_is_written_down_as_it_is_understood_and_nothing_else(pair
     assert run.equal and run.by == "nfs001"
     wrongs: tuple[dict[str, object], ...] = (
         {"differ": -1}, {"numbers": [0] * 101}, {"by": 5}, {"unread": []}, {"ended": "yesterday"}, {"extents": True},
-        {"wrong": "x\ny"}, {"by": "x" * 400},
+        {"wrong": "x\ny"}, {"by": "x" * 400}, {"signs": []}, {"signs": {"nfs002": 5}},
     )  # fmt: skip
     for wrong in wrongs:
         assert says(pair, [COMPARE, Message(MessageKind.VERIFIED, told=RESULT | wrong)])[1:] == ["ended"]

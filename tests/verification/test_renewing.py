@@ -27,7 +27,7 @@ from tests.verification.test_verify import HOME, compares, differing, flip, othe
 
 pytestmark = pytest.mark.slow
 
-WHY = "nfs002 has counted 5 failed writes: its copy is the wrong one"
+WHY = "nfs002 cannot read 2 extents, and no other one differs: its copy is the wrong one"
 
 
 @pytest.fixture
@@ -96,8 +96,9 @@ def as_told(pair: InstalledPair, **changes: object) -> None:
     ("changes", "says"),
     [
         ({"differ": 0, "numbers": ()}, "nothing that differs"),
-        ({"wrong": "nfs001 has counted 5 failed writes", "wrong_node": "nfs001"}, "may be the only good one"),
-        ({"unread": (("nfs001", 1),)}, "may be the only good one"),
+        ({"wrong": "nfs001 cannot read 2 extents", "wrong_node": "nfs001"}, "only good one: have it served first"),
+        ({"signs": (("nfs001", "has counted 5 failed writes"),)}, "failed writes: .* an image of the disk of nfs001"),
+        ({"unread": (("nfs001", 1),)}, "cannot read 1 extent: .* an image of the disk of nfs001"),
         ({"unread": (("nfs001", 1), ("nfs002", 1))}, "may be the only good one"),
     ],
 )
@@ -182,6 +183,8 @@ def test_dry_run_shows_the_steps_and_changes_nothing(pair: InstalledPair, capsys
     text = capsys.readouterr().out
     assert code == 0 and "3. hastctl create home" in text and "2. keep what only this copy has at /var/salvage" in text
     assert "2 extents of 128 differ: 40, 100" in text and disk_of(pair.standby, HOME).metadata is before
+    pair.does(pair.standby, lambda context: verify_repair.repair(context, options(dry_run=True)))
+    assert "2. keep what only this copy has at a place that --to has to name" in capsys.readouterr().out
     code = pair.does(
         pair.active, lambda context: verify_repair.repair(context, options(dry_run=True, to="/var/salvage"))
     )
@@ -191,6 +194,31 @@ def test_dry_run_shows_the_steps_and_changes_nothing(pair: InstalledPair, capsys
 def test_without_a_place_a_copy_that_may_be_wanted_is_not_destroyed(pair: InstalledPair) -> None:
     with pytest.raises(StepFailed, match="where it is to be kept is not known"):
         pair.does(pair.standby, lambda context: verify_repair.repair(context, options()))
+
+
+@pytest.mark.quick
+def test_what_a_failed_write_does_not_explain_is_kept_before_the_copy_is_destroyed(pair: InstalledPair) -> None:
+    """An extent that rots on the primary is good on the standby alone, whatever the standby's disk has failed."""
+    disk_of(pair.standby, HOME).bad_writes.update(dict.fromkeys(range(128), 1))
+    pair.passes(20)
+    disk_of(pair.standby, HOME).bad_writes.clear()
+    flip(disk_of(pair.active, HOME), 20)
+    run = compares(pair)
+    assert 20 in run.numbers and not run.wrong and dict(run.signs)["nfs002"].startswith("has counted ")
+    before = disk_of(pair.standby, HOME).metadata
+    with pytest.raises(StepFailed, match="where it is to be kept is not known"):
+        pair.does(pair.standby, lambda context: verify_repair.repair(context, options()))
+    assert disk_of(pair.standby, HOME).metadata is before
+
+
+@pytest.mark.quick
+def test_a_copy_is_not_called_the_wrong_one_for_a_read_error_beside_another_difference(pair: InstalledPair) -> None:
+    """The good extents of both are named to be saved before either of them is given up."""
+    disk_of(pair.active, HOME).bad_reads[61] = 1
+    run = compares(pair)
+    assert run.numbers == (40, 61, 100) and not run.wrong and not run.wrong_node
+    with pytest.raises(RecoveryRefused, match="an image of the disk of nfs001 before anything else"):
+        renews(pair, NothingToKeep(WHY))
 
 
 def test_the_whole_of_it_ends_with_equal_copies(pair: InstalledPair, capsys: pytest.CaptureFixture[str]) -> None:

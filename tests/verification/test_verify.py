@@ -20,6 +20,7 @@ from remediate.failover.status_rules import verdict
 from remediate.state import verifications
 from remediate.subcommands.status_page import page
 from remediate.verification.asking import READS, ComparisonRefused
+from remediate.verification.results import proven_wrong
 from remediate.verification.verify import VerificationProgress, VerificationStopped, verify
 from simulator.account.accounting import disk_of
 from simulator.account.writes import Part, WritePiece
@@ -133,7 +134,28 @@ def test_extents_that_a_disk_cannot_read_are_told_with_their_node(pair: Installe
     assert run.numbers == (60, 61) and run.unread == (("nfs001", 1), ("nfs002", 1))
 
 
-def test_the_side_on_which_writes_have_failed_is_known_to_be_the_wrong_one(pair: InstalledPair) -> None:
+@pytest.mark.quick
+def test_a_copy_is_the_wrong_one_where_it_cannot_be_read_in_all_that_differs(pair: InstalledPair) -> None:
+    disk_of(pair.standby, HOME).bad_reads.update({60: 1, 61: 1})
+    run = compares(pair)
+    assert run.wrong == "nfs002 cannot read 2 extents, and no other one differs: its copy is the wrong one"
+    assert run.wrong_node == "nfs002" and run.numbers == (60, 61)
+    flip(disk_of(pair.active, HOME), 7)
+    run = compares(pair)
+    assert run.numbers == (7, 60, 61) and not run.wrong and not run.wrong_node
+
+
+def test_a_copy_is_not_proven_wrong_beside_one_on_which_a_write_has_failed() -> None:
+    run = Verification(0.0, 1.0, "nfs001", EXTENTS, 2 << 20, 1, 0, (60,), (("nfs002", 1),))
+    assert proven_wrong(run)[0] == "nfs002"
+    assert proven_wrong(run._replace(signs=(("nfs002", "has counted 1 failed write"),)))[0] == "nfs002"
+    assert proven_wrong(run._replace(signs=(("nfs001", "has counted 1 failed write"),))) == ("", "")
+    assert proven_wrong(run._replace(undecided=1)) == ("", "")
+    assert proven_wrong(run._replace(unread=(("nfs001", 1), ("nfs002", 1)))) == ("", "")
+    assert proven_wrong(run._replace(differ=0, numbers=(), unread=())) == ("", "")
+
+
+def test_failed_writes_are_told_and_prove_no_copy_to_be_the_wrong_one(pair: InstalledPair) -> None:
     disk = disk_of(pair.standby, HOME)
     for number in range(EXTENTS):
         disk.bad_writes[number] = 1
@@ -142,8 +164,9 @@ def test_the_side_on_which_writes_have_failed_is_known_to_be_the_wrong_one(pair:
     expected = differing(pair)
     run = compares(pair)
     assert expected and run.numbers == expected
-    assert run.wrong.startswith("nfs002 has counted ") and run.wrong.endswith("its copy is the wrong one")
-    assert run.wrong_node == "nfs002"
+    ((node, sign),) = run.signs
+    assert node == "nfs002" and sign.startswith("has counted ") and sign.endswith(("failed write", "failed writes"))
+    assert not run.wrong and not run.wrong_node and f"nfs002 {sign}; which copy is wrong is not known" in said(run)
 
 
 def test_a_failed_write_that_no_worker_counts_any_more_is_known_by_the_ledger(pair: InstalledPair) -> None:
@@ -157,8 +180,8 @@ def test_a_failed_write_that_no_worker_counts_any_more_is_known_by_the_ledger(pa
     pair.passes(60)
     flip(disk_of(pair.standby, HOME), 100)  # what failed was written and copied again meanwhile
     run = compares(pair)
-    assert run.numbers == (100,) and run.wrong_node == "nfs002"
-    assert run.wrong == "nfs002 knows that a write has failed on its disk: its copy is the wrong one"
+    assert run.numbers == (100,) and not run.wrong
+    assert run.signs == (("nfs002", "knows that a write has failed on its disk"),)
 
 
 # --- refused ----------------------------------------------------------------------------------------------------------
