@@ -54,8 +54,8 @@ TABLE = Table(
         "on {node}: `dmesg` and `hastwatch status`; if {node} serves, `hastwatch switchover`, then a new disk"),
     Row("hast-copy-damaged", CRITICAL, "a write, delete or flush failed on this node's copy, not recreated since",
         "HAST calls this copy complete, but it holds old data",
-        "on {node}, if it serves: `hastwatch switchover`; then recreate its copy as `hastwatch explain"
-        " hast-copy-damaged` says"),
+        "on {node}: `hastwatch switchover` if it serves; recreate it if {peer}'s is intact: `hastwatch explain"
+        " hast-copy-damaged`"),
     verified.ROWS[0],
     Row("hast-dirty-critical", CRITICAL, "primary, complete, dirty outside -c", "so much is missing on the other copy",
         "on {node}: `hastctl list {resource}` twice; dirty must fall, else look at the link and the disk of {peer}"),

@@ -106,7 +106,7 @@ def note(context: Context, name: str, role: Role, says: str) -> None:
     if says:
         before, _ = own_copy.record(context, name, LedgerEvent.WRITE_FAILED, now, by, says)
         if before.damage is None or before.damage.anew is not RecreationStage.NO:
-            result = "this copy is damaged until it is recreated: hastctl create, and a synchronisation"
+            result = "this copy is damaged until it is recreated and filled from an intact one (hastwatch ledger)"
             context.journal.entry("damaged", resource=name, why=says, result=result, severity=CRIT)
     known = own_copy.known(context, name).damage
     if known is None or role is Role.PRIMARY or says or known.anew is RecreationStage.FILLS:

@@ -21,6 +21,7 @@ import re
 import sys
 
 from checks.plugin.text import plain
+from checks.probes.damage_record import RecreationStage
 from checks.probes.hast import RESOURCE_NAME
 from checks.probes.node import HOST_NAME
 from checks.probes.timestamps import utc
@@ -37,6 +38,11 @@ from remediate.subcommands import caller
 
 PROG = "hastwatch ledger"
 COPIES = (CopyState.COMPLETE.value, CopyState.INCOMPLETE.value)
+RECREATE = (
+    "recreate it only from an intact copy: `hastwatch ledger` on the other node must know of no failed write there",
+    "if both copies are damaged, each may have blocks that are good on it alone: `hastwatch explain hast-copy-damaged`",
+)
+"""What somebody reads who is about to destroy a damaged copy."""
 EXITS = {
     0: "shown, or noted",
     1: "refused and the reason is reported",
@@ -124,6 +130,8 @@ def shown(name: str, each: Ledger) -> list[str]:
         "its primary is connected since": each.connected_at,
         "no primary is connected since": each.disconnected_at,
     }
+    if each.damage is not None and each.damage.anew is RecreationStage.NO:
+        lines += [f"    {line}" for line in RECREATE]
     return [*lines, *[f"    {what} {utc(at)}" for what, at in times.items() if at is not None]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 from time import gmtime, strftime
 
@@ -13,9 +14,13 @@ from remediate.failover import damaged
 from remediate.failover.converge import ConvergeRequest
 from remediate.failover.errors import StepFailed
 from remediate.failover.switchover import switch
+from remediate.recovery.recover import RecoveryRefused
 from remediate.rehearsal.cron import start_cron
 from remediate.state import ledger
 from remediate.state.ledger import CopyState
+from remediate.subcommands import ledger as ledger_command
+from remediate.subcommands import verify_repair
+from remediate.verification.verify import verify
 from simulator.account.accounting import disk_of
 from simulator.host.log import MESSAGES
 from simulator.node import Node
@@ -303,6 +308,30 @@ def test_with_both_copies_damaged_nothing_moves_and_it_is_said_once_where_each_f
     assert pair.serves(pair.active) and pair.rests(pair.standby)
     sentence = pair.told_once(pair.active, "nothing is moved", "disk-errors").result
     assert "the copy of home on nfs002 is damaged" in sentence and sentence.count("sector") >= 2, sentence
+
+
+def test_with_both_copies_damaged_neither_is_recreated_from_the_other_and_the_ledger_warns_of_it(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each has a block that is good on it alone."""
+    pair = with_cron(state)
+    fails_for_a_while(pair, pair.standby)
+    fails_for_a_while(pair, pair.active)
+    pair.does(pair.active, lambda context: verify(context, "home", "test"))
+    before = disk_of(pair.standby, "home").metadata
+    options = Namespace(resource=["home"], to=str(state / "salvage"), image=False, dry_run=False, yes=True)
+    with pytest.raises(RecoveryRefused, match="the other node knows its own copy to be incomplete"):
+        pair.does(pair.standby, lambda context: verify_repair.repair(context, options))
+    assert disk_of(pair.standby, "home").metadata is before and pair.serves(pair.active)
+    capsys.readouterr()
+    shows = Namespace(resource=("home",), told=None, sound=False, json=False)
+    for node in (pair.active, pair.standby):
+        pair.does(node, lambda context: ledger_command.act(context, shows))
+        assert "if both copies are damaged, each may have blocks that are good on it alone" in capsys.readouterr().out
+    made_anew(pair, pair.standby)
+    capsys.readouterr()
+    pair.does(pair.standby, lambda context: ledger_command.act(context, shows))
+    assert "if both copies are damaged" not in capsys.readouterr().out, "it has been recreated"
 
 
 def test_a_primary_without_a_peer_goes_on_and_hands_over_when_that_is_complete_again(state: Path) -> None:
