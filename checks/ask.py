@@ -86,6 +86,7 @@ READS: Rows = (
     ("/bin/cat", "/var/db/hastwatch/<name>.split-brain", "what hastd said of a split-brain"),
     ("/bin/cat", "/var/db/hastwatch/<name>.ledger.json", "whether a write has failed on its copy"),
     ("/bin/cat", "/var/db/hastwatch/<name>.verified.json", "the result of the last comparison of the copies"),
+    ("/bin/cat", "/var/run/hastwatch/<name>.verified.json", "the same, where it could not be written there"),
     ("/bin/cat", "/var/db/hastwatch/<name>.unproven.json", "whether the other copy may lack what was underway"),
     ("/bin/cat", "/var/run/hastwatch/<name>.unproven.json", "the same, where it could not be written there"),
     ("/usr/bin/grep", "-h hastd /var/log/messages /var/log/daemon.log", "what hastd logged"),

@@ -240,7 +240,7 @@ def parts(session: Session) -> Iterator[Part]:
 
 
 QUESTIONS = (
-    *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage_record.PATH), verified.QUESTION,
+    *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage_record.PATH), *verified.QUESTIONS,
     *(("cat", path) for path in unproven.paths("{name}")),
 )  # fmt: skip
 

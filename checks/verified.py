@@ -22,7 +22,7 @@ ROWS = (
         "extents out", "whether the other copy still holds the same is unknown",
         "on {node}: `hastwatch verify {resource} --rate 20M`; clients are served meanwhile"),
 )  # fmt: skip
-QUESTION = ("cat", verified.path("{name}"))
+QUESTIONS = tuple(("cat", path) for path in verified.paths("{name}"))
 CLOCKS = 3600.0
 """Seconds by which the clocks of the nodes may differ."""
 SHOWN = 10

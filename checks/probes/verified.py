@@ -1,6 +1,7 @@
 """What came out when the two copies of a resource were compared: the file that `hastwatch verify` leaves.
 
-It lies in the state directory of both nodes, one JSON object, the newest run last:
+It lies in the state directory of both nodes, one JSON object, the newest run last; where that takes no file, in a
+second one, which counts as long as it is there:
 
     {"version": 1, "runs": [{"began": "2026-11-29T04:00:00Z", "ended": "2026-11-29T05:00:00Z", "by": "nfs001",
      "extents": 128, "extentsize": 2097152, "differ": 1, "undecided": 0, "numbers": [17], "unread": {"nfs002": 1},
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from checks.probes.node import Node
 
-DIRECTORY = "/var/db/hastwatch"
+DIRECTORY, SECOND = "/var/db/hastwatch", "/var/run/hastwatch"
 MOST_NUMBERS = 100
 """Numbers of extents that are recorded of one run."""
 MOST_RUNS = 30
@@ -64,23 +65,25 @@ class Verification(NamedTuple):
         return not self.differ and not self.undecided
 
 
-def path(resource: str) -> str:
-    """The file of a resource on a node."""
-    return f"{DIRECTORY}/{resource}.verified.json"
+def paths(resource: str) -> tuple[str, ...]:
+    """The files of a resource on a node. The first one that is there counts."""
+    return tuple(f"{directory}/{resource}.verified.json" for directory in (SECOND, DIRECTORY))
 
 
 def read(node: Node, resource: str) -> tuple[Verification, ...]:
     """The runs of a resource that a node knows of, the newest last. Raises ProbeError."""
     import json
 
-    try:
-        text = node.read(path(resource))
-    except NotFound:
-        return ()
-    try:
-        return from_values(json.loads(text))
-    except (ValueError, RecursionError):
-        raise NotUnderstood(f"{resource}.verified.json", text) from None
+    for path in paths(resource):
+        try:
+            text = node.read(path)
+        except NotFound:
+            continue
+        try:
+            return from_values(json.loads(text))
+        except (ValueError, RecursionError):
+            raise NotUnderstood(f"{resource}.verified.json", text) from None
+    return ()
 
 
 def from_values(values: object) -> tuple[Verification, ...]:

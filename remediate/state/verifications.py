@@ -3,17 +3,21 @@
 A comparison goes on only where it was about the same two copies: their metadata are recorded with it. `hastctl
 create` and a full synchronisation may bring back the same metadata; what was compared before is then of a copy that is
 not there any more, so that what is old is not gone on with either.
+
+Where the state directory takes no file a result is kept in the second one, with those before it, until it can be moved.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from checks.probes import verified
 from checks.probes.timestamps import since_1970, utc
 from checks.probes.verified import MOST_RUNS, Verification
-from remediate.state.store import StateUnreadable, Store, Values
+from remediate.state.store import StateError, StateNotKept, StateUnreadable, StateUntrusted, Store, Values
 
+RESULTS, UNTOLD = ".verified.json", ".untold.json"
 KEPT_FOR = 14 * 86400.0
 """Seconds after which a comparison that was interrupted is begun anew."""
 MOST_LEFT = 2000
@@ -36,23 +40,70 @@ class InterruptedComparison(NamedTuple):
 
 
 def add(store: Store, resource: str, run: Verification) -> None:
-    """Record what came out. A file that is none is begun anew. Raises StateNotKept."""
+    """Record what came out. A file that is none is begun anew. Raises StateNotKept: where something differs then, no
+    earlier result stands that calls the copies equal, if that can be helped."""
+    name = _results(resource)
+    earlier: Values = {}
+    with suppress(StateUnreadable):
+        earlier = _kept(store, name)
 
     def changed(values: Values) -> Values:
         try:
-            runs = verified.from_values(values) if values else ()
+            runs = verified.from_values(earlier or values) if earlier or values else ()
         except ValueError:
-            store.keep_aside(_results(resource))
+            store.keep_aside(name)
             runs = ()
         listed = [dict(verified.as_values(each)) for each in (*runs, run)]
         return {"version": 1, "runs": listed[-MOST_RUNS:]}
 
-    store.update(_results(resource), changed, instead=lambda error: {})
+    second = store.second()
+    try:
+        store.update(name, changed, instead=lambda error: {})
+    except StateNotKept:
+        try:
+            if second is None:
+                raise
+            second.update(name, changed, instead=lambda error: {})
+        except StateNotKept:
+            if run.differ:
+                store.keep_aside(name)
+                store.remove(name)
+            raise
+    else:
+        if second is not None:
+            second.remove(name)
+
+
+def move_back(store: Store) -> None:
+    """Have results in the state directory again that are in the second one, if it takes files now. Raises nothing."""
+    second = store.second()
+    with suppress(StateError):
+        for name in second.names() if second is not None else ():
+            if second is not None and name.endswith(RESULTS) and (values := second.read(name)):
+                store.write(name, values)
+                second.remove(name)
+
+
+def leave_untold(store: Store, resource: str) -> None:
+    """The other node has not recorded the last result. Raises StateNotKept."""
+    store.write(f"{resource}{UNTOLD}", {"version": 1})
+
+
+def told(store: Store, resource: str) -> None:
+    """It has. Raises StateNotKept."""
+    store.remove(f"{resource}{UNTOLD}")
+
+
+def untold(store: Store) -> list[str]:
+    """The resources of whose last result that is not so. Raises nothing."""
+    with suppress(StateUnreadable):
+        return [name.removesuffix(UNTOLD) for name in store.names() if name.endswith(UNTOLD)]
+    return []
 
 
 def runs(store: Store, resource: str) -> tuple[Verification, ...]:
     """All that is kept, the newest last. Raises StateUnreadable."""
-    values = store.read(_results(resource))
+    values = _kept(store, _results(resource))
     try:
         return verified.from_values(values) if values else ()
     except ValueError as error:
@@ -105,8 +156,18 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
+def _kept(store: Store, name: str) -> Values:
+    """Of the second directory, where there is any: it has the newer ones. In one that is not ours alone nothing can
+    have been kept. Raises StateUnreadable."""
+    second = store.second()
+    with suppress(StateUntrusted):
+        if second is not None and (values := second.read(name)):
+            return values
+    return store.read(name)
+
+
 def _results(resource: str) -> str:
-    return f"{resource}.verified.json"
+    return f"{resource}{RESULTS}"
 
 
 def _progress(resource: str) -> str:

@@ -34,7 +34,7 @@ from remediate.failover.plan import Plan
 from remediate.failover.plan_lines import plan_lines
 from remediate.hurry import within
 from remediate.invocation import OWN, Invocation
-from remediate.state import held
+from remediate.state import held, verifications
 from remediate.subcommands import caller
 from remediate.subcommands.progress import StepPrinter, as_json, end
 
@@ -123,12 +123,22 @@ def act(context: Context, options: argparse.Namespace) -> int:
         worker.recover_losing(context)
         take_up_held(context)
         proofs.try_to(context, proofs.compared_whole(context), request.trigger)
+        keep_verified(context, request.trigger)
     if options.json:
         context.console.out.write(as_json(outcome, progress))
         return outcome.result.value
     if options.periodic and not options.verbose and outcome.result in (ConvergeResult.IN_PLACE, ConvergeResult.BUSY):
         return int(outcome.result.value)
     return end(PROG, outcome, progress)
+
+
+def keep_verified(context: Context, trigger: str) -> None:
+    """Results of comparisons that could not be recorded here, or on the other node. Raises nothing."""
+    verifications.move_back(context.store)
+    if verifications.untold(context.store):
+        from remediate.verification import telling
+
+        telling.tell_again(context, trigger)
 
 
 def take_up_held(context: Context) -> None:

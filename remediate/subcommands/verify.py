@@ -46,13 +46,13 @@ from remediate.invocation import OWN, Invocation
 from remediate.progress_bar import ProgressBar
 from remediate.subcommands import caller
 from remediate.verification.asking import ComparisonRunning
-from remediate.verification.verify import VerificationProgress, VerificationStopped, verify
+from remediate.verification.verify import ResultNotKept, VerificationProgress, VerificationStopped, verify
 
 PROG = "hastwatch verify"
 DIFFER, UNDECIDED = 3, 4
 EXITS = {
     0: "both copies are equal",
-    1: "refused or failed and the reason is reported",
+    1: "refused or failed and the reason is reported; or the result, equal, could not be recorded on both nodes",
     DIFFER: "the copies differ, or a disk could not read an extent",
     UNDECIDED: "equal, except extents that were written all the time and not compared",
     exits.BUSY: "stopped before the end: run it again and it resumes; or another comparison runs",
@@ -166,6 +166,9 @@ def _one(
         percent = 100 * stopped.done // max(stopped.extents, 1)
         says = f"stopped at extent {stopped.done} of {stopped.extents} ({percent} %): {stopped}; run again it goes on"
         return exits.BUSY, {"says": says, "stopped": str(stopped), "done": stopped.done, "extents": stopped.extents}
+    except ResultNotKept as error:
+        status = max(_status(error.run), 1, key=RANK.index)
+        return status, {"says": f"{said(error.run)}; {error}", **as_values(error.run)}
     except (StepFailed, ProbeError) as error:
         status = exits.BUSY if isinstance(error, ComparisonRunning) else 1
         return status, {"says": f"not verified: {error}", "refused": str(error)}

@@ -17,6 +17,7 @@ from remediate.failover.errors import StepFailed
 from remediate.session import Channel, Message, MessageKind, SessionEnded
 from remediate.state import verifications
 from remediate.state.journal import WARNING
+from remediate.state.store import StateError
 from remediate.verification.copies import look
 from remediate.verification.extents import Extents
 
@@ -70,7 +71,11 @@ def _answers(context: Context, name: str, line: Channel, opened: Extents, count:
         if message is None:
             raise SessionEnded(f"the other node has asked for nothing for {IDLE:g} s")
         if message.say is MessageKind.VERIFIED:
-            _keep(context, name, message)
+            try:
+                _keep(context, name, message)
+            except StateError as error:
+                line.say(Message(MessageKind.FAILED, words=str(error)[:900]))
+                raise
             line.say(Message(MessageKind.KEPT))
             return True
         if message.say is MessageKind.DONE:

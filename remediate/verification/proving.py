@@ -138,13 +138,19 @@ def _note_difference(
     is_blamed = not any(sides[here])
     if is_blamed:
         run = run._replace(signs=((node, " and ".join(filter(None, (sides[node].sign, LACKS)))),))
+    trouble: StateError | None = None
     if not _is_written_down(context, name, doubt, run):
-        verifications.add(context.store, name, run)
         context.journal.entry("unproven", resource=name, why=trigger, result=said(run), severity=ALERT)
+        try:
+            verifications.add(context.store, name, run)
+        except StateError as error:
+            trouble = error
     if is_blamed:
         shown = ", ".join(map(str, differ[:SHOWN])) + (", ..." if len(differ) > SHOWN else "")
         there.tell_lacking(f"it {LACKS}: {say_count(len(differ), 'extent')} of {count} compared differ: {shown}")
     there.tell(run)
+    if trouble is not None:
+        raise trouble
 
 
 def _is_written_down(context: Context, name: str, doubt: UnprovenCopy, run: Verification) -> bool:

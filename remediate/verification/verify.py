@@ -7,13 +7,15 @@ there when it is run again, as long as both are the same copies (their metadata)
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
+from checks.plugin.text import say_count
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from checks.probes.unproven import FAILED_ON_BOTH
 from checks.probes.verified import MOST_NUMBERS, Verification
-from checks.verified import said
+from checks.verified import SHOWN, said
 from remediate.context import Context
 from remediate.failover import unproven
 from remediate.failover.errors import StepFailed
@@ -21,6 +23,7 @@ from remediate.session import SessionEnded
 from remediate.state import verifications
 from remediate.state.journal import ALERT, NOTICE, WARNING
 from remediate.state.lock import Lock
+from remediate.state.store import StateError
 from remediate.state.verifications import MOST_LEFT, InterruptedComparison
 from remediate.timing import Timing
 from remediate.verification.answering import MOST
@@ -49,6 +52,14 @@ class VerificationStopped(Exception):
         self.done, self.extents = done, extents
 
 
+class ResultNotKept(Exception):
+    """It has come to its end with this result, and not all of it was recorded on both nodes; the text says what."""
+
+    def __init__(self, run: Verification, why: str) -> None:
+        super().__init__(why)
+        self.run = run
+
+
 class VerificationProgress(NamedTuple):
     """How far a run is: extents out of how many, those before it was interrupted among them; bytes and seconds of this
     part of it."""
@@ -73,7 +84,7 @@ def verify(
     """Compare the two copies of a resource, from the primary, and record on both nodes what came out. `rate`: bytes
     a second that each disk is read at most; `show` is told how far it is; `stopped` says why it has to stop, or
     nothing; `afresh`: also what was compared before an interruption. Raises Refused; Stopped, after which it can be
-    gone on with; ProbeError and StateError."""
+    gone on with; ResultNotKept; ProbeError and StateError."""
     lock = Lock(context.store, f"{name}.verify", trigger, context.timing)
     if not lock.acquire(0):
         raise ComparisonRunning(f"{name} is being verified already")
@@ -141,9 +152,10 @@ class _Run:
         self.began = self.kept_at = context.timing.now()
         self.now = InterruptedComparison((*own.copy.identity, *there.copy.identity), context.timing.wall())
         self.before = 0.0
+        self.troubles: list[str] = []
 
     def compared(self, trigger: str, afresh: bool) -> Verification:
-        """Raises Stopped, ProbeError, StateError."""
+        """Raises Stopped, ResultNotKept, ProbeError."""
         context = self.context
         earlier = (
             None if afresh else verifications.begun(context.store, self.name, self.now.identity, context.timing.wall())
@@ -204,12 +216,14 @@ class _Run:
         )
 
     def _keep_now_and_then(self) -> None:
-        """Record how far it is, and look whether the copies are still connected. Raises StateError, StepFailed."""
+        """Record how far it is, and look whether the copies are still connected. Raises StepFailed."""
         if self.context.timing.now() - self.kept_at >= KEEPS:
-            self._keep()
+            with suppress(StateError):  # it has a result all the same
+                self._keep()
             is_quiet(self.context, self.name)
 
     def _keep(self) -> None:
+        """Raises StateError."""
         self.kept_at = self.context.timing.now()
         self.now = self.now._replace(seconds=self.before + self.kept_at - self.began)
         verifications.keep(self.context.store, self.name, self.now)
@@ -223,14 +237,20 @@ class _Run:
         )
 
     def _stop(self, trigger: str, why: str) -> NoReturn:
-        """Raises Stopped, and StateError."""
-        self._keep()
+        """Raises Stopped."""
+        try:
+            self._keep()
+        except StateError as error:
+            why = f"{why}; how far it is was not recorded: {error}"
         result = f"stopped at extent {self.now.next} of {self.where.extents}: {why}"
+        if self.now.differ:
+            shown = ", ".join(map(str, self.now.numbers[:SHOWN]))
+            result += f"; {say_count(self.now.differ, 'extent')} found to differ so far: {shown}"
         self.context.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
         raise VerificationStopped(why, self.now.next, self.where.extents)
 
     def _ends(self, trigger: str) -> Verification:
-        """Record what came out, here and there. Raises StepFailed, Ended, Interrupted, ProbeError, StateError."""
+        """Record what came out, here and there. Raises StepFailed, Ended, Interrupted, ProbeError, ResultNotKept."""
         last = look(self.context, self.name, Role.PRIMARY)
         theirs = self.there.look()
         if (*last.copy.identity, *theirs.identity) != self.now.identity:
@@ -247,15 +267,27 @@ class _Run:
         run = run._replace(undecided=len(now.undecided))
         node, why = proven_wrong(run)
         run = run._replace(wrong=why, wrong_node=node)
-        verifications.add(self.context.store, self.name, run)
-        verifications.end(self.context.store, self.name)
-        unproven.compared(self.context, self.name, run)
+        self._do(lambda: verifications.add(self.context.store, self.name, run))
+        self._do(lambda: verifications.end(self.context.store, self.name))
+        self._do(lambda: unproven.compared(self.context, self.name, run))
         severity = NOTICE if run.equal else ALERT if run.differ else WARNING
         self.context.journal.entry("verify", resource=self.name, why=trigger, result=said(run), severity=severity,
                                    seconds=self.before + self.context.timing.now() - self.began)  # fmt: skip
         try:
             self.there.tell(run)
+            self._do(lambda: verifications.told(self.context.store, self.name))
         except (SessionEnded, Interrupted) as error:
-            result = f"{self.there.node} did not receive the result: {error}"
-            self.context.journal.entry("verify", resource=self.name, why=trigger, result=result, severity=WARNING)
+            self.troubles.append(f"{self.there.node} did not record the result: {error}")
+            self._do(lambda: verifications.leave_untold(self.context.store, self.name))
+        if self.troubles:
+            why = "; ".join(self.troubles)
+            self.context.journal.entry("verify", resource=self.name, why=trigger, result=why, severity=WARNING)
+            raise ResultNotKept(run, why)
         return run
+
+    def _do(self, record: Callable[[], object]) -> None:
+        """Record something. What fails is told at the end, and nothing of the rest is left out for it."""
+        try:
+            record()
+        except StateError as error:
+            self.troubles.append(str(error))
