@@ -53,6 +53,7 @@ def hast_event(context: Context, event: HastdEvent, telling: PeerNotice) -> str:
     kind, name, more, at = event.words[0], event.words[1], event.words[2:], event.at
     if name not in places(context.here.node(), context.config):
         raise InvalidEvent(f"hast.conf has no resource {name}")
+    at = own_copy.came_at(context, name, at)
     if kind == "split-brain":
         return _split_brain(context, name)
     if kind == "role":

@@ -13,9 +13,10 @@ from checks.probes.boot_time import boot_mark, same_boot
 from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from remediate.context import Context
-from remediate.state import events
+from remediate.state import events, wall_clock
 from remediate.state.events import ROUNDED, BackupPeriod, CarpHistory, CarpLook
 from remediate.state.store import StateNotKept, Store
+from remediate.state.wall_clock import moved
 
 
 class Mastership(NamedTuple):
@@ -68,26 +69,25 @@ def _is_known(known: CarpHistory, name: str, carp: CarpLook) -> bool:
 def mastership(known: CarpHistory, vhids: list[Vhid], now: float, clock: float) -> Mastership:
     """What is known of these vhids, all of them MASTER, after a look at them. `clock`: as in `BackupPeriod`."""
     histories = [known.vhids[vhid.name] for vhid in vhids]
-    heard = [vhid.heard for vhid in histories if vhid.heard is not None]
+    heard = [vhid.heard.by(clock) for vhid in histories if vhid.heard is not None]
     since = max((vhid.since_by(clock) for vhid in histories), default=now)
     if not heard or len(heard) < len(histories):
         return Mastership(since, None)
-    common = BackupPeriod(max(one.first for one in heard), min(one.last for one in heard), heard[0].clock)
-    agree = all(common.is_of(one.clock) for one in heard)
-    return Mastership(since, common if agree else None)
+    return Mastership(since, BackupPeriod(max(one.first for one in heard), min(one.last for one in heard), clock))
 
 
 def heard_until(context: Context, vhids: list[Vhid], master: Mastership) -> BackupPeriod | None:
-    """The span in which the other node is proven to have been MASTER, None where none is: the clock was set meanwhile,
-    or nobody looked. The kernel's lines of all the vhids make it longer, where each is from after the last look and
-    from before the change was known."""
-    now = context.timing.wall()
-    if master.heard is None or not master.heard.is_of(now - context.timing.now()):
+    """The span in which the other node is proven to have been MASTER, None where none is, as nobody looked. The
+    kernel's lines of all the vhids make it longer, where each is from after the last look and from before the change
+    was known."""
+    if master.heard is None:
         return None
+    now, ahead = wall_clock.read(context.timing)
+    heard, since = master.heard.by(ahead), master.since + moved(master.heard.clock, ahead)
     try:
         ended = [carp_log.became_master(context.here.node(), vhid.name) for vhid in vhids]
     except ProbeError:
-        return master.heard
+        return heard
     times = [now - ago for ago in ended if ago is not None]
-    fits = len(times) == len(vhids) and all(master.heard.last <= at <= master.since for at in times)
-    return master.heard._replace(last=min(times)) if fits else master.heard
+    fits = len(times) == len(vhids) and all(heard.last <= at <= since for at in times)
+    return heard._replace(last=min(times)) if fits else heard

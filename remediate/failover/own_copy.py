@@ -6,12 +6,13 @@ down that it was started: the state directory may have been read-only then.
 
 from __future__ import annotations
 
+from checks.probes.boot_time import same_boot
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role
 from remediate.context import Context
 from remediate.failover import hast_of
 from remediate.failover.this_boot import known_boot, this_boot
-from remediate.state import ledger
+from remediate.state import ledger, wall_clock
 from remediate.state.ledger import CopyState, Ledger, LedgerEvent
 
 
@@ -21,7 +22,28 @@ def known(context: Context, name: str) -> Ledger:
         boot = known_boot(context)
     except ProbeError:
         boot = ""
-    return ledger.in_boot(ledger.read(context.store, name), boot)
+    return ledger.in_boot(ledger.read(context.store, name), boot, wall_clock.read(context.timing))
+
+
+def came_at(context: Context, name: str, at: float) -> float:
+    """When an event came, by the clock as it is set now: one of later than now came before that was set back, by as
+    much as it was since the ledger was written. Raises nothing."""
+    clock = wall_clock.read(context.timing)
+    if at <= clock.now:
+        return at
+    written = ledger.read(context.store, name)
+    of_now = same_boot(written.boot, this_boot(context))
+    step = wall_clock.moved(written.clock, clock.ahead) if of_now and written.clock is not None else 0.0
+    return min(at + step, clock.now)
+
+
+def parted_at(context: Context, name: str, before: float) -> float | None:
+    """When the copies parted, for a comparison with times of files; None where that is not known, or the clock was set
+    in the `before` seconds before that, or since. Raises nothing."""
+    own = known(context, name)
+    if own.parted_at is None or own.steady_since is None:
+        return None
+    return own.parted_at if own.steady_since <= own.parted_at - before else None
 
 
 def is_primary_apart(context: Context, name: str) -> bool:
@@ -60,4 +82,4 @@ def record(
     context: Context, name: str, event: LedgerEvent, at: float, by: str, says: str = ""
 ) -> tuple[Ledger, Ledger]:
     """Record what became known; what was known before and is after. Raises StateNotKept."""
-    return ledger.record(context.store, name, event, at, by, this_boot(context), says)
+    return ledger.record(context.store, name, event, at, by, this_boot(context), says, wall_clock.read(context.timing))

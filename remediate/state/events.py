@@ -17,6 +17,7 @@ from typing import NamedTuple
 from checks.probes.boot_time import same_boot
 from checks.probes.timestamps import since_1970, utc_milliseconds
 from remediate.state.store import StateUnreadable, Store, Values
+from remediate.state.wall_clock import moved
 
 NAME = "events.json"
 SUBSYSTEM = r"(?a)(?P<vhid>[0-9]{1,3})@(?P<interface>[A-Za-z0-9_.:+-]{1,15})"
@@ -26,28 +27,25 @@ TOKEN = r"(?a)[A-Za-z0-9-]{1,64}"
 SELF_TESTS_KEPT = 10
 ROUNDED = 0.002
 """Seconds by which a time in the file may be later than it was, by its own rounding and its clock's."""
-CLOCK_STEP = 2.0
-"""Seconds by which the wall clock may move against the one that never jumps, from one look to the next, without having
-been set: ntpd(8) slews by 0.5 ms a second at most."""
 
 
 class BackupPeriod(NamedTuple):
     """The looks that saw a vhid BACKUP, which is so only while a master is heard: the first and the last one since it
     became so. Seconds since 1970; `clock`: by how much the wall clock was ahead of the one that never jumps, at the
-    last look. Two times are only compared where that has not changed between them."""
+    last look."""
 
     first: float
     last: float
     clock: float
 
     def seen_again(self, at: float, clock: float) -> BackupPeriod:
-        """After another look; begun anew where the clock was set meanwhile."""
-        begins = at if not self.is_of(clock) or at + ROUNDED < self.first else self.first
-        return BackupPeriod(begins, at, clock)
+        """After another look."""
+        return BackupPeriod(min(self.by(clock).first, at), at, clock)
 
-    def is_of(self, clock: float) -> bool:
-        """Whether the clock has not been set since the last look."""
-        return abs(self.clock - clock) <= CLOCK_STEP
+    def by(self, clock: float) -> BackupPeriod:
+        """The same looks by a wall clock that is ahead by so much: it may have been set since."""
+        step = moved(self.clock, clock)
+        return BackupPeriod(self.first + step, self.last + step, clock) if step else self
 
 
 class VhidHistory(NamedTuple):

@@ -8,6 +8,7 @@ rule here depends on it. Where two events of the connection contradict each othe
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,7 @@ from checks.probes.timestamps import since_1970, utc, utc_milliseconds
 from remediate.state import damage
 from remediate.state.events import BackupPeriod
 from remediate.state.store import StateUnreadable, Store, Values
+from remediate.state.wall_clock import WallClock, moved
 
 if TYPE_CHECKING:
     from checks.probes.node import Node
@@ -66,7 +68,7 @@ class LedgerEvent(enum.Enum):
 
 
 class Ledger(NamedTuple):
-    """What is known. Times in seconds since 1970, this node's clock.
+    """What is known. Times in seconds since 1970, by this node's clock as it was set when they were last written.
 
     `copy` since `since`, because of `why` (one sentence), known by the node `by`; `last_complete`: when the copy was
     last known complete. `disconnected_at`: since when this node, while no primary, has had none connected to it; None
@@ -77,6 +79,8 @@ class Ledger(NamedTuple):
     connected since nor heard anything of the other copy; else None. `damage`: a write failed on this copy, and it has
     not been recreated since; such a copy is incomplete, whatever else is known of it. `sound_since`: when a damaged
     copy was last known to be sound again; what tells of a failed write before that is of the past.
+    `clock`: by how much the wall clock was ahead then of the one that never jumps; `steady_since`: since when, at the
+    latest, it has not been set; both None where that isn't known.
     """
 
     copy: CopyState
@@ -92,6 +96,8 @@ class Ledger(NamedTuple):
     unheard_since: float | None = None
     damage: Damage | None = None
     sound_since: float | None = None
+    clock: float | None = None
+    steady_since: float | None = None
 
 
 NOTHING = Ledger(CopyState.UNKNOWN, 0.0, "nothing has been heard of this copy yet", "")
@@ -287,11 +293,14 @@ def _heard(ledger: Ledger, event: LedgerEvent, at: float) -> Ledger:
     return ledger._replace(unheard_since=None) if event in HEARS else ledger
 
 
-def in_boot(ledger: Ledger, boot: str) -> Ledger:
-    """What a ledger says in the boot with this mark. One of another boot says what it would if hastd's start had been
-    recorded (Event.STARTED), right after what was known last. Where it isn't known which boot this is, no copy is
-    known to be complete, and the role is believed."""
-    if same_boot(ledger.boot, boot):
+def in_boot(ledger: Ledger, boot: str, clock: WallClock | None = None) -> Ledger:
+    """What a ledger says in the boot with this mark, by the clock as it is set now, where that is given. One of another
+    boot says what it would if hastd's start had been recorded (Event.STARTED), right after what was known last. Where
+    it isn't known which boot this is, no copy is known to be complete, and the role is believed."""
+    same = same_boot(ledger.boot, boot)
+    if clock is not None:
+        ledger = _by_clock(ledger, clock, same)
+    if same:
         return ledger
     times = (ledger.since, ledger.last_complete, ledger.connected_at, ledger.disconnected_at)
     last = max(at or 0.0 for at in times)
@@ -304,7 +313,31 @@ def in_boot(ledger: Ledger, boot: str) -> Ledger:
         )
     if ledger.copy is CopyState.COMPLETE:
         started = started._replace(copy=CopyState.UNKNOWN, since=last, why=BOOTED)
-    return started._replace(boot=boot)
+    return started._replace(boot=boot) if clock is not None else started._replace(boot=boot, clock=None)
+
+
+def _by_clock(ledger: Ledger, clock: WallClock, same: bool) -> Ledger:
+    """The times of a ledger by the clock as it is set now. In the `same` boot it is known by how much it was set since;
+    what is of another one, or of a hastwatch that recorded no clock, is at least not later than now. What the log tells
+    of a failed write has the time of its day, so what makes that one of the past becomes earlier only."""
+    known = ledger.clock if same else None
+    step = 0.0 if known is None else moved(known, clock.ahead)
+    if known is not None and not step:
+        return ledger
+    times = {name: at for name in BY_CLOCK if (at := getattr(ledger, name))}
+    step = min(step, clock.now - max(times.values(), default=clock.now))
+
+    def earlier(at: float) -> float:
+        return min(at, at + step, clock.now)
+
+    sound, harm = ledger.sound_since, ledger.damage
+    return ledger._replace(
+        **{name: at + step for name, at in times.items()},
+        sound_since=None if sound is None else earlier(sound),
+        damage=None if harm is None else harm._replace(anew_at=earlier(harm.anew_at)),
+        clock=clock.ahead,
+        steady_since=clock.now,
+    )
 
 
 def _parted(ledger: Ledger, event: LedgerEvent, at: float) -> Ledger:
@@ -369,10 +402,18 @@ def of_node(node: Node, resource: str) -> Ledger:
 
 
 def record(
-    store: Store, resource: str, event: LedgerEvent, at: float, by: str, boot: str = "", says: str = ""
+    store: Store,
+    resource: str,
+    event: LedgerEvent,
+    at: float,
+    by: str,
+    boot: str = "",
+    says: str = "",
+    clock: WallClock | None = None,
 ) -> tuple[Ledger, Ledger]:
-    """Record what became known in this boot; the ledger before and after. One that can't be read is begun anew as
-    that of an incomplete copy, until something says that it is complete. Raises StateNotKept."""
+    """Record what became known in this boot, by the clock as it is set now; the ledger before and after. One that can't
+    be read is begun anew as that of an incomplete copy, until something says that it is complete. Raises
+    StateNotKept."""
     previous: list[Ledger] = []
 
     def changed(values: Values) -> Values:
@@ -380,7 +421,7 @@ def record(
         if values and not unreadable and values.get("version") != 1:
             store.keep_aside(_name(resource))
         before = _unreadable(str(unreadable)) if unreadable else from_values(values, resource) if values else NOTHING
-        before = in_boot(before, boot)
+        before = in_boot(before, boot, clock)
         previous[:] = [before, after(before, event, at, by, says)]
         return as_values(previous[1])
 
@@ -399,8 +440,10 @@ def resources(store: Store) -> list[str]:
 
 ENDING = damage_record.NAME.removeprefix("{name}")
 TIMES = ("since", "last_complete", "disconnected_at", "connected_at", "parted_at")
-LATER_TIMES = ("unheard_since", "sound_since")
+LATER_TIMES = ("unheard_since", "sound_since", "steady_since")
 """Those that a file of an older hastwatch does not have."""
+BY_CLOCK = (*TIMES, "unheard_since")
+"""Those that are compared with each other and with now."""
 
 
 def as_values(ledger: Ledger) -> Values:
@@ -434,10 +477,18 @@ def from_values(values: Values, resource: str) -> Ledger:
             parted_at=parted_at,
             boot=str(values.get("boot", "")),
             damage=damage_record.from_values(values.get("damage")),
+            clock=_finite(values.get("clock")),
             **{name: None if at is None else since_1970(at) for name, at in later.items()},
         )
     except (ValueError, KeyError, TypeError):
         return _unreadable(f"{_name(resource)} is not a ledger of version 1")
+
+
+def _finite(value: object) -> float | None:
+    """Raises ValueError, TypeError."""
+    if value is not None and (not isinstance(value, int | float) or not math.isfinite(value)):
+        raise ValueError(f"{value!r} is not by how much a clock is ahead")
+    return value
 
 
 def _unreadable(why: str) -> Ledger:

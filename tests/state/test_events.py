@@ -171,10 +171,18 @@ def test_looks_prove_how_long_a_vhid_was_backup_and_what_devd_tells_does_not(sto
     assert events.read(store).vhids["2@em0"] == VhidHistory("MASTER", NOW + 500, "1000", heard_before)
 
 
-def test_what_looks_proved_is_void_after_another_change_another_boot_and_a_step_of_the_clock(store: Store) -> None:
+@pytest.mark.parametrize("step", [7200.0, -7200.0, 1.0])
+def test_what_looks_proved_holds_when_the_clock_is_set(store: Store, step: float) -> None:
     look(store, "BACKUP", NOW)
-    look(store, "BACKUP", NOW + 600, clock=605.0)
-    assert heard(store) == BackupPeriod(NOW + 600, NOW + 600, 605.0)
+    look(store, "BACKUP", NOW + 60)
+    look(store, "BACKUP", NOW + 120 + step, clock=5.0 + step)
+    assert heard(store) == BackupPeriod(NOW + (step if step != 1.0 else 0), NOW + 120 + step, 5.0 + step)
+    later = BackupPeriod(NOW, NOW + 120, 5.0).by(5.0 + step)
+    assert later.last - later.first == 120 and later.last == NOW + 120 + (step if step != 1.0 else 0)
+
+
+def test_what_looks_proved_is_void_after_another_change_and_another_boot(store: Store) -> None:
+    look(store, "BACKUP", NOW)
     look(store, "BACKUP", NOW + 1, boot="2000")
     assert heard(store) == BackupPeriod(NOW + 1, NOW + 1, 5.0)
     for state in ("MASTER", "BACKUP"):

@@ -15,6 +15,7 @@ from remediate.state.damage import FILLED_AFTER
 from remediate.state.events import BackupPeriod
 from remediate.state.ledger import NOTHING, SHUFFLE, TABLE, CopyState, Ledger, LedgerEvent, after, stale
 from remediate.state.store import StateNotKept, Store
+from remediate.state.wall_clock import WallClock
 
 T = 1795337195.25  # 2026-11-22T08:46:35.25Z
 COMPLETE = Ledger(CopyState.COMPLETE, T - 1000, "it was", "nfs001", last_complete=T - 500)
@@ -49,6 +50,8 @@ LEDGERS = st.builds(
     unheard_since=st.none() | TIME,
     damage=st.none(),
     sound_since=st.none() | TIME,
+    clock=st.none() | st.floats(-1e10, 1e10),
+    steady_since=st.none() | TIME,
 )
 LEDGER = st.builds(with_damage, LEDGERS, st.none() | DAMAGE)
 
@@ -410,3 +413,57 @@ def test_a_damaged_ledger_is_kept_aside_when_it_is_written_anew(tmp_path: Path, 
     assert ledgers.read(store, "home").copy is CopyState.INCOMPLETE
     ledgers.record(store, "home", LedgerEvent.TOLD_COMPLETE, 1002.0, "nfs002")
     assert (tmp_path / "state" / "home.ledger.json.damaged").read_text() == text
+
+
+# --- a clock that is set ---------------------------------------------------------------------------------------
+
+AHEAD = 1_700_000_000.0
+TOLD = FOLLOWING._replace(boot=NOW, clock=AHEAD, steady_since=T - 2000, disconnected_at=T - 60, parted_at=T - 60)
+
+
+@pytest.mark.parametrize("step", [7200.0, -7200.0, 3.0])
+def test_within_a_boot_every_time_goes_with_the_clock(step: float) -> None:
+    now = ledgers.in_boot(TOLD, NOW, WallClock(T + step, AHEAD + step))
+    assert (now.since, now.last_complete, now.connected_at) == (T - 1000 + step, T - 500 + step, T - 900 + step)
+    assert now.disconnected_at == now.parted_at == T - 60 + step
+    assert (now.clock, now.steady_since) == (AHEAD + step, T + step)
+    assert stale(now, BackupPeriod(T - 90 + step, T + step, AHEAD + step), 30) == stale(
+        TOLD, BackupPeriod(T - 90, T, AHEAD), 30
+    )
+
+
+@pytest.mark.parametrize("step", [0.0, 0.9, -0.9])
+def test_a_clock_that_is_slewed_or_hardly_set_changes_nothing(step: float) -> None:
+    assert ledgers.in_boot(TOLD, NOW, WallClock(T + step, AHEAD + step)) == TOLD
+
+
+@pytest.mark.parametrize("clock", [None, AHEAD])
+@pytest.mark.parametrize("boot", [BEFORE, NOW])
+def test_no_time_is_later_than_now_and_their_order_is_kept(boot: str, clock: float | None) -> None:
+    before = TOLD._replace(boot=boot, clock=clock)
+    now = ledgers.in_boot(before, NOW, WallClock(T - 7200, AHEAD - 7200))
+    assert now.disconnected_at is not None and now.last_complete is not None
+    assert now.last_complete < now.disconnected_at <= T - 7200
+    assert (now.clock, now.steady_since) == (AHEAD - 7200, T - 7200)
+
+
+@pytest.mark.parametrize("step", [7200.0, -7200.0])
+def test_a_failed_write_in_the_log_becomes_none_of_the_past_when_the_clock_is_set(step: float) -> None:
+    harm = Damage(T - 100, "it failed", RecreationStage.BLANK, T - 50)
+    known = TOLD._replace(sound_since=T - 50, damage=harm)
+    now = ledgers.in_boot(known, NOW, WallClock(T + step, AHEAD + step))
+    assert now.damage is not None and now.sound_since == now.damage.anew_at == min(T - 50, T - 50 + step)
+
+
+def test_what_was_recorded_is_by_the_clock_as_it_is_set_now(store: Store) -> None:
+    ledgers.record(store, "home", LedgerEvent.TOLD_COMPLETE, T + 7200, "nfs001", NOW, clock=WallClock(T + 7200, AHEAD))
+    clock = WallClock(T + 60, AHEAD - 7200)
+    before, now = ledgers.record(store, "home", LedgerEvent.TOLD_COMPLETE, T + 60, "nfs001", NOW, clock=clock)
+    assert (before.last_complete, now.last_complete) == (T, T + 60)
+    assert ledgers.read(store, "home") == now
+
+
+@pytest.mark.parametrize("clock", ["1.5", [], float("inf")])
+def test_a_ledger_whose_clock_is_no_number_says_that_the_copy_is_incomplete(clock: object) -> None:
+    values = {**ledgers.as_values(TOLD), "clock": clock}
+    assert ledgers.from_values(values, "home").copy is CopyState.INCOMPLETE
