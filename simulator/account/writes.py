@@ -47,6 +47,7 @@ class Write:
     text: str
     node: str
     at: float
+    """By the clock of the node, which stamps the file with it."""
     append: bool = True
     """False: the file was truncated first, what it had before is meant to be gone."""
     pieces: tuple[WritePiece, WritePiece] = field(init=False, compare=False, repr=False)

@@ -222,7 +222,7 @@ class Mount(ABC):
             text,
             length,
             self.node.name,
-            self.node.clock.now,
+            self.node.now,
             append,
         )
 
