@@ -17,6 +17,8 @@ from checks.probes.identity import HOST_ID, UUID, host_id_of, host_ids, same_nam
 from checks.probes.node import Node
 
 PATH = "/etc/hast.conf"
+TIMEOUT = 20
+"""hast.h HAST_TIMEOUT."""
 
 
 class ConfiguredResource(NamedTuple):
@@ -27,6 +29,8 @@ class ConfiguredResource(NamedTuple):
     local: str
     hook: str
     remote: str = ""
+    timeout: int = TIMEOUT
+    """Seconds after which a primary gives up the connection to a node that does not answer."""
 
     @property
     def device(self) -> str:
@@ -83,15 +87,15 @@ def meant(names: Set[str], among: Iterable[str]) -> str:
 def parse(text: str, names: Set[str]) -> dict[str, ConfiguredResource]:
     """The resources in a hast.conf, as the node of these names has them. Raises NotUnderstood."""
     file = hast_grammar.read(text)
-    hook = file.settings.get("exec", "")
+    hook, timeout = file.settings.get("exec", ""), file.settings.get("timeout", str(TIMEOUT))
     for on in file.nodes:
         long = [key for key, value in on.settings.items() if len(value) >= hast_grammar.LENGTHS[key]]
         if long and meant(names, (on.node,)):
             raise NotUnderstood(f"hast.conf, whose {long[0]} is too long,", on.settings[long[0]])
-    return {resource.name: _applied(resource, names, hook) for resource in file.resources}
+    return {resource.name: _applied(resource, names, hook, timeout) for resource in file.resources}
 
 
-def _applied(resource: ResourceSection, names: Set[str], hook: str) -> ConfiguredResource:
+def _applied(resource: ResourceSection, names: Set[str], hook: str, timeout: str) -> ConfiguredResource:
     """What holds on the node: the settings of its own `on` sections, the later over the earlier ones, before those of
     the resource. hastd refuses a file in which a resource has none of them, or no `local` or `remote` there."""
     if not re.fullmatch(RESOURCE_NAME, resource.name):
@@ -113,5 +117,6 @@ def _applied(resource: ResourceSection, names: Set[str], hook: str) -> Configure
         raise NotUnderstood(f"hast.conf, whose resource {resource.name} has {wrong[0]} on this node,", resource.line)
     provname = applied.get("name", resource.name)[: hast_grammar.NAME - 1]
     return ConfiguredResource(
-        resource.name, provname, applied["local"], resource.settings.get("exec", hook), applied["remote"]
-    )
+        resource.name, provname, applied["local"], resource.settings.get("exec", hook), applied["remote"],
+        int(resource.settings.get("timeout", timeout)),
+    )  # fmt: skip

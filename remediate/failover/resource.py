@@ -43,6 +43,8 @@ class ResourcePlace(NamedTuple):
     """The devices of these."""
     unexported: str = ""
     """Why nothing is exported, in words; empty where something is."""
+    timeout: int = hast_conf.TIMEOUT
+    """Seconds after which a primary gives up the connection to a node that does not answer (hast.conf(5))."""
 
     @property
     def pool(self) -> str:
@@ -81,7 +83,7 @@ def places(node: Node, config: RemediationConfig, only: tuple[str, ...] = ()) ->
             name, resource.device, settings.mount_point, settings.vhid, settings.service_address, pool.path,
             nodes[name], hast_conf.meant(names, nodes[name]), filesystem=settings.device,
             configured_pool=settings.pool, key=settings.geli_key, others=devices - {resource.device},
-            unexported=pool.why,
+            unexported=pool.why, timeout=resource.timeout,
         )  # fmt: skip
     return {name: _with_pool(place, located) for name, place in located.items()}
 

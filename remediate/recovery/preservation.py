@@ -21,8 +21,9 @@ from remediate.recovery.items import Tree
 from remediate.recovery.remote_tree import RemoteTree
 
 MARGIN = 60.0
-"""Seconds before the connection was lost from which on a change counts as one that the other copy may lack: a primary
-acknowledges what the other node has not got after `timeout` (hast.conf(5)), and clocks differ."""
+"""Seconds before the copies parted from which on a change counts as one that the other copy may lack: UFS writes it up
+to 45 s later (freebsd-facts: delays-bound-the-loss), and the hook of the lost connection starts late on a busy
+machine. The clock of the copy's own node has set both times (`own_copy.parted_at`)."""
 
 
 class Mode(enum.Enum):
@@ -92,7 +93,7 @@ class Keeper:
         inode of it was changed since the copies parted, or every file of it is the same on the other node. The times
         of inodes prove nothing on a file system that was not unmounted cleanly (`unclean`: why, or empty). The proof,
         in a sentence. Raises StepFailed with what speaks against it."""
-        changed = unclean or "since when the copies are apart is not known"
+        changed = unclean or "since when the copies are apart is not known, or the clock was set meanwhile"
         if since is not None and not unclean:
             changed = salvage.unchanged_since(losing, since, MARGIN)
             if not changed:

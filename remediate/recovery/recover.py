@@ -31,7 +31,7 @@ from remediate.recovery import evidence, progress
 from remediate.recovery.differing_files import DifferingFiles
 from remediate.recovery.eligibility import Eligibility, Kind, judge, may_create
 from remediate.recovery.evidence import Evidence, NodeEvidence
-from remediate.recovery.preservation import Keeper
+from remediate.recovery.preservation import MARGIN, Keeper
 from remediate.recovery.progress import RecoveryProgress, RecoveryStep
 from remediate.state import ledger, marker
 from remediate.state.journal import ALERT
@@ -202,8 +202,11 @@ class Recovery:
         return may_create(pair, is_saved)
 
     def _parted_at(self) -> float | None:
-        """When the copies parted, where that is known."""
-        return own_copy.known(self.context, self.name).parted_at
+        """When the copies parted at the earliest, where that is known and the times of files can be held against it: a
+        primary waits for the answers of a node that is gone as long as `timeout` before it gives up the connection."""
+        waited = float(self.place.timeout)
+        lost = own_copy.parted_at(self.context, self.name, waited + MARGIN)
+        return None if lost is None else lost - waited
 
     def _mark(self) -> None:
         """The marker of the losing side: from now on nothing promotes this copy, whatever happens to this process."""

@@ -33,8 +33,16 @@ resource mail { name post local /dev/ada2 on nfs001 { remote none } on nfs002 { 
 
 def test_the_recorded_file_is_read() -> None:
     assert parse(RECORDED, {"nfs001"}) == {
-        "home": ConfiguredResource("home", "home", "/dev/vtbd1", "", "tcp4://10.1.101.4:8457")
+        "home": ConfiguredResource("home", "home", "/dev/vtbd1", "", "tcp4://10.1.101.4:8457", 10)
     }
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "own", "seconds"), [("", "", 20), ("timeout 10", "", 10), ("timeout 10", "timeout 60", 60)]
+)
+def test_the_timeout_is_that_of_the_resource_or_of_the_file_or_20_s(everywhere: str, own: str, seconds: int) -> None:
+    text = f"{everywhere}\nresource home {{ {own}\nlocal /dev/ada1 on nfs001 {{ remote none }} }}\n"
+    assert parse(text, {"nfs001"})["home"].timeout == seconds
 
 
 def test_what_stands_for_this_node_counts() -> None:

@@ -34,15 +34,15 @@ HUMAN = {SALVAGE: Mode.SALVAGE, RESYNC: Mode.RESYNC}
 ROUNDS = 130.0
 """Seconds in which cron has called twice on each node."""
 LONGEST_PAUSE = 60.0
-SILENCE = 10.0
-"""Seconds beyond the margin."""
+SILENCE = 30.0
+"""Seconds beyond the margin: 20 for which the primary waits for an answer, and some more."""
 SEED, ONE_IN = 121, 12
 """Of so many cases the tests take one."""
 
 
 class Case(NamedTuple):
     """One of them. `pause`: seconds for which the clients go on writing before; `quiet`: then they write nothing for
-    longer than clocks may differ (`keeping.MARGIN`), until the nodes are parted."""
+    longer than UFS and hastd delay a write (`preservation.MARGIN`), until the nodes are parted."""
 
     split: Split
     deed: str
