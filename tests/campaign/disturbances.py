@@ -102,6 +102,8 @@ CONNECTED = 20.0
 """Seconds from that cut for which the copies stay connected."""
 ALONE = 5.0
 """Seconds for which the last node goes on alone."""
+STEPS = (0.5, 3.0, 45.0, 400.0, 7200.0)
+"""Seconds by which a clock is set."""
 
 ORDINARY = (
     Kind("switchover", switched_over, planned=True),
@@ -189,7 +191,12 @@ def _reboot(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
 
 
 def _skew(campaign: CampaignPair, node: Node, chance: random.Random) -> None:
-    broken(campaign, "clock-skew", node.name, str(round(chance.uniform(-400, 400), 1)))
+    """The clock of a node that stays up is set, near or far, back or forward."""
+    broken(campaign, "clock-step", node.name, str(chance.choice((-1, 1)) * chance.choice(STEPS)))
+
+
+def _set_right(campaign: CampaignPair, node: Node) -> None:
+    broken(campaign, "clock-skew", node.name, "0")
 
 
 def _ended(name: str, *more: str) -> Callable[[CampaignPair, Node], None]:
@@ -213,7 +220,7 @@ INSIDE = (
     Disturbance("mount busy", _busy, harmless=True),
     Disturbance("reboot", _reboot),
     Disturbance("convergence killed", _killed_worker, harmless=True),
-    Disturbance("clock steps", _skew, harmless=True),
+    Disturbance("clock steps", _skew, _set_right, harmless=True),
     Disturbance("exports forgotten", _forget_exports, harmless=True),
     ILL,
     HASTD_DIES,
