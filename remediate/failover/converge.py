@@ -19,6 +19,7 @@ from checks.probes.carp_demotion import DemotionCause, DemotionReason
 from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
+from checks.probes.marker import Marker
 from remediate import exits
 from remediate.context import Context
 from remediate.counted import Started, counted
@@ -42,7 +43,7 @@ from remediate.failover import (
     survivor,
     waking,
 )
-from remediate.failover.errors import StepFailed, Superseded
+from remediate.failover.errors import SplitBrainFound, StepFailed, Superseded
 from remediate.failover.executor import Executor
 from remediate.failover.facts import Leaving, PoolState
 from remediate.failover.filesystems import mounted_now
@@ -319,22 +320,24 @@ class ConvergeRun:
     def carry(self, executor: Executor, plan: Plan) -> tuple[str, ...]:
         """Carry out a plan for what the executor has seen; what has to stop the run, in sentences."""
         observation = executor.seen
+        going_up = self._going_up(observation, plan)
         try:
             executor.carry(plan)
         except Superseded as newer:
             executor.superseded = str(newer)
             self.context.journal.entry("superseded", why=str(newer), run=self.id, severity=NOTICE)
+            if isinstance(newer, SplitBrainFound):  # what is mounted by now would count as served
+                return self._demote(going_up, PeerNotice(reported(self.context)), Target.STEPPED_DOWN)
             return ()
         finally:
             self.steps += executor.steps
         if executor.left and {step.do for step in plan.steps} == {Action.ADMIT_PEER}:
             return tuple(executor.left)  # it would fail again
-        going_up = self._going_up(observation, plan)
         if not executor.failed:
             if going_up:
                 self.gone = [name for name in going_up if executor.is_gone(name)]
                 self.promoted = going_up
-                self._promoted(going_up, len(self.looks) + executor.processes)
+                self._promoted(observation, going_up, len(self.looks) + executor.processes)
             return ()
         if going_up and executor.refused:
             left = self._demote(going_up, PeerNotice(reported(self.context)))
@@ -348,7 +351,7 @@ class ConvergeRun:
         self._hold_back(in_use | ({DemotionReason(leaves)} if leaves else set()), observation)
         return tuple(executor.failed.values())
 
-    def _promoted(self, names: list[str], processes: int) -> None:
+    def _promoted(self, observation: Observation, names: list[str], processes: int) -> None:
         """The promotion is through, with so many processes from the look at the node: what failed before is
         forgotten."""
         for name in names:
@@ -357,17 +360,16 @@ class ConvergeRun:
         try:
             failures.clear(self.context.store, "a promotion that succeeded")
             for name in names:
-                self._end_void_marker(name)
+                self._end_void_marker(name, observation.facts.said[name].void)
             for name in names if self.request.accept_loss else ():
                 at = self.context.timing.wall()
                 own_copy.record(self.context, name, LedgerEvent.LOSS_ACCEPTED, at, self.context.journal.node_name)
         except StateError as error:
             self.context.journal.entry("failures", result=f"not cleared: {error}", run=self.id, severity=WARNING)
 
-    def _end_void_marker(self, name: str) -> None:
-        """A marker that says that this copy loses was void, or it would not have been promoted. Raises StateNotKept."""
-        marked = marker.present(self.context.store, name)
-        if marked is not None and marked.losing is not False:
+    def _end_void_marker(self, name: str, void: Marker | None) -> None:
+        """The marker that was found void when the promotion was planned, and no other. Raises StateNotKept."""
+        if void is not None and marker.present(self.context.store, name) == void:
             end_split_brain(self.context, name, "the other copy was recreated, and this one is served")
 
     def undo(self, observation: Observation, names: list[str], executor: Executor) -> tuple[str, ...]:

@@ -15,3 +15,7 @@ class NotYet(StepFailed):
 
 class Superseded(Exception):
     """What was planned is not wanted any more: CARP, or an operator, has said something else meanwhile."""
+
+
+class SplitBrainFound(Superseded):
+    """Nor is it where hastd has reported a split-brain meanwhile, by which the copy that is promoted loses."""

@@ -40,13 +40,13 @@ from remediate.failover import (
 )
 from remediate.failover.behind import behind
 from remediate.failover.devices import MountedDevice
-from remediate.failover.errors import NoDevice, NotYet, StepFailed, Superseded
+from remediate.failover.errors import NoDevice, NotYet, SplitBrainFound, StepFailed, Superseded
 from remediate.failover.facts import Leaving, Peer, Split
 from remediate.failover.observe import Observation
 from remediate.failover.plan import Plan, Stage, Track
 from remediate.failover.resource import ResourcePlace, places
 from remediate.failover.steps import AIDS, PROMOTES, Action, Step
-from remediate.state import maintenance
+from remediate.state import maintenance, marker
 from remediate.state.journal import ERR, INFO, NOTICE, JournalLevel
 from remediate.state.ledger import CopyState
 from remediate.state.store import StateNotKept, StateUnreadable
@@ -93,6 +93,8 @@ class Executor:
         self.steps = 0
         self._taken: frozenset[str] = frozenset()
         """The resources whose role is taken."""
+        self._promoted: frozenset[str] = frozenset()
+        """The resources that are promoted, their role may be taken already."""
         self._rejecting: set[str] = set()
         """Addresses of the other node that are rejected now, by a route of this executor."""
         self._carp = {name: state.carp for name, state in observation.facts.resources.items()}
@@ -108,6 +110,7 @@ class Executor:
         goes on: an unmount helps, whatever else failed. Raises Superseded."""
         goes_down = self.seen.facts.node.leaving is Leaving.GOES_DOWN
         self._taken = frozenset(step.resource for step in plan.steps if step.do is Action.BECOME_PRIMARY)
+        self._promoted = frozenset(step.resource for step in plan.steps if step.do in PROMOTES)
         try:
             for stage in plan.stages:
                 self._stage(stage, heedless or goes_down)
@@ -172,7 +175,18 @@ class Executor:
         self._refuse_in_maintenance(step)
         if step.do in PROMOTES and carp_demotion.shutting_down(self.context.store, self.seen.facts.boot_id):
             raise Superseded(f"before {step}: this node shuts down")
+        self._refuse_in_a_split_brain(step)
         (self._heed or self._refuse_other_carp)(step)
+
+    def _refuse_in_a_split_brain(self, step: Step) -> None:
+        """Raise SplitBrainFound where a marker says that a copy which is promoted loses, or may: hastd may report that
+        at any moment until the other node is known to follow. Not the marker that was found void."""
+        if step.do not in PROMOTES and step.do is not Action.START_SERVING:
+            return
+        for name in [step.resource] if step.resource else self._promoted:
+            marked = marker.present(self.context.store, name)
+            if marked is not None and marked.losing is not False and marked != self.seen.facts.said[name].void:
+                raise SplitBrainFound(f"before {step}: hastd has reported a split-brain of {name}")
 
     def _refuse_other_carp(self, step: Step) -> None:
         """Raise Superseded where CARP is not what it was, unless this node's own hold has moved the address."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from checks.probes.carp import CarpState
 from checks.probes.hast_state import HastRole
+from checks.probes.marker import Marker
 from checks.probes.node_state import MountState
 
 SERVING = ("mountd", "nfsd")
@@ -143,6 +144,8 @@ class Remarks(NamedTuple):
     """Why this copy goes on being served in a split-brain that no marker decides (`survivor`)."""
     apart: bool = False
     """The other node is primary, and not connected to this one."""
+    void: Marker | None = None
+    """The marker of a split-brain that was found void (`given_up`): one that is another, or was renewed, is not."""
 
 
 class Facts(NamedTuple):

@@ -15,6 +15,7 @@ from checks.probes.carp import CarpState, Vhid
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Status
 from checks.probes.hast_state import HastRole, hast_state_or_unknown
+from checks.probes.marker import Marker
 from checks.probes.node import Node
 from checks.probes.node_state import MountState
 from checks.probes.read_node import mounted_as
@@ -255,10 +256,11 @@ def _resource(
     stale = split_said = unheard = no_copy = survives = ""
     compared = lacks = False
     standing = NOT_LOOKED_FOR
-    split = _marked(context, name)
+    marked = marker.present(context.store, name)
+    split, void = _marked(marked), None
     only = given_up(context, name, going_up) if split is Split.LOSING else None
     if only == "" or (only and going_up):
-        split = Split.NONE
+        split, void = Split.NONE, marked
     if going_up:
         standing = peer.look(context, place, hastd)
         heard = heard_until(context, mine, since) if since else None
@@ -317,14 +319,13 @@ def _resource(
     remarks = Remarks(
         wanted.why, hastd.says, stale, unheard, split_said, standing.says, standing.asked, compared, locked, no_copy,
             damage,
-        failed, pool_said, lacks, survives, standing.apart,
+        failed, pool_said, lacks, survives, standing.apart, void,
     )  # fmt: skip
     return state, remarks, believed_at, done_with
 
 
-def _marked(context: Context, name: str) -> Split:
+def _marked(marked: Marker | None) -> Split:
     """What the marker of hastd's event says; one that does not say which side loses says that it may be this one."""
-    marked = marker.present(context.store, name)
     if marked is None:
         return Split.NONE
     return Split.WINNING if marked.losing is False else Split.LOSING
