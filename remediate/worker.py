@@ -231,7 +231,11 @@ def hast_at_once(context: Context, words: list[str], at: float) -> None:
 
 
 def recover_losing(context: Context) -> None:
-    """What the policy does by itself about copies that lose. Raises ProbeError."""
+    """What the policy does by itself about copies that lose; and the end of a recovery that was begun for one that is
+    complete again, whoever began it. Raises ProbeError."""
+    from remediate.recovery import progress
+
+    progress.end_completed(context)
     if context.config.split_brain.policy in ("none", "step-down"):
         return
     from remediate.recovery import automatic

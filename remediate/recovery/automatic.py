@@ -13,15 +13,12 @@ from typing import NamedTuple
 from checks.probes.errors import ProbeError
 from checks.probes.timestamps import since_1970, utc
 from remediate.context import Context
-from remediate.failover import own_copy
 from remediate.failover.errors import StepFailed
 from remediate.failover.resource import places
-from remediate.recovery import progress
 from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.recover import Recovery, RecoveryRefused
 from remediate.state import marker
 from remediate.state.journal import ALERT
-from remediate.state.ledger import CopyState
 from remediate.state.store import StateError
 
 NAME = "refused-recoveries.json"
@@ -37,14 +34,11 @@ def recovers(context: Context) -> bool:
 
 
 def recover_losing(context: Context) -> None:
-    """Recover every copy of this node that a marker says loses, as the policy allows; and end what was begun so for one
-    that is complete again. Raises ProbeError, StateError."""
+    """Recover every copy of this node that a marker says loses, as the policy allows. Raises ProbeError, StateError."""
     for name in places(context.here.node(), context.config) if recovers(context) else ():
         marked = marker.present(context.store, name)
         if marked is not None and marked.losing and not marked.unreadable:
             recover(context, name)
-        elif marked is None and own_copy.known(context, name).copy is CopyState.COMPLETE:
-            progress.end(context, name)
 
 
 def recover(context: Context, name: str) -> str:

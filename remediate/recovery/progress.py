@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import enum
+from contextlib import suppress
 from typing import NamedTuple
 
 from remediate.context import Context
+from remediate.failover import own_copy
+from remediate.state import marker
 from remediate.state.journal import NOTICE
-from remediate.state.store import StateUnreadable, Store, Values
+from remediate.state.ledger import CopyState
+from remediate.state.store import StateError, StateUnreadable, Store, Values
+
+SUFFIX = ".recovery.json"
+"""Behind the name of the resource."""
 
 
 class RecoveryStep(enum.IntEnum):
@@ -60,5 +67,15 @@ def end(context: Context, resource: str) -> None:
                           severity=NOTICE, run=done.incident)  # fmt: skip
 
 
+def end_completed(context: Context) -> None:
+    """End those that nobody waits for, once this copy is known to be complete and no split-brain is marked: what was
+    kept then is no answer to a later one. Raises nothing: what cannot be read or removed is left to `recover`."""
+    with suppress(StateError):
+        for resource in (name.removesuffix(SUFFIX) for name in context.store.names() if name.endswith(SUFFIX)):
+            complete = own_copy.known(context, resource).copy is CopyState.COMPLETE
+            if complete and marker.present(context.store, resource) is None:
+                end(context, resource)
+
+
 def _name(resource: str) -> str:
-    return f"{resource}.recovery.json"
+    return f"{resource}{SUFFIX}"

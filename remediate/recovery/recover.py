@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from checks.probes import carp
 from checks.probes.carp_demotion import DemotionCause, DemotionReason
+from checks.probes.counters import Relation
 from checks.probes.hast import Role, Status
 from checks.probes.hast_state import HastRole
 from checks.probes.node_state import MountState
@@ -37,6 +38,9 @@ from remediate.state import ledger, marker
 from remediate.state.journal import ALERT
 from remediate.state.lock import Lock
 
+FOLLOWS = (Relation.FIRST_BLANK, Relation.IN_SYNC, Relation.SECOND_AHEAD)
+"""How a copy that was recreated stands to the one that it is filled from, until something has happened to it."""
+NOT_RESUMED = "the recovery that was begun here before is not resumed: it is not known to be of this copy as it is now"
 RECOVERABLE = (Kind.SPLIT_BRAIN, Kind.BLANK, Kind.OTHER_DISK)
 HELD_NOTHING = "the disk held no copy"
 WAIT = 30.0
@@ -136,25 +140,34 @@ class Recovery:
         progress.end(self.context, self.name)
 
     def begun(self, evidence: Evidence, verdict: Eligibility) -> RecoveryProgress | None:
-        """The recovery that goes on when it is run again; None where none was begun, or that one is over. A copy that
-        was recreated is in no split-brain and has metadata, unless something has happened to it since; before that
-        a recovery belongs to the split-brain of the marker. Raises StateUnreadable."""
+        """The recovery that goes on when it is run again; None where none was begun, or that one is over, or it is not
+        known to be of this copy still. Until the copy was recreated it belongs to the split-brain of the marker. Raises
+        StateUnreadable."""
         recorded = progress.read(self.context.store, self.name)
         if recorded is None:
             return None
         if recorded.step >= RecoveryStep.CREATED:
-            over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or evidence.here.blank
-        else:
-            marked = marker.present(self.context.store, self.name)
-            over = marked is None or marked.id != recorded.incident
-        return None if over else recorded
+            return recorded if self._follows(evidence, recorded) else None
+        marked = marker.present(self.context.store, self.name)
+        return None if marked is None or marked.id != recorded.incident else recorded
+
+    def not_resumed(self, begun: RecoveryProgress | None) -> tuple[str, ...]:
+        """A sentence where what was begun here before does not go on. Raises StateUnreadable."""
+        return (NOT_RESUMED,) if begun is None and progress.read(self.context.store, self.name) is not None else ()
+
+    def _follows(self, pair: Evidence, recorded: RecoveryProgress) -> bool:
+        """Whether the copy is the one that this recovery has recreated, for all that is known: no other split-brain is
+        marked, and both disks say that it is filled, or was. A record outlives its recovery where nobody waited."""
+        marked = marker.present(self.context.store, self.name)
+        same = marked is None or marked.id == recorded.incident
+        return same and not pair.here.blank and pair.relation in FOLLOWS
 
     def _steps(self, trigger: str) -> RecoveryProgress:
         pair, verdict = self.look()
         begun = self.begun(pair, verdict)
         if begun is not None and begun.step >= RecoveryStep.CREATED:
             return self._follow(pair, begun)
-        self._refuse(pair, verdict)
+        self._refuse(pair, verdict, self.not_resumed(begun))
         if pair.here.metadata is not None and not pair.here.was_created:
             self.keeper.make_ready(self.context, self.name)
         self._mark()
@@ -185,13 +198,13 @@ class Recovery:
         progress.write(self.context.store, self.name, begun)
         return begun
 
-    def _refuse(self, pair: Evidence, verdict: Eligibility) -> None:
-        """Raise Refused with every sentence that the evidence makes true."""
+    def _refuse(self, pair: Evidence, verdict: Eligibility, besides: tuple[str, ...] = ()) -> None:
+        """Raise Refused with every sentence that the evidence makes true, and what is to be said `besides`."""
         reasons = [refusal.says for refusal in verdict.refusals]
         reasons += [side.unread for side in (pair.here, pair.there) if side.unread]
         reasons += self._unfit(pair, verdict)
         if reasons:
-            raise RecoveryRefused(tuple(dict.fromkeys(reasons)))
+            raise RecoveryRefused(tuple(dict.fromkeys([*reasons, *besides])))
 
     def _unfit(self, pair: Evidence, verdict: Eligibility) -> tuple[str, ...]:
         """Why a recovery is not what this copy needs; nothing where it is."""

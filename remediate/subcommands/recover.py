@@ -118,7 +118,7 @@ def act(context: Context, options: argparse.Namespace) -> int:
             context.console.out.write(_next_command(options, keeper, pair, verdict, done))
         return int(bool(refused))
     if begun is None and refused:
-        raise RecoveryRefused(refused)
+        raise RecoveryRefused((*refused, *recovery.not_resumed(begun)))
     if options.mode == "step-down":
         recovery.step_down(f"human {context.console.user}")
         context.console.out.write(f"{options.resource}: address and role are given up on this node\n")

@@ -42,6 +42,7 @@ def repair(context: Context, options: argparse.Namespace) -> int:
     begun = renewal.begun(pair, verdict)
     over = begun is not None and begun.step >= RecoveryStep.CREATED
     refused = () if over else renewal.reasons(pair, verdict)
+    refused += renewal.not_resumed(begun) if refused else ()
     lines = [f"{name}: {said(last)}", *[f"  {line}" for line in sentences(pair)]]
     if begun is not None:
         lines.append(f"  this was begun here, and has come to: {begun.step.name.lower()}")

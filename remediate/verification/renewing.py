@@ -17,7 +17,7 @@ from checks.probes.verified import Verification
 from checks.verified import said
 from remediate.context import Context
 from remediate.failover.resource import ResourcePlace
-from remediate.recovery.eligibility import Eligibility, Kind, may_renew
+from remediate.recovery.eligibility import Eligibility, may_renew
 from remediate.recovery.evidence import Evidence
 from remediate.recovery.preservation import Keeper, Mode
 from remediate.recovery.progress import RecoveryProgress, RecoveryStep
@@ -56,8 +56,7 @@ class Renewal(Recovery):
         recorded = progress_of(self.context.store, self.name)
         if recorded is None or recorded.incident != self._incident():
             return None
-        over = verdict.kind in (Kind.SPLIT_BRAIN, Kind.OTHER_DISK) or pair.here.blank
-        return None if over and recorded.step >= RecoveryStep.CREATED else recorded
+        return None if recorded.step >= RecoveryStep.CREATED and not self._follows(pair, recorded) else recorded
 
     def reasons(self, pair: Evidence, verdict: Eligibility) -> tuple[str, ...]:
         """Why this node's copy is not recreated, a sentence each; none where it may be."""

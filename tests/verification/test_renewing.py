@@ -13,7 +13,7 @@ from checks.probes.errors import ProbeError
 from remediate.context import Context
 from remediate.failover.errors import StepFailed
 from remediate.recovery.preservation import Keeper, Mode
-from remediate.recovery.recover import RecoveryRefused
+from remediate.recovery.recover import NOT_RESUMED, RecoveryRefused
 from remediate.recovery.resync import Resync
 from remediate.state import marker, verifications
 from remediate.subcommands import verify_repair
@@ -226,3 +226,20 @@ def test_the_whole_of_it_ends_with_equal_copies(pair: InstalledPair, capsys: pyt
     assert pair.does(pair.standby, lambda context: verify_repair.repair(context, options())) == 0
     assert "everything is copied" in capsys.readouterr().out
     assert pair.does(pair.active, lambda context: verify(context, HOME, "test")).equal
+
+
+def test_a_renewal_that_nobody_waited_for_is_no_answer_to_a_split_brain(pair: InstalledPair) -> None:
+    """Its record is left, and the other node cannot be read."""
+
+    def begun(context: Context) -> str:
+        keeper = NothingToKeep(WHY)
+        return Renewal(context, HOME, keeper, lambda step: None, last_differing(context, HOME)).run("human")
+
+    pair.does(pair.standby, begun)
+    pair.passes(60)
+    node = pair.standby
+    before = marker.record(pair.store(node), HOME, node.name, node.boot_mark, node.now, True)
+    pair.breaks("cut-management")
+    with pytest.raises(RecoveryRefused, match=NOT_RESUMED):
+        pair.does(node, begun)
+    assert pair.split_brain(node) == before
