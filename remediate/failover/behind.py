@@ -42,7 +42,8 @@ class CopyFindings(NamedTuple):
 
 def behind(context: Context, name: str, heard: BackupPeriod | None, asked: bool) -> CopyFindings:
     """What is known of this copy now. `heard`: when the other node is proven to have been MASTER; `asked`: it
-    answers. A disk without metadata, or one that cannot be opened, is no copy: hastd refuses the role primary for it
+    answers. What a dump that may be old says against this copy counts, and it compares nothing (`Dumps.heard`). A disk
+    without metadata, or one that cannot be opened, is no copy: hastd refuses the role primary for it
     (sbin/hastd/primary.c, init_local()). Where the dump fails otherwise it may be one."""
     own = own_copy.known(context, name)
     known = ledger.stale(own, heard, context.config.failover.stale_after)
@@ -61,7 +62,7 @@ def behind(context: Context, name: str, heard: BackupPeriod | None, asked: bool)
         return CopyFindings(known, "", False)
     split = both.relation.value if both.relation is Relation.SPLIT_BRAIN else ""
     stale = BEHIND.get(both.relation, "" if _refutes(both, own) else known)
-    return CopyFindings(stale, split, True, lacks=both.relation is Relation.SECOND_AHEAD)
+    return CopyFindings(stale, split, both.heard, lacks=both.heard and both.relation is Relation.SECOND_AHEAD)
 
 
 def lacks_nothing(context: Context, name: str, both: Dumps) -> bool:

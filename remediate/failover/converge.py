@@ -445,6 +445,8 @@ class ConvergeRun:
         """Whether the other node could serve the resource: it says that it has a role, and its copy is not known to
         lack writes of this one; or its hastd listens."""
         asked = peer.ask(self.context, observation.places[name])
+        if asked is not None and not peer.is_heard(self.context, name):
+            return False
         if asked is not None:
             both = dumps.read(self.context, name)
             lacks = both is not None and both.relation in (Relation.FIRST_AHEAD, Relation.SPLIT_BRAIN)

@@ -9,7 +9,7 @@ from checks.probes.counters import Relation
 from checks.probes.hast import Metadata
 from remediate.context import Context
 from remediate.failover import hast_of
-from remediate.failover.peer import ASK
+from remediate.failover.peer import ASK, is_heard
 
 PATIENT = 20.0
 """Seconds for the other node's dump where a copy would be refused without it: nobody serves meanwhile, and an ssh to a
@@ -17,10 +17,12 @@ busy machine took several seconds on a real pair."""
 
 
 class Dumps(NamedTuple):
-    """What is on the disk here, and on the other node's."""
+    """What is on the disk here, and on the other node's. `heard`: that one's machine is heard now (`peer.is_heard`);
+    otherwise its dump may be an old one, and proves of no copy that nothing is lacking."""
 
     mine: Metadata
     theirs: Metadata
+    heard: bool
 
     @property
     def relation(self) -> Relation:
@@ -30,17 +32,17 @@ class Dumps(NamedTuple):
     @property
     def nothing_is_lacking(self) -> bool:
         """The other node has completed no write that this copy lacks (`counters.wrote_nothing_alone`)."""
-        return counters.wrote_nothing_alone(self.mine, self.theirs)
+        return self.heard and counters.wrote_nothing_alone(self.mine, self.theirs)
 
     @property
     def wrote_nothing_alone(self) -> bool:
         """This node has completed no write that the other copy lacks."""
-        return counters.wrote_nothing_alone(self.theirs, self.mine)
+        return self.heard and counters.wrote_nothing_alone(self.theirs, self.mine)
 
     @property
     def nobody_wrote_alone(self) -> bool:
         """Neither node has completed a write that the other one lacks."""
-        return counters.neither_wrote_alone(self.mine, self.theirs)
+        return self.heard and counters.neither_wrote_alone(self.mine, self.theirs)
 
 
 def read(context: Context, name: str, seconds: float = ASK) -> Dumps | None:
@@ -56,4 +58,4 @@ def beside(context: Context, name: str, mine: Metadata, seconds: float = ASK) ->
     if context.peer is None:
         return None
     theirs = hast_of.metadata(context.peer, name, seconds)
-    return None if theirs is None else Dumps(mine, theirs)
+    return None if theirs is None else Dumps(mine, theirs, is_heard(context, name))

@@ -364,7 +364,7 @@ class Executor:
         compared = self.seen.facts.said[place.name].compared
         lately = compared and self.context.timing.now() - self._began <= LONG
         looked = self._looked.get(place.name)
-        answers = looked is not None and looked.asked
+        answers = looked is not None and (looked.asked or looked.in_doubt)
         if reported or (answers and not lately):
             findings = behind(self.context, place.name, None, asked=True)
             wins = self.seen.facts.resources[place.name].split is Split.WINNING
@@ -381,7 +381,7 @@ class Executor:
         unheard = "" if compared or not self._awaits_the_other else boot_alone.unheard(self.context, place.name)
         if unheard:
             raise Superseded(f"before {place.name} becomes primary: {unheard}")
-        let_go = self.seen.facts.said[place.name].peer_asked if looked is None else answers
+        let_go = self.seen.facts.said[place.name].peer_asked if looked is None else looked.asked
         late = partial(self._take_alone, place)
         done = roles.become_primary(self.context, place, self.seen, let_go, self.is_gone(place.name), late)
         told = own_copy.known(self.context, place.name)

@@ -39,7 +39,7 @@ def given_up(context: Context, name: str, going_up: bool) -> str | None:
     if mine.resuid == 0 or (mine.localcnt == 0 and not going_up):
         return ""
     both = dumps.beside(context, name, mine)
-    if context.peer is None or both is None or both.relation is not Relation.SECOND_BLANK:
+    if context.peer is None or both is None or not both.heard or both.relation is not Relation.SECOND_BLANK:
         return None
     try:
         marked = read_marker(context.peer.node(ASK), name)

@@ -23,7 +23,7 @@ from checks.probes.filesystem import Mount
 from checks.probes.hast import Resource, Role
 from checks.probes.node import Node
 from remediate.context import Context
-from remediate.failover import hearing, known_bug
+from remediate.failover import hearing, known_bug, peer
 from remediate.failover.facts import PoolState
 from remediate.failover.hearing import Responsiveness
 from remediate.failover.resource import ResourcePlace
@@ -57,14 +57,15 @@ def look(
 
 
 def could_take(context: Context, place: ResourcePlace, resource: Resource | None) -> bool:
-    """Whether the other node could serve the resource: it says that it has a role and nothing that keeps it back, or,
-    where it cannot be asked, its hastd listens. Raises nothing."""
+    """Whether the other node could serve the resource: it says that it has a role and nothing that keeps it back, and
+    is heard (`peer.is_heard`), or, where it cannot be asked, its hastd listens. Raises nothing."""
     if context.peer is None:
         return resource is not None and hearing.hastd(context.here, resource.remoteaddr) is Responsiveness.LISTENS
     try:
-        return fitness_of(context, context.peer.node(ASK), place.name).fit
+        fit = fitness_of(context, context.peer.node(ASK), place.name).fit
     except (ProbeError, hast.NoState, hast.MetadataUnreadable):
         return False
+    return fit and peer.is_heard(context, place.name)
 
 
 class Fitness(NamedTuple):

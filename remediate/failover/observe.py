@@ -264,7 +264,8 @@ def _resource(
     if going_up:
         standing = peer.look(context, place, hastd)
         heard = heard_until(context, mine, since) if since else None
-        stale, split_said, compared, no_copy, lacks = behind(context, name, heard, standing.asked)
+        answers = standing.asked or standing.in_doubt
+        stale, split_said, compared, no_copy, lacks = behind(context, name, heard, answers)
         if standing.by_hastd and not compared:
             stale = stale or own_copy.apart_too_long(context, name)
         if split_said and split is Split.NONE:

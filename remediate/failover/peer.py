@@ -11,6 +11,9 @@ replication's network is cut: the other node may serve, and its worker here has 
 machine answers at the management address and does not say what it has, for whatever reason: ssh(1) hangs where sshd(8)
 starts nothing, and gets no answer where it takes the network that is cut.
 
+A way to the other node may bring what that said before, as one that keeps answers does. So what it says, or its disk,
+in favour of a promotion counts only where its machine is heard besides (`is_heard`), and what is against it always.
+
 A worker here that has ended is no sign either where hastd of the other node takes connections: it ends with every
 connection, as when hastd of this node is started again. So that hastd itself is asked for its role (`hastd_role`),
 unless `remote` is a name: then a primary connects anew within CONNECTS, to a secondary; to one in role init it cannot.
@@ -54,7 +57,7 @@ class PeerStanding(NamedTuple):
     `without_hastd`: hastd does not run on this node, so that nothing the other one does makes a promotion possible.
     `may_connect`: its hastd runs and cannot be asked; were it primary, it would connect to this node within CONNECTS.
     `apart`: its hastd says that it is primary, and it is not connected to this node; `by_hastd`: nothing but its hastd
-    says that it has let go.
+    says that it has let go; `in_doubt`: it has said so, and it is not heard (`is_heard`).
     `role`, `node`: what it said that it has, and its name, where it was asked."""
 
     peer: Peer
@@ -64,6 +67,7 @@ class PeerStanding(NamedTuple):
     may_connect: bool = False
     apart: bool = False
     by_hastd: bool = False
+    in_doubt: bool = False
     role: Role | None = None
     node: str = ""
 
@@ -84,6 +88,7 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
     misled: list[str] = []
     answers: list[bool] = []
     at_hastd: list[Responsiveness] = []
+    there: list[bool] = []
     runs: list[str] = []
     witnessed: list[bool] = []
 
@@ -104,6 +109,7 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
         hastd.append(known or hast_of.state(context.here, place.name))
         if hastd[0].resource is not None:
             heard = _heard(context, hastd[0].resource.remoteaddr)
+            there.append(_is_heard(*(each for _, each in heard.values())))
             gone.extend(words for words, each in heard.values() if each is Responsiveness.SILENT)
             at_hastd.append(heard[SignOf.HASTD][1])
             if SignOf.MANAGEMENT in heard and heard[SignOf.MANAGEMENT][1] is Responsiveness.ALIVE:
@@ -125,14 +131,20 @@ def look(context: Context, place: ResourcePlace, known: HastState | None = None)
         why = f"the state of the resource here is not known: {hastd[0].says}"
         return PeerStanding(Peer.LINGERS, why, False, hastd[0].role is HastRole.DOWN)
     asked = standings[0]
-    if asked is not None:
+    if asked is not None and (there[0] or asked.peer is not Peer.LET_GO):
         return asked
+    doubt = f"{asked.says}, which it may have said before" if asked is not None else ""
+    if doubt:
+        misled.append(doubt)
+        answers.append(True)
     if not context.config.failover.management:
         gone += silent
     if cut_off:
         return PeerStanding(Peer.LINGERS, cut_off[0], False)
     if len(gone) > 1:
-        return PeerStanding(Peer.GONE, " and ".join(gone), False)
+        return PeerStanding(
+            Peer.GONE, "; ".join(filter(None, (" and ".join(gone), doubt))), False, in_doubt=bool(doubt)
+        )
     if here.role is Role.SECONDARY and here.status is not Status.ABSENT:
         worker = f"the secondary worker {here.workerpid} still runs"
         return PeerStanding(Peer.LINGERS, "; ".join([worker, *misled, *gone]), False)
@@ -205,6 +217,21 @@ def _answer(context: Context, place: ResourcePlace) -> PeerStanding | None:
     if role is Role.PRIMARY:
         return PeerStanding(Peer.HOLDS, f"{node.label} says that it is primary", True, role=role, node=node.label)
     return PeerStanding(Peer.LET_GO, f"{node.label} says that it is {role.value}", True, role=role, node=node.label)
+
+
+def is_heard(context: Context, name: str) -> bool:
+    """Whether the other node's machine is heard besides what the way to it brings: at its management address, or its
+    hastd. True where no such address is configured: then nothing tells. Raises nothing."""
+    management = context.config.failover.management
+    if not management or hearing.machine(context.here, management) is Responsiveness.ALIVE:
+        return True
+    here = hast_of.resource(context.here, name)
+    return here is not None and _is_heard(hearing.hastd(context.here, here.remoteaddr), Responsiveness.SILENT)
+
+
+def _is_heard(hastd: Responsiveness, machine: Responsiveness = Responsiveness.ALIVE) -> bool:
+    """The rule. `machine`: what is heard at the management address."""
+    return machine is Responsiveness.ALIVE or hastd is not Responsiveness.SILENT
 
 
 def _heard(context: Context, remoteaddr: str) -> dict[SignOf, tuple[str, Responsiveness]]:
