@@ -20,6 +20,7 @@ from checks.probes.counters import Relation
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Role, Status
 from checks.probes.marker import Marker
+from checks.probes.node_state import MountState
 from remediate import exits
 from remediate.context import Context
 from remediate.counted import Started, counted
@@ -43,7 +44,7 @@ from remediate.failover import (
     survivor,
     waking,
 )
-from remediate.failover.errors import SplitBrainFound, StepFailed, Superseded
+from remediate.failover.errors import HeardAgain, SplitBrainFound, StepFailed, Superseded
 from remediate.failover.executor import Executor
 from remediate.failover.facts import Leaving, PoolState
 from remediate.failover.filesystems import mounted_now
@@ -254,7 +255,9 @@ class ConvergeRun:
                 survivor.gives_up(self.context, name, observation.facts.boot_id, observation.resources.get(name))
             alone.begins(self.context, observation, going_up)
             self.begins(observation, plan)
-            stopped = self.carry(Executor(self.context, observation, self.id, self.watch), plan)
+            executor = Executor(self.context, observation, self.id, self.watch)
+            executor.gives_up = partial(self._note_equal, telling, observation)
+            stopped = self.carry(executor, plan)
             afterwards.note_divergence(self.context, observation, telling)
             if stopped:
                 return self.ends(ConvergeResult.REFUSED, stopped, ALERT)
@@ -328,6 +331,10 @@ class ConvergeRun:
             self.context.journal.entry("superseded", why=str(newer), run=self.id, severity=NOTICE)
             if isinstance(newer, SplitBrainFound):  # what is mounted by now would count as served
                 return self._demote(going_up, PeerNotice(reported(self.context)), Target.STEPPED_DOWN)
+            if isinstance(newer, HeardAgain):  # it may serve once this node is no primary
+                telling = PeerNotice(reported(self.context))
+                self._demote(going_up, telling)
+                telling.send(self.context)
             return ()
         finally:
             self.steps += executor.steps
@@ -425,15 +432,18 @@ class ConvergeRun:
         }
         observation = observation._replace(facts=facts._replace(resources=resources))
         executor = Executor(self.context, observation, self.id, self.watch)
-        executor.gives_up = partial(self._note_equal, telling)
+        executor.gives_up = partial(self._note_equal, telling, None)
         executor.carry(arranged(facts.node, resources, decisions, self.context.config.failover), heedless=True)
         self.steps += executor.steps
         return tuple(executor.failed.values())
 
-    def _note_equal(self, telling: PeerNotice, place: ResourcePlace) -> None:
-        """Before the role is given up: whether the other copy lacks nothing, because nothing is mounted, and nothing
-        dirty; a synchronisation that runs is awaited for up to EQUAL. A standby takes its copy for incomplete from the
-        moment that a primary connects, and only that primary can tell it; nobody would serve. Raises nothing."""
+    def _note_equal(self, telling: PeerNotice, seen: Observation | None, place: ResourcePlace) -> None:
+        """Before the role is given up: whether the other copy lacks nothing, because nothing is mounted, nor was when
+        that was `seen`, and nothing dirty; a synchronisation that runs is awaited for up to EQUAL. A standby takes its
+        copy for incomplete from the moment that a primary connects, and only that primary can tell it; nobody would
+        serve. Raises nothing."""
+        if seen is not None and seen.facts.resources[place.name].mounted is not MountState.NOTHING:
+            return
         try:
             mounted = any(mount.point == place.point for mount in mounted_now(self.context))
         except ProbeError:

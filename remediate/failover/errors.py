@@ -17,5 +17,9 @@ class Superseded(Exception):
     """What was planned is not wanted any more: CARP, or an operator, has said something else meanwhile."""
 
 
+class HeardAgain(Superseded):
+    """Nor is it where the other node, which was gone, is heard again before anything was written."""
+
+
 class SplitBrainFound(Superseded):
     """Nor is it where hastd has reported a split-brain meanwhile, by which the copy that is promoted loses."""

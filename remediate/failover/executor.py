@@ -40,7 +40,7 @@ from remediate.failover import (
 )
 from remediate.failover.behind import behind
 from remediate.failover.devices import MountedDevice
-from remediate.failover.errors import NoDevice, NotYet, SplitBrainFound, StepFailed, Superseded
+from remediate.failover.errors import HeardAgain, NoDevice, NotYet, SplitBrainFound, StepFailed, Superseded
 from remediate.failover.facts import Leaving, Peer, Split
 from remediate.failover.observe import Observation
 from remediate.failover.plan import Plan, Stage, Track
@@ -342,7 +342,7 @@ class Executor:
         why, self._looked[name] = second_look.against(self.context, self.seen.places[name], was, heedless, wins)
         self._looked_at[name] = self.context.timing.now()
         if why:
-            raise Superseded(f"before {step}: {why}")
+            raise HeardAgain(f"before {step}: {why}")
 
     def _on(self, place: ResourcePlace) -> MountedDevice:
         """Where and what the file system is, looked at once."""

@@ -13,7 +13,7 @@ from remediate.rehearsal.own_pair import layout_of
 from remediate.state import failures
 from simulator.network.carp import CarpState
 from simulator.network.link import SERVICE_NETWORK, Traffic
-from tests.failover.installed_pair import PERIOD, InstalledPair, installed_pair, master
+from tests.failover.installed_pair import PERIOD, WROTE_ALONE, InstalledPair, installed_pair, master
 
 pytestmark = pytest.mark.slow
 
@@ -302,7 +302,9 @@ def test_the_last_node_that_no_client_writes_to_holds_back_and_keeps_the_address
 
 
 def test_where_both_nodes_were_rebooted_in_a_cut_both_hold_back_alike_and_one_serves(pair: InstalledPair) -> None:
+    pair.looks_every_minute(pair.active)
     cut_in_two(pair)
+    pair.passes(WROTE_ALONE)
     for node in (pair.active, pair.standby):
         node.power_off()
         pair.passes(2)
