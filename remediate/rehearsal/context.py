@@ -98,7 +98,7 @@ def context_of(
         here,
         PeerTransport(PairPeerTransport(node, living, memory, config), here),
         config,
-        MortalDiskStore(str(directory), living, node),
+        MortalDiskStore(str(directory), living, node, f"{directory}.run"),
         MortalJournal(str(directory / NAME), node.name, timing, syslog, boot, life=living, node=node),
         timing,
     )
@@ -350,10 +350,11 @@ class PairPeerTransport(PairTransport):
         return SimulatedChannel(begun[0])
 
 
-def refuse_write(node: SimulatedNode, path: str, errors: tuple[int, ...]) -> None:
-    """Raises StateNotKept while the disk of the state directory is full or read-only, where `errors` has that."""
-    if node.trouble.state_error in errors:
-        raise StateNotKept(os.strerror(node.trouble.state_error), path)
+def refuse_write(error: int, path: str, errors: tuple[int, ...]) -> None:
+    """Raises StateNotKept while the disk of a state directory has this `error`, full or read-only, where `errors` has
+    that."""
+    if error in errors:
+        raise StateNotKept(os.strerror(error), path)
 
 
 class MortalStore(Store):
@@ -380,27 +381,32 @@ class MortalStore(Store):
 
 
 class MortalDiskStore(MortalStore):
-    """The state directory. Its disk may be full or read-only (`outside_faults.py`)."""
+    """The state directory, or the second one. Its disk may be full or read-only (`outside_faults.py`)."""
 
-    def __init__(self, directory: str, life: Life, node: SimulatedNode) -> None:
-        super().__init__(directory, life, f"{directory}.run")
+    def __init__(self, directory: str, life: Life, node: SimulatedNode, run: str = "") -> None:
+        super().__init__(directory, life, run)
         self._simulated = node
 
+    @property
+    def _error(self) -> int:
+        trouble = self._simulated.trouble
+        return trouble.state_error if self.run else trouble.var_error
+
     def second(self) -> Store | None:
-        """In a file system in memory: the disk's troubles are none of its."""
-        return MortalStore(self.run, self._life) if self.run else None
+        """Perhaps in a file system of its own."""
+        return MortalDiskStore(self.run, self._life, self._simulated) if self.run else None
 
     def refuse_read_only(self) -> None:
         """As Store does, of the simulated disk. Raises StateNotKept."""
-        refuse_write(self._simulated, self.directory, (errno.EROFS,))
+        refuse_write(self._error, self.directory, (errno.EROFS,))
 
     def ready(self) -> None:
         """Nothing can be opened for writing on a read-only file system. Raises StateNotKept."""
-        refuse_write(self._simulated, self.directory, (errno.EROFS,))
+        refuse_write(self._error, self.directory, (errno.EROFS,))
         super().ready()
 
     def _replace(self, name: str, text: bytes) -> None:
-        refuse_write(self._simulated, self._path(name), (errno.EROFS, errno.ENOSPC))
+        refuse_write(self._error, self._path(name), (errno.EROFS, errno.ENOSPC))
         super()._replace(name, text)
 
     def read(self, name: str) -> Values:
@@ -411,7 +417,7 @@ class MortalDiskStore(MortalStore):
     def append(self, name: str, line: str) -> None:
         """Raises Killed, and what Store raises."""
         self._life.begin_write()
-        refuse_write(self._simulated, self._path(name), (errno.EROFS, errno.ENOSPC))
+        refuse_write(self._error, self._path(name), (errno.EROFS, errno.ENOSPC))
         super().append(name, line)
 
 
@@ -423,7 +429,7 @@ class MortalJournal(Journal):
         self._life, self._simulated = life, node
 
     def _keep(self, line: str) -> None:
-        refuse_write(self._simulated, self.path, (errno.EROFS, errno.ENOSPC))
+        refuse_write(self._simulated.trouble.state_error, self.path, (errno.EROFS, errno.ENOSPC))
         super()._keep(line)
 
     def entry(self, event: str, **words: Any) -> JournalEntry:

@@ -27,20 +27,35 @@ def demote(pair: Pair, node: str, amount: str = "240") -> None:
 
 @fault
 def state_read_only(pair: Pair, node: str) -> None:
-    """The file system with the state directory of hastwatch is read-only (EROFS)."""
+    """The file system of /var/db/hastwatch is read-only (EROFS), and /var/run is another one."""
     node_named(pair, node).trouble.state_error = errno.EROFS
 
 
 @fault
 def state_full(pair: Pair, node: str) -> None:
-    """The file system with the state directory of hastwatch is full (ENOSPC)."""
+    """The file system of /var/db/hastwatch is full (ENOSPC), and /var/run is another one."""
     node_named(pair, node).trouble.state_error = errno.ENOSPC
 
 
 @fault
+def var_read_only(pair: Pair, node: str) -> None:
+    """The one file system of all of /var is read-only (EROFS): both directories of hastwatch, and the logs."""
+    trouble = node_named(pair, node).trouble
+    trouble.state_error = trouble.var_error = errno.EROFS
+
+
+@fault
+def var_full(pair: Pair, node: str) -> None:
+    """The one file system of all of /var is full (ENOSPC): both directories of hastwatch, and the logs."""
+    trouble = node_named(pair, node).trouble
+    trouble.state_error = trouble.var_error = errno.ENOSPC
+
+
+@fault
 def state_ok(pair: Pair, node: str) -> None:
-    """The state directory can be written again."""
-    node_named(pair, node).trouble.state_error = 0
+    """The state directory, and all of /var, can be written again."""
+    trouble = node_named(pair, node).trouble
+    trouble.state_error = trouble.var_error = 0
 
 
 @fault

@@ -47,6 +47,8 @@ class InjectedTrouble:
     """Empty mount points on which no flag can be set."""
     state_error: int = 0
     """What writing into the state directory of hastwatch fails with (EROFS, ENOSPC), 0 where it works."""
+    var_error: int = 0
+    """The same of all that lies in /var beside that: its second directory, and the logs."""
     peer_lies: Lie | None = None
     """What this node gets instead of the other one's answers."""
     heard: dict[str, CommandResult] = field(default_factory=dict)

@@ -90,6 +90,12 @@ class Overlay:
         with open(os.open(path, flags, bits), "wb") as file:
             file.write(text.encode(errors="backslashreplace"))
 
+    def clean(self) -> None:
+        """All plain files go."""
+        for path in self.directory.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                path.unlink()
+
     def remove(self, path: Path) -> None:
         """A file, or an empty directory; nothing where there is neither."""
         if path.is_dir() and not path.is_symlink():
@@ -208,6 +214,9 @@ class FileTree:
         for path, file in list(self.files.items()):
             if path.startswith("/var/run/") and (file.kind == "-" or (file.kind == "s" and not path.endswith(LOGS))):
                 del self.files[path]
+        for overlay in self._overlays:
+            if overlay.prefix.startswith("/var/run/"):
+                overlay.clean()
 
     def names(self, path: str) -> list[str]:
         """What is directly in a directory, sorted as ls does. Raises FileNotFoundError."""

@@ -64,5 +64,7 @@ class Syslogd:
                 self._write(path, line)
 
     def _write(self, path: str, line: str) -> None:
+        if self.node.trouble.var_error:
+            return  # lost (usr.sbin/syslogd/syslogd.c, fprintlog_write())
         now = self.node.now
         self.node.files.write(path, f"{stamp(now)} {self.node.name} {line}\n", now, append=True)

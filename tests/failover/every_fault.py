@@ -103,6 +103,8 @@ CASES: dict[str, tuple[str, ...]] = {
     "demote": _on_both("demote"),
     "state-read-only": ("state-read-only nfs002",),
     "state-full": ("state-full nfs001",),
+    "var-read-only": ("var-read-only nfs002",),
+    "var-full": ("var-full nfs001",),
     "state-ok": ("state-full nfs001; state-ok nfs001",),
     "peer-lies": tuple(f"{first}peer-lies nfs001 {lie}" for lie in LIES for first in ("", "kill nfs001 devd; ")),
     "peer-tells-the-truth": ("peer-lies nfs001 old; peer-tells-the-truth nfs001",),
