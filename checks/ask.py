@@ -85,6 +85,8 @@ READS: Rows = (
     ("/bin/cat", "/var/db/hastwatch/silence.json", "whether it drops segments to closed ports for a failover"),
     ("/bin/cat", "/var/db/hastwatch/<name>.split-brain", "what hastd said of a split-brain"),
     ("/bin/cat", "/var/db/hastwatch/<name>.ledger.json", "whether a write has failed on its copy"),
+    ("/bin/cat", "/var/run/hastwatch/<name>.split-brain", "the same of each, where it could not be written there"),
+    ("/bin/cat", "/var/run/hastwatch/<name>.ledger.json", "and of this"),
     ("/bin/cat", "/var/db/hastwatch/<name>.verified.json", "the result of the last comparison of the copies"),
     ("/bin/cat", "/var/run/hastwatch/<name>.verified.json", "the same, where it could not be written there"),
     ("/bin/cat", "/var/db/hastwatch/<name>.unproven.json", "whether the other copy may lack what was underway"),

@@ -348,7 +348,7 @@ def parts(session: Session) -> Iterator[Part]:
 QUESTIONS = (
     ("hastctl", "dump", "{name}"),
     ("hastctl", "list", "{name}"),
-    ("cat", marker.PATH),
+    *(("cat", path) for path in marker.PATHS),
     ("grep", "-h", "hastd", *hast_log.LOGS),
     ("ls", "/var/log"),
 )

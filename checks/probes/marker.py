@@ -4,11 +4,12 @@
      "first": "2026-11-22T08:46:35Z", "last": "2026-11-22T08:46:45Z", "count": 2, "losing": true}
 
 written atomically (`remediate.state.marker`); `count` are the events so far (hastd repeats them every 10 s). The next
-`syncdone` of the resource, or its recovery, removes it.
+`syncdone` of the resource, or its recovery, removes it. While the state directory takes no file it is in a second one.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes.errors import NotFound, NotUnderstood
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from checks.probes.node import Node
 
 NAME = "{name}.split-brain"
-PATH = f"/var/db/hastwatch/{NAME}"
+PATHS = (f"/var/run/hastwatch/{NAME}", f"/var/db/hastwatch/{NAME}")
+"""The first one that is there counts."""
 REPEATS = 90
 """Seconds. A split-brain is found anew every 10 s (primary.c HAST_KEEPALIVE): an older sign is a thing of the past."""
 
@@ -45,10 +47,10 @@ class Marker(NamedTuple):
 
 def read(node: Node, resource: str) -> Marker | None:
     """The marker of a resource, None where there is none. Raises ProbeError."""
-    try:
-        return parse(node.read(PATH.format(name=resource)), resource)
-    except NotFound:
-        return None
+    for path in PATHS:
+        with suppress(NotFound):
+            return parse(node.read(path.format(name=resource)), resource)
+    return None
 
 
 def parse(text: str, resource: str) -> Marker:

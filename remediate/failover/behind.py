@@ -97,6 +97,7 @@ def _refutes(both: Dumps, ledger: Ledger) -> bool:
 
 
 def _was_whole(ledger: Ledger) -> bool:
-    """Whether this copy was known to be complete when its primary was lost, which has not connected again."""
+    """Whether this copy was known to be complete when its primary was lost, which has not connected again, as far as
+    what became known could be recorded."""
     gone, whole = ledger.disconnected_at, ledger.last_complete
-    return gone is not None and whole is not None and whole >= gone
+    return gone is not None and whole is not None and whole >= gone and ledger.lost_since is None

@@ -56,7 +56,7 @@ from remediate.failover.observe import Observation, observe
 from remediate.failover.patience import patiently
 from remediate.failover.peer_notice import PeerNotice, at_rest, reported
 from remediate.failover.plan import Plan, arranged, plan
-from remediate.failover.record import record
+from remediate.failover.record import note_lost, record
 from remediate.failover.resource import ResourcePlace
 from remediate.failover.steps import Action
 from remediate.failover.this_boot import this_boot
@@ -221,6 +221,8 @@ class ConvergeRun:
                     mastership.note(self.context)  # how long the other node was MASTER is known by looks alone
                 return self.ends(ConvergeResult.NOT_SEEN, (f"the node could not be read: {error}",), CRIT)
             self.seq = observation.seq
+            if note_lost(self.context, observation):
+                continue
             observation = record(self.context, observation)
             replicas.note(self.context, observation, telling, again=self.request.again)
             newest.note(self.context, observation.facts.resources, observation.resources)

@@ -146,6 +146,9 @@ class Remarks(NamedTuple):
     """The other node is primary, and not connected to this one."""
     void: Marker | None = None
     """The marker of a split-brain that was found void (`given_up`): one that is another, or was renewed, is not."""
+    unrecorded: float | None = None
+    """Since when nothing was recorded of this copy though something has happened to it (`own_copy.unrecorded_since`),
+    seconds since 1970."""
 
 
 class Facts(NamedTuple):

@@ -192,7 +192,7 @@ def _split_brain(context: Context, name: str) -> str:
             context.store, name, observation.facts.name, observation.facts.boot_id, context.timing.wall(), losing
         )
     except StateNotKept as error:
-        result = f"no marker could be left, so nothing is promoted here until one can: {error}"
+        result = f"no marker could be left, and nothing is promoted here while none can: {error}"
         context.journal.entry("split-brain", resource=name, why="hastd reports it", severity=ALERT, result=result)
         return "" if serving else f"hastd split-brain {name}"
     if failure.events == 1:

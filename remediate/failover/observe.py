@@ -291,6 +291,7 @@ def _resource(
     failed, done_with = (
         damaged.look(context, reading.node, resources[name], own) if name in resources else damaged.DamageEvidence()
     )
+    unrecorded = own_copy.unrecorded_since(own, resources[name], wall) if name in resources else None
     damage = own.damage.sentence if own.damage is not None else failed
     pool, pool_said = PoolState.WELL, ""
     if mounted in (MountState.WRITABLE, MountState.READ_ONLY):
@@ -320,7 +321,7 @@ def _resource(
     remarks = Remarks(
         wanted.why, hastd.says, stale, unheard, split_said, standing.says, standing.asked, compared, locked, no_copy,
             damage,
-        failed, pool_said, lacks, survives, standing.apart, void,
+        failed, pool_said, lacks, survives, standing.apart, void, unrecorded,
     )  # fmt: skip
     return state, remarks, believed_at, done_with
 

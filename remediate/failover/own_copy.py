@@ -2,18 +2,28 @@
 
 What was recorded in another boot counts as after a start of hastd (`ledger.in_boot`), also where nobody could write
 down that it was started: the state directory may have been read-only then.
+
+What became known while nothing could be recorded anywhere counts as the worst that it can have been
+(`unrecorded_since`).
 """
 
 from __future__ import annotations
 
 from checks.probes.boot_time import same_boot
 from checks.probes.errors import ProbeError
-from checks.probes.hast import Role
+from checks.probes.hast import Resource, Role, Status
+from checks.probes.timestamps import utc
 from remediate.context import Context
 from remediate.failover import hast_of
 from remediate.failover.this_boot import known_boot, this_boot
-from remediate.state import ledger, wall_clock
+from remediate.state import ledger, noted, wall_clock
+from remediate.state.journal import WARNING
 from remediate.state.ledger import CopyState, Ledger, LedgerEvent
+
+MISSED = 90.0
+"""Seconds without any note that mean that none could be made, where one was due: cron(8) looks once a minute."""
+LATE = ledger.SHUFFLE
+"""Seconds within which the event of what a look shows has come, on a busy machine."""
 
 
 def known(context: Context, name: str) -> Ledger:
@@ -76,6 +86,39 @@ def apart_too_long(context: Context, name: str) -> str:
     if seconds <= context.config.failover.stale_after:
         return ""
     return f"the other node runs, cannot be asked, and was not connected for {seconds:.0f} s: it may have written alone"
+
+
+def unrecorded_since(own: Ledger, resource: Resource, now: float) -> float | None:
+    """Since when nothing was recorded of this copy though something has happened to it, as a look shows that finds
+    `resource`; None where that is not so. The loss of its primary a node notes at once. One that has none is looked at
+    once a minute, where cron(8) does that: meanwhile the other node may tell what it has written alone. A primary
+    misses nothing."""
+    last = own.written_at
+    if last is None or abs(now - last) <= MISSED or resource.role is Role.PRIMARY:
+        return None
+    if own.role == Role.PRIMARY.value:
+        return last
+    if own.disconnected_at is not None:
+        return last if own.watched else None
+    if own.worker is not None:
+        return None if resource.workerpid == own.worker else last
+    return last if own.connected_at is not None and resource.status is Status.ABSENT else None
+
+
+def note_lost(context: Context, name: str, since: float) -> bool:
+    """Record that nothing could be recorded since then, unless the event of what was seen comes just now; whether it
+    was recorded. Raises StateNotKept."""
+    if context.timing.until(lambda: _is_told(context, name), LATE, 0.1):
+        return False
+    _, now = record(context, name, LedgerEvent.NOTES_LOST, since, context.journal.node_name)
+    context.journal.entry("ledger", resource=name, why=f"nothing was recorded since {utc(since)}", severity=WARNING,
+                          result=f"this copy is {now.copy.value}: {now.why}")  # fmt: skip
+    return True
+
+
+def _is_told(context: Context, name: str) -> bool:
+    now = context.timing.wall()
+    return any(each.words[1] == name and abs(now - each.at) <= MISSED for each in noted.waiting(context.store))
 
 
 def record(

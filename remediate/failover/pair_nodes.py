@@ -28,7 +28,7 @@ JOURNAL_END = ("tail", "-n", "400", f"{STATE_DIRECTORY}/journal.jsonl")
 """The end of a journal, which is looked through for the last entry worth telling."""
 REMEMBERED = ("hold.json", "silence.json", "maintenance.json", "failures.json")
 REMEMBERED_OF_A_COPY = ("ledger.json", "split-brain", "verified.json", "unproven.json")
-REMEMBERED_ELSEWHERE = ("hold.json", "{name}.unproven.json", "{name}.verified.json")
+REMEMBERED_ELSEWHERE = ("hold.json", *(f"{{name}}.{name}" for name in REMEMBERED_OF_A_COPY))
 """Of these, what is kept in a second directory while the first one takes no file."""
 QUESTIONS: Questions = (
     ("ifconfig", "-a"),

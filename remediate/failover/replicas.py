@@ -41,12 +41,16 @@ def note(context: Context, observation: Observation, telling: PeerNotice, again:
                 write_down(context, name, LedgerEvent.ROLE_SECONDARY, context.timing.wall(), observation.facts.name)
                 connected = resource.status is not Status.ABSENT
                 event = LedgerEvent.LOOKED_CONNECTED if connected else LedgerEvent.LOOKED_DISCONNECTED
-                write_down(context, name, event, context.timing.wall(), observation.facts.name)
+                worker = str(resource.workerpid or "") if connected else ""
+                write_down(context, name, event, context.timing.wall(), observation.facts.name, worker)
             elif resource.role is Role.PRIMARY:
                 write_down(context, name, LedgerEvent.ROLE_PRIMARY, context.timing.wall(), observation.facts.name)
                 speaks = observation.facts.resources[name].carp is CarpState.MASTER
                 if speaks and (known := of_peer(context, resource)) is not CopyState.UNKNOWN:
                     telling.learned(name, known, again)
+            if again:
+                at = context.timing.wall()
+                write_down(context, name, LedgerEvent.LOOKED_REGULARLY, at, observation.facts.name)
         except StateError as error:
             _not_written(context, name, error)
 
@@ -74,11 +78,11 @@ def _note_behind(context: Context, name: str, by: str) -> None:
     )
 
 
-def write_down(context: Context, name: str, event: LedgerEvent, at: float, by: str) -> None:
+def write_down(context: Context, name: str, event: LedgerEvent, at: float, by: str, says: str = "") -> None:
     """Record what became known. Raises nothing: what has to be done about it does not wait for the note, and while
     nothing can be recorded nothing is promoted."""
     try:
-        own_copy.record(context, name, event, at, by)
+        own_copy.record(context, name, event, at, by, says)
     except StateError as error:
         _not_written(context, name, error)
 

@@ -219,7 +219,7 @@ def _refuse_unready(context: Context, observation: Observation, moving: list[str
         raise StepFailed("how to reach the other node is not known (`peer` in the configuration, or --peer)")
     try:
         node = context.peer.node()
-        ledgers = [("cat", damage_record.PATH.format(name=name)) for name in moving]
+        ledgers = [("cat", path.format(name=name)) for name in moving for path in damage_record.PATHS]
         node.ask_ahead([*QUESTIONS, *(("hastctl", "list", name) for name in moving), *ledgers])
         suspended = maintenance.read(node)
         if suspended is not None and not suspended.is_over(context.timing.wall()):

@@ -3,6 +3,9 @@
 Nothing on a secondary itself says whether its copy is complete (`dirty` is always 0 there, hastctl(8)); so it is
 recorded when it becomes known. hastd's hooks run concurrently and repeat: their order is not information, and no
 rule here depends on it. Where two events of the connection contradict each other, the later time counts.
+
+While the state directory takes no file the ledger is kept in the second one (`second`). Where neither takes any, what
+becomes known is lost; that it was lost is found out afterwards (`failover.own_copy`).
 """
 
 from __future__ import annotations
@@ -10,14 +13,14 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from checks.probes import damage_record
 from checks.probes.boot_time import same_boot
 from checks.probes.damage_record import Damage
-from checks.probes.errors import NotFound
 from checks.probes.timestamps import since_1970, utc, utc_milliseconds
-from remediate.state import damage
+from remediate.state import damage, second
 from remediate.state.events import BackupPeriod
 from remediate.state.store import StateUnreadable, Store, Values
 from remediate.state.wall_clock import WallClock, moved
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 SHUFFLE = 2.0
 """Seconds within which the hooks of two events of hastd may start in the wrong order, on a busy machine."""
+ANEW = 10.0
+"""Seconds after which a ledger is written again in which nothing but the time of that has changed."""
 
 
 class CopyState(enum.Enum):
@@ -57,6 +62,8 @@ class LedgerEvent(enum.Enum):
     LOOKED_CONNECTED = "looked-connected"
     LOOKED_DISCONNECTED = "looked-disconnected"
     LOOKED_APART = "looked-apart"
+    LOOKED_REGULARLY = "looked-regularly"
+    NOTES_LOST = "notes-lost"
     COMPARED = "compared"
     COMPARED_BEHIND = "compared-behind"
     LOSS_ACCEPTED = "loss-accepted"
@@ -80,7 +87,10 @@ class Ledger(NamedTuple):
     not been recreated since; such a copy is incomplete, whatever else is known of it. `sound_since`: when a damaged
     copy was last known to be sound again; what tells of a failed write before that is of the past.
     `clock`: by how much the wall clock was ahead then of the one that never jumps; `steady_since`: since when, at the
-    latest, it has not been set; both None where that isn't known.
+    latest, it has not been set; both None where that isn't known. `written_at`: when anything was last recorded in this
+    boot; `lost_since`: since when it could not be, while nothing has shown since that the copy is complete; else None.
+    `worker`: the process of hastd that had the connection of this secondary at the last look, None where none had, or
+    that is not known; `watched`: cron(8) looks at this node in this boot.
     """
 
     copy: CopyState
@@ -98,6 +108,10 @@ class Ledger(NamedTuple):
     sound_since: float | None = None
     clock: float | None = None
     steady_since: float | None = None
+    written_at: float | None = None
+    lost_since: float | None = None
+    worker: int | None = None
+    watched: bool = False
 
 
 NOTHING = Ledger(CopyState.UNKNOWN, 0.0, "nothing has been heard of this copy yet", "")
@@ -155,6 +169,11 @@ def secondary(ledger: Ledger, at: float) -> Ledger:
     return now if heard_first else gone(now, at)
 
 
+def watched(ledger: Ledger, at: float) -> Ledger:
+    """The next look is due in a minute."""
+    return ledger._replace(watched=True)
+
+
 def idle(ledger: Ledger, at: float) -> Ledger:
     """Without a role no primary can connect: whatever another node writes from now on is missing here."""
     return gone(ledger._replace(role="init", connected_at=None), at)
@@ -207,6 +226,10 @@ TABLE = (
     LedgerRule(LedgerEvent.LOOKED_APART, CopyState.INCOMPLETE, gone,
         "hastd of the other node said that it was primary, and it was not connected to {by}",
         "what it writes then is not replicated to this node"),
+    LedgerRule(LedgerEvent.LOOKED_REGULARLY, None, watched, "", "cron(8) looks at this node once a minute"),
+    LedgerRule(LedgerEvent.NOTES_LOST, CopyState.INCOMPLETE, keep,
+        "what became known of this copy could not be recorded for a while",
+        "the other node may have told that it was behind, and its primary may have come and gone"),
     LedgerRule(LedgerEvent.COMPARED, None, keep, "",
         "the counters on both disks were compared, and this copy is not behind"),
     LedgerRule(LedgerEvent.COMPARED_BEHIND, CopyState.INCOMPLETE, keep,
@@ -241,15 +264,27 @@ JOINS = frozenset({LedgerEvent.CONNECT, LedgerEvent.OTHER_CONNECTED, LedgerEvent
 
 def after(ledger: Ledger, event: LedgerEvent, at: float, by: str, says: str = "") -> Ledger:
     """What is known once `event` became known at `at`, through the node `by`; `says`: of a failed write, what and from
-    where. The same event twice is as once."""
+    where; of a connection that is looked at, the process of hastd that has it. The same event twice is as once."""
     left = _damage(ledger.damage, event, at, says)
     mended = ledger.damage is not None and left is None
     now = _but_for_damage(ledger, event, at, by, left is not None)
     now = now._replace(damage=left, sound_since=at if mended else ledger.sound_since)
+    if event is LedgerEvent.NOTES_LOST:
+        now = now._replace(lost_since=at if ledger.lost_since is None else min(at, ledger.lost_since))
+    elif now.copy is not CopyState.INCOMPLETE:
+        now = now._replace(lost_since=None)
+    if event is LedgerEvent.LOOKED_CONNECTED:
+        now = now._replace(worker=int(says) if says.isdecimal() else None)
+    elif _link(now) != _link(ledger):
+        now = now._replace(worker=None)
     if left is None:
         return now
     by = by if event in ABOUT_DAMAGE else now.by
     return now._replace(copy=CopyState.INCOMPLETE, since=left.at, why=left.sentence, by=by)
+
+
+def _link(ledger: Ledger) -> tuple[str, float | None, float | None]:
+    return ledger.role, ledger.connected_at, ledger.disconnected_at
 
 
 ABOUT_DAMAGE = frozenset({LedgerEvent.WRITE_FAILED, LedgerEvent.CREATED, LedgerEvent.FILLS})
@@ -304,7 +339,7 @@ def in_boot(ledger: Ledger, boot: str, clock: WallClock | None = None) -> Ledger
         return ledger
     times = (ledger.since, ledger.last_complete, ledger.connected_at, ledger.disconnected_at)
     last = max(at or 0.0 for at in times)
-    started = ledger
+    started = ledger = ledger._replace(written_at=None, worker=None, watched=False)
     if boot:  # without any time nothing was heard of the connection that could be wrong now
         started = (
             after(ledger, LedgerEvent.STARTED, last, ledger.by)
@@ -375,7 +410,7 @@ def read(store: Store, resource: str) -> Ledger:
     """The ledger of a resource. One that can't be read says that the copy is incomplete, the worst it could say, and
     why."""
     try:
-        values = store.read(_name(resource))
+        values = second.read(store, _name(resource))
     except StateUnreadable as error:
         return _unreadable(str(error))
     return from_values(values, resource) if values else NOTHING
@@ -386,9 +421,8 @@ def of_node(node: Node, resource: str) -> Ledger:
     ProbeError."""
     import json
 
-    try:
-        text = node.read(damage_record.PATH.format(name=resource))
-    except NotFound:
+    text = damage_record.text_of(node, resource)
+    if text is None:
         return NOTHING
     try:
         values = json.loads(text)
@@ -414,6 +448,7 @@ def record(
     """Record what became known in this boot, by the clock as it is set now; the ledger before and after. One that can't
     be read is begun anew as that of an incomplete copy, until something says that it is complete. Raises
     StateNotKept."""
+    now = at if clock is None else clock.now
     previous: list[Ledger] = []
 
     def changed(values: Values) -> Values:
@@ -422,11 +457,30 @@ def record(
             store.keep_aside(_name(resource))
         before = _unreadable(str(unreadable)) if unreadable else from_values(values, resource) if values else NOTHING
         before = in_boot(before, boot, clock)
-        previous[:] = [before, after(before, event, at, by, says)]
-        return as_values(previous[1])
+        then = after(before, event, at, by, says)
+        if then != before or before.written_at is None or abs(now - before.written_at) > ANEW:
+            then = then._replace(written_at=now)
+        previous[:] = [before, then]
+        return as_values(then)
 
-    stored = store.update(_name(resource), changed, instead=lambda error: {"unreadable": str(error)})
+    stored = second.update(store, _name(resource), changed, instead=lambda error: {"unreadable": str(error)})
     return previous[0], from_values(stored, resource)
+
+
+def written_at(store: Store, resource: str) -> float | None:
+    """When the state directory itself last took the ledger; None where that is not known, or cron(8) was never seen to
+    look. Raises nothing."""
+    try:
+        values = store.read(_name(resource))
+    except StateUnreadable:
+        return None
+    kept = from_values(values, resource) if values else NOTHING
+    return kept.written_at if kept.watched else None
+
+
+def bring_back(store: Store, resource: str) -> None:
+    """Move what the second directory has to the first one, if that takes it. Raises StateNotKept."""
+    second.bring_back(store, _name(resource))
 
 
 def _name(resource: str) -> str:
@@ -435,14 +489,17 @@ def _name(resource: str) -> str:
 
 def resources(store: Store) -> list[str]:
     """Those of which there is a ledger."""
-    return [name.removesuffix(ENDING) for name in store.names() if name.endswith(ENDING)]
+    names, other = store.names(), store.second()
+    with suppress(StateUnreadable):
+        names += other.names() if other is not None else []
+    return sorted({name.removesuffix(ENDING) for name in names if name.endswith(ENDING)})
 
 
 ENDING = damage_record.NAME.removeprefix("{name}")
 TIMES = ("since", "last_complete", "disconnected_at", "connected_at", "parted_at")
-LATER_TIMES = ("unheard_since", "sound_since", "steady_since")
+LATER_TIMES = ("unheard_since", "sound_since", "steady_since", "written_at", "lost_since")
 """Those that a file of an older hastwatch does not have."""
-BY_CLOCK = (*TIMES, "unheard_since")
+BY_CLOCK = (*TIMES, "unheard_since", "written_at")
 """Those that are compared with each other and with now."""
 
 
@@ -478,6 +535,8 @@ def from_values(values: Values, resource: str) -> Ledger:
             boot=str(values.get("boot", "")),
             damage=damage_record.from_values(values.get("damage")),
             clock=_finite(values.get("clock")),
+            worker=worker if isinstance(worker := values.get("worker"), int) else None,
+            watched=values.get("watched") is True,
             **{name: None if at is None else since_1970(at) for name, at in later.items()},
         )
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,7 @@
-"""The split-brain marker that hastd's hook leaves; `checks.probes.marker` has the file's format."""
+"""The split-brain marker that hastd's hook leaves; `checks.probes.marker` has the file's format.
+
+While the state directory takes no file it is kept in the second one (`second`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 
 from checks.probes.errors import NotUnderstood
 from checks.probes.marker import NAME, Marker, from_values, to_values
+from remediate.state import second
 from remediate.state.store import StateUnreadable, StateUntrusted, Store, Values
 
 
@@ -23,9 +27,8 @@ def record(store: Store, resource: str, node: str, boot_id: str, now: float, los
         last, events = max(now, before.last), before.events + 1
         return to_values(Marker(before.id, resource, node, boot_id, before.first, last, events, known))
 
-    return _state(
-        store.update(NAME.format(name=resource), bumped, instead=lambda error: {"unreadable": error.why}), resource
-    )
+    name = NAME.format(name=resource)
+    return _state(second.update(store, name, bumped, instead=lambda error: {"unreadable": error.why}), resource)
 
 
 def present(store: Store, resource: str) -> Marker | None:
@@ -33,7 +36,7 @@ def present(store: Store, resource: str) -> Marker | None:
     one: then it isn't promoted. Where the whole directory is not believed, there is none to be read: then nothing is
     promoted either (`failover.remembered`), and a standby goes on to be one."""
     try:
-        values = store.read(NAME.format(name=resource))
+        values = second.read(store, NAME.format(name=resource))
     except StateUntrusted:
         return None
     except StateUnreadable as error:
@@ -43,7 +46,12 @@ def present(store: Store, resource: str) -> Marker | None:
 
 def clear(store: Store, resource: str) -> bool:
     """Remove the marker: the split-brain is over. Whether there was one. Raises StateNotKept."""
-    return store.remove(NAME.format(name=resource))
+    return second.remove(store, NAME.format(name=resource))
+
+
+def bring_back(store: Store, resource: str) -> None:
+    """Move what the second directory has to the first one, if that takes it. Raises StateNotKept."""
+    second.bring_back(store, NAME.format(name=resource))
 
 
 def _state(values: Values, resource: str) -> Marker:

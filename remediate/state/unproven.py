@@ -1,16 +1,18 @@
 """That the other node's copy may lack writes: the file of a primary (`checks.probes.unproven`), as it is changed.
 
-A file that is none says the worst: any extent may be missing. Where the state directory takes no file it is kept in the
-second one until both copies were compared, or the next boot: then hastd's new worker copies what the map names.
+A file that is none says the worst: any extent may be missing. While the state directory takes no file it is kept in the
+second one (`second`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from checks.probes import unproven
 from checks.probes.unproven import MOST, UnprovenCopy
-from remediate.state.store import StateNotKept, StateUnreadable, StateUntrusted, Store, Values
+from remediate.state import second
+from remediate.state.store import StateNotKept, StateUnreadable, Store, Values
 
 MOMENT = 0.001
 """Seconds: the least that a file tells apart."""
@@ -20,7 +22,7 @@ UNREADABLE = UnprovenCopy(0.0, 0.0, None, True, said="what was recorded of it ca
 def known(store: Store, resource: str) -> UnprovenCopy | None:
     """What is known of the other copy, None where nothing is against it. Raises nothing."""
     try:
-        return _from_values(_place(store, resource).read(_name(resource)))
+        return _from_values(second.read(store, _name(resource)))
     except StateUnreadable:
         return UNREADABLE
 
@@ -28,10 +30,9 @@ def known(store: Store, resource: str) -> UnprovenCopy | None:
 def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None, full: bool) -> UnprovenCopy:
     """The connection was lost at `at`, with this in the map; what is known now. Raises StateNotKept."""
     added: list[UnprovenCopy] = []
-    earlier = known(store, resource)
 
     def changed(values: Values) -> Values:
-        before = _from_values(values) if values else earlier
+        before = _from_values(values)
         now = UnprovenCopy(at, at, _list(extents), full)
         if before is not None:
             both = None if before.extents is None or extents is None else extents.union(before.extents)
@@ -40,15 +41,13 @@ def lost(store: Store, resource: str, at: float, extents: frozenset[int] | None,
         added[:] = [now]
         return dict(unproven.as_values(now))
 
-    place = _place(store, resource)
-    try:
-        place.update(_name(resource), changed, instead=_unreadable)
-    except StateNotKept:
-        second = store.second()
-        if second is None or place is not store:
-            raise
-        second.update(_name(resource), changed, instead=_unreadable)
+    second.update(store, _name(resource), changed, instead=_unreadable)
     return added[0]
+
+
+def bring_back(store: Store, resource: str) -> None:
+    """Move what the second directory has to the first one, if that takes it. Raises StateNotKept."""
+    second.bring_back(store, _name(resource))
 
 
 def narrowed(unproven: UnprovenCopy, extents: Sequence[int], restless: bool) -> UnprovenCopy:
@@ -67,24 +66,13 @@ def judged(store: Store, resource: str, doubt: UnprovenCopy, now: UnprovenCopy |
         done[:] = [same]
         return values if not same else {} if now is None else dict(unproven.as_values(now))
 
-    place = _place(store, resource)
+    with suppress(StateNotKept):
+        bring_back(store, resource)
+    place = second.place(store, _name(resource))
     if now is None and place is not store:
         store.remove(_name(resource))  # first: it says less than the second one
     place.update(_name(resource), changed, instead=_unreadable)
     return done[0]
-
-
-def _place(store: Store, resource: str) -> Store:
-    """The directory that has it: the second one only where the first took no file when it was written. In one that is
-    not ours alone nothing can have been kept."""
-    second = store.second()
-    try:
-        return second if second is not None and second.read(_name(resource)) else store
-    except StateUntrusted:
-        return store
-    except StateUnreadable:
-        assert second is not None
-        return second
 
 
 def _from_values(values: Values) -> UnprovenCopy | None:

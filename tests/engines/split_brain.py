@@ -34,7 +34,7 @@ def recover(pair: RunningPair) -> None:
     on(pair, "nfs002", "hastctl create home")
     on(pair, "nfs002", "hastctl role secondary home")
     assert awaited(lambda: "complete" in pair.on("nfs001", "hastctl status home"))
-    on(pair, "nfs002", f"rm {marker.PATH.format(name='home')}")
+    on(pair, "nfs002", f"rm {marker.PATHS[1].format(name='home')}")
 
 
 def on(pair: RunningPair, node: str, line: str) -> str:

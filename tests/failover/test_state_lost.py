@@ -241,13 +241,29 @@ def test_a_copy_that_was_complete_before_a_boot_is_not_believed_though_nobody_co
     pair.boots(pair.standby)
     pair.breaks("state-ok", pair.standby.name)
     pair.converges(pair.standby)
-    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.UNKNOWN
-    assert pair.reasons(pair.standby) == ("home: may be behind",) and pair.share(pair.standby) == 240
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.INCOMPLETE
+    assert pair.reasons(pair.standby) == ("home: incomplete copy",) and pair.share(pair.standby) == 240
     pair.breaks("heal")
     pair.installed.runs(pair.active, "converge", "--periodic")
     pair.passes(10)
     assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
     assert pair.reasons(pair.standby) == () and pair.share(pair.standby) == 0, pair.story()
+
+
+@pytest.mark.parametrize("fault", ["var-read-only", "var-full"])
+def test_such_a_copy_is_not_believed_where_nothing_could_be_recorded_anywhere(pair: InstalledPair, fault: str) -> None:
+    pair.standby.power_off()
+    pair.passes(300)
+    pair.breaks("cut-management")
+    pair.breaks(fault, pair.standby.name)
+    pair.boots(pair.standby)
+    pair.breaks("state-ok", pair.standby.name)
+    pair.converges(pair.standby)
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.UNKNOWN
+    pair.breaks("heal")
+    pair.installed.runs(pair.active, "converge", "--periodic")
+    pair.passes(10)
+    assert ledger.read(pair.store(pair.standby), "home").copy is CopyState.COMPLETE
 
 
 def test_what_was_damaged_is_a_store_again_after_the_first_note(pair: InstalledPair) -> None:

@@ -52,6 +52,10 @@ LEDGERS = st.builds(
     sound_since=st.none() | TIME,
     clock=st.none() | st.floats(-1e10, 1e10),
     steady_since=st.none() | TIME,
+    written_at=st.none() | TIME,
+    lost_since=st.none() | TIME,
+    worker=st.none() | st.integers(2, 99_999),
+    watched=st.booleans(),
 )
 LEDGER = st.builds(with_damage, LEDGERS, st.none() | DAMAGE)
 

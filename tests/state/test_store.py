@@ -82,7 +82,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_everybody_means_the_same_directory() -> None:
-    assert marker.PATH.rpartition("/")[0] == STATE_DIRECTORY
+    assert marker.PATHS[1].rpartition("/")[0] == STATE_DIRECTORY
     assert os.path.dirname(MAINTENANCE) == STATE_DIRECTORY
 
 
