@@ -43,6 +43,8 @@ READS: Rows = (
     ("/bin/cat", "/var/db/hastwatch/as_primary.json", "whether one was seen to work"),
     ("/bin/date", "+%Y-%m-%dT%H:%M:%S", "the time in which its logs are written"),
     ("/bin/date", "+%z", "how far that is from UTC"),
+    ("/bin/date", "+%s", "how long ago something was recorded"),
+    ("/sbin/sysctl", "-n kern.boottime", "and whether the node was booted since"),
     ("/bin/cat", "/var/run/hastwatch.boot", "whether what was recorded is of this boot"),
     ("/sbin/sysctl", "-n kern.hostuuid kern.hostid", "by which of its names hast.conf means it"),
     ("/sbin/sysctl", "net.inet.carp", "demotion, preempt, allow"),

@@ -23,7 +23,7 @@ from checks.plugin.judging import Judgement, Number, judges
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import say_duration, say_size
-from checks.probes import damage, damage_record, unproven
+from checks.probes import damage, damage_record, recorded, unproven
 from checks.probes.hast import Cause, NoState, Role, Status
 from checks.probes.route import Route
 from checks.probes.unproven import UnprovenCopy
@@ -72,6 +72,9 @@ TABLE = Table(
     Row("hast-copy-unproven", WARNING, "primary; a connection was lost with writes underway, the copies not compared "
         "since", "the other copy may lack acknowledged writes: no failover to it until it is compared",
         "nothing: hastwatch compares the copies; if it stays for minutes: `hastwatch status` on {node}"),
+    Row("hast-not-recorded", WARNING, "hastwatch has recorded nothing of this copy for 5 minutes in this boot",
+        "its disk takes no file, or cron(8) calls it no more: a failover to this node may be refused",
+        "on {node}: `df -hi /var/db/hastwatch`: free space if it is full; else `hastwatch self-test`"),
     NOT_TRIED,
     Row("hast-io-errors-past", WARNING, "local I/O errors, none new for an hour", "the disk has failed before",
         "on {node}: `hastwatch ledger {resource}` says whether this copy is damaged; plan a new disk"),
@@ -118,7 +121,8 @@ adds such a route for a moment when it takes over from a node that is gone. Of a
 degraded it looks whether FreeBSD bug 292322 is why: whether the device is there (`ls /dev/hast`), what the other node
 logged (with --peer), and whether its hastd listens. Of a node of 15.0 and later that is not primary it looks whether
 its hastd could be: its release (`uname -r`), what its kernel does (`hastwatch-ask --as-primary`), and whether this
-hastd was seen to work (`as_primary.json`, which root may read)."""
+hastd was seen to work (`as_primary.json`, which root may read). The ledger also says when hastwatch last recorded
+anything, which it does every minute; if that is long ago, the node is asked for its own clock."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -180,6 +184,12 @@ def judge_damage(copy: RecordedDamage) -> Judgement:
         yield "hast-copy-damaged", text
 
 
+def judge_recorded(seconds: float) -> Judgement:
+    """What becomes known of this copy is lost."""
+    if recorded.is_too_long(seconds):
+        yield "hast-not-recorded", f"nothing was recorded of this copy for {say_duration(seconds)}"
+
+
 def judge_unproven(known: UnprovenCopy) -> Judgement:
     """The other copy may lack what was underway."""
     yield "hast-copy-unproven", known.sentence
@@ -231,6 +241,7 @@ def parts(session: Session) -> Iterator[Part]:
         TABLE, no_state=judge_no_state, role=judge_role, errors=judge_errors, damage=judge_damage, route=judge_route,
         replication=partial(judge_replication, session.options.replication), connection=judge_connection,
         standby=judge_standby, verified=verified.judge, unproven=judge_unproven,
+        recorded=judge_recorded,
     )  # fmt: skip
     yield Dirty("dirty")
     roles = RequiredRoles(session)
@@ -240,8 +251,8 @@ def parts(session: Session) -> Iterator[Part]:
 
 
 QUESTIONS = (
-    *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), ("cat", damage_record.PATH), *verified.QUESTIONS,
-    *(("cat", path) for path in unproven.paths("{name}")),
+    *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), *verified.QUESTIONS,
+    *(("cat", path) for path in (*damage_record.PATHS, *unproven.paths("{name}"))),
 )  # fmt: skip
 
 CHECK = CheckCommand(

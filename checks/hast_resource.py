@@ -13,7 +13,7 @@ from checks.plugin.nagios import Metric
 from checks.plugin.resource import ProbedResource
 from checks.plugin.session import Session
 from checks.plugin.threshold import outside
-from checks.probes import bug_292322, carp, damage, hast, route, unproven
+from checks.probes import bug_292322, carp, damage, hast, recorded, route, unproven
 from checks.probes import verified as verified_runs
 from checks.probes.carp import CarpState, ResourceCarp, asked
 from checks.probes.errors import NotPermitted, ProbeError
@@ -154,6 +154,8 @@ class HastResource(ProbedResource):
         grew = errors_grew(remembered, resource, now)
         yield self.metric("errors", LocalErrors(resource, None if grew is None else now - grew))
         yield self.metric("damage", RecordedDamage(resource, written_down or ""))
+        with suppress(ProbeError):  # that the ledger cannot be read is remarked on already
+            yield self.metric("recorded", recorded.unrecorded_for(self.session.here, self.resource_name, now))
         warning, critical = self.thresholds
         falling = rate(remembered, resource, now)
         still = remembered.get("catching_up") is True and bool(falling and resource.dirty)

@@ -128,6 +128,9 @@ def verified(**changes: object) -> tuple[str, str, str]:
 
 NARROW = ("cat /usr/local/etc/devd/hastwatch.conf", "notify 100", "notify 30")
 
+RECORDED = ("cat /var/db/hastwatch/home.ledger.json", "", '{"written_at": "2026-11-22T08:30:00.000Z", "watched": true}')
+UP = (("date +%s", "", "1795337000"), ("sysctl -n kern.boottime", "", "{ sec = 1795330000, usec = 0 }"))
+
 CASES = (
     Case("hast-no-worker", "hast", answers=((LIST, "  status: complete\n  workerpid: 1029\n", ""),)),
     Case("hast-dirty-critical", "hast", answers=(DIRTY,), options=("-c", "2M")),
@@ -159,6 +162,8 @@ CASES = (
     Case("hast-verified-long-ago", "hast", answers=(verified(undecided=1),), options=("--verified", "9999d")),
     Case("hast-copy-unproven", "hast", answers=((UNPROVEN, "", DOUBT),)),
     Case("hast-copy-unproven", "hast", answers=((UNPROVEN.replace("/db/", "/run/"), "", DOUBT), (UNPROVEN, "", "{}"))),
+    Case("hast-not-recorded", "hast", answers=(RECORDED, *UP)),
+    Case("hast-not-recorded", "hast", "nfs002", answers=(RECORDED, *UP)),
     Case("output-not-understood", "hast", answers=((UNPROVEN, "", "{}"),)),
     Case("command-failed", "hast", answers=((VERIFIED, "", "cat: Input/output error\nexit 1"),)),
     Case("output-not-understood", "hast", answers=((VERIFIED, "", "{}"),)),

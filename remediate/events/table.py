@@ -101,6 +101,7 @@ TABLE = (
     *_nothing("check_hast", "it is in progress", "hast-dirty-critical", "hast-synchronising", "hast-role-changing"),
     *_nothing("check_hast", "the standby's copy is recreated by an operator", "hast-copies-differ"),
     *_nothing("check_hast", "the primary compares the copies automatically, or an operator", "hast-copy-unproven"),
+    *_nothing("check_hast", "an operator makes room on the disk, or starts cron(8)", "hast-not-recorded"),
     *_nothing("check_hast", "periodic(8) compares the copies, or an operator", "hast-never-verified",
               "hast-verified-long-ago"),
     *_nothing("check_hast", "the configuration needs an operator", "hast-replication"),

@@ -80,6 +80,9 @@ class ResourceStatus(NamedTuple):
     """When hastwatch promoted it here, in this boot; None where the journal does not say."""
     size: int | None = None
     """Bytes of the whole copy, where it is being synchronised to the other node; else None."""
+    unrecorded: float = 0.0
+    """For how many seconds the state directory itself has taken no note of this copy, in this boot; 0 where that is not
+    known."""
 
 
 class NodeStatus(NamedTuple):
@@ -299,7 +302,14 @@ class _Look:
             suspended=self._suspended(there, mounted),
             size=size.datasize if size else None,
             since=self._since(place.name) if role is HastRole.PRIMARY else None,
+            unrecorded=self._unrecorded(place.name),
         )
+
+    def _unrecorded(self, name: str) -> float:
+        written, wall = ledger.written_at(self.store, name), self.context.timing.wall()
+        if written is None or self.booted is None:
+            return 0.0
+        return max(min(abs(wall - written), wall - self.booted), 0.0)
 
     def _since(self, name: str) -> float | None:
         promoted = self.promoted.get(name)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, OK, UNKNOWN, WARNING, Finding, Severity
 from checks.plugin.text import name_list, say_duration
+from checks.probes import recorded
 from checks.probes.carp import CarpState
 from checks.probes.hast import Status
 from checks.probes.hast_state import HastRole
@@ -231,6 +232,9 @@ def _standby(node: NodeStatus, findings: tuple[CheckFinding, ...]) -> tuple[str,
         return f"{node.name} cannot take over ({why})", OK if node.maintenance else WARNING
     if doubts:
         return f"{node.name} may not be able to take over ({doubts[0]})", WARNING
+    unrecorded = max((each.unrecorded for each in node.resources.values()), default=0.0)
+    if recorded.is_too_long(unrecorded):
+        return f"{node.name} may not be able to take over (nothing recorded for {say_duration(unrecorded)})", WARNING
     if able is None or any(each.severity is UNKNOWN for each in about):
         return f"it is not known whether {node.name} could take over", UNKNOWN
     return f"{node.name} can take over", OK

@@ -39,8 +39,6 @@ READS: Rows = (
     ("/bin/cat", "/var/run/hastwatch/<name>.json", "the same, where it could not be written there"),
     ("/bin/ls", "/dev/hast/<name>", "whether it has the device of a primary"),
     ("/bin/ls", "-ldo <point>", "whether an empty mount point takes no files"),
-    ("/sbin/sysctl", "-n kern.boottime", "since when it runs (hastwatch status and switchover)"),
-    ("/bin/date", "+%s", "by which clock that is (hastwatch switchover)"),
     ("/usr/bin/tail", "-n 400 /var/db/hastwatch/journal.jsonl", "the last entry worth telling (hastwatch status)"),
     ("/usr/sbin/service", "<service> onestatus", "whether a configured service runs"),
 )
