@@ -384,6 +384,8 @@ class Executor:
         let_go = self.seen.facts.said[place.name].peer_asked if looked is None else looked.asked
         late = partial(self._take_alone, place)
         done = roles.become_primary(self.context, place, self.seen, let_go, self.is_gone(place.name), late)
+        if not self.is_gone(place.name):  # it was asked again when the device was there
+            self._looked_at[place.name] = self.context.timing.now()
         told = own_copy.known(self.context, place.name)
         if told.copy is CopyState.INCOMPLETE is not own.copy and not heedless:  # a node that was gone is heard again
             raise StepFailed(f"while the role was taken: {told.why}")
