@@ -55,6 +55,7 @@ SETTLES = 0.1
 """Seconds between two looks whether CARP is still MASTER."""
 FRESH = 10.0
 """Seconds for which what was seen of the daemons is taken to be so still."""
+NEVER = float("-inf")
 LONG = 1.0
 """Seconds of waiting after which the other node is looked at again, and both disks: it may have written alone."""
 
@@ -384,7 +385,7 @@ class Executor:
         let_go = self.seen.facts.said[place.name].peer_asked if looked is None else looked.asked
         late = partial(self._take_alone, place)
         done = roles.become_primary(self.context, place, self.seen, let_go, self.is_gone(place.name), late)
-        if not self.is_gone(place.name):  # it was asked again when the device was there
+        if let_go:  # it was asked again when the device was there, and its disk was compared before
             self._looked_at[place.name] = self.context.timing.now()
         told = own_copy.known(self.context, place.name)
         if told.copy is CopyState.INCOMPLETE is not own.copy and not heedless:  # a node that was gone is heard again
@@ -400,6 +401,8 @@ class Executor:
         if remote in self._rejecting or not remote:
             return remote in self._rejecting
         began, looked = self.context.timing.now(), peer.look(self.context, place)
+        if looked.peer is not Peer.GONE:
+            began = NEVER  # it is heard again
         for name in self._taken:
             if self.seen.facts.resources[name].remote == remote:
                 self._looked[name], self._looked_at[name] = looked, began

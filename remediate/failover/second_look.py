@@ -27,7 +27,7 @@ def against(context: Context, place: ResourcePlace, was: Peer, heedless: bool, w
     looked = peer.look(context, place)
     if looked.peer is Peer.HOLDS and not _gives_way(context, place):
         return f"{looked.says}, which was not known when the role was taken", looked
-    if looked.peer is Peer.LINGERS and was is Peer.GONE:
+    if looked.peer is Peer.LINGERS and was is not Peer.LET_GO:
         return f"the other node is heard again: {looked.says}", looked
     if not looked.asked:
         return "", looked

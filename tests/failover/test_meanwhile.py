@@ -175,3 +175,26 @@ def test_a_copy_is_not_mounted_where_the_other_node_is_heard_again_while_the_fil
     pair.passes(200)
     assert pair.serves(pair.active) is not reboots, pair.story()  # else the check has written too: a split-brain
     assert pair.sound
+
+
+@pytest.mark.parametrize("released", [1.0, 1.4])
+def test_a_copy_is_not_checked_where_the_other_node_is_heard_again_while_the_device_is_late(
+    pair: InstalledPair, released: float
+) -> None:
+    """It has writes that this copy lacks; hastd is connected by then, and loses what is read from there: the check
+    hung."""
+    pair.breaks("cut-carp")
+    assert pair.until(lambda: bool(pair.entries(pair.standby, "plan")), 20), pair.story()
+    pair.breaks("isolate", "nfs001")
+    assert pair.until(lambda: pair.role(pair.standby) == "primary", 60), pair.story()
+
+    def by_hand() -> None:
+        pair.active.start_command("service nfsd onestop; umount /hast/home; hastctl role secondary home")
+
+    pair.pair.clock.after(released, by_hand)
+    pair.active.network.demote(100, "by an operator")
+    pair.passes(0.7)
+    pair.breaks("heal")
+    pair.passes(160)
+    assert pair.serves(pair.active) is not pair.serves(pair.standby), pair.story()
+    assert not pair.entries(pair.standby, "promotion-failed") and pair.lost() == 0 and pair.sound, pair.story()
