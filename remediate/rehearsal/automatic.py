@@ -146,8 +146,9 @@ def disk_fails_writes_automatic(stage: Stage) -> None:
     stage.looks("handed over", "carp-hast-active", "hast-copy-damaged", "hast-io-errors")
     for resource in stage.resources:
         stage.breaks("disk-ok", old.name, resource.name)
-        for line in ("role init", "create", "role secondary"):
+        for line in ("role init", "create"):
             stage.types(old, f"hastctl {line} {resource.name}")
+        stage.types(old, "hastwatch converge")
     steps.synchronised(stage, new)
     stage.waits(130, f"{new.name} tells that the copy is complete, and {old.name} is fit again")
     stage.ends(COUNTED)

@@ -331,4 +331,6 @@ def test_a_node_whose_hastd_died_does_not_serve_again_after_the_other_one_wrote_
     died.run("service hastd onestart")
     pair.passes(130)
     assert master(died) and not pair.serves(died)
-    assert "the other node stayed MASTER for" in pair.told_once(died, "is known to lack writes", "refused").result
+    said = [entry.result for entry in pair.entries(died, "refused") if "is known to lack writes" in entry.result]
+    assert said and len(said) <= 2, said  # the log has whole seconds, so that the second look may say one more
+    assert all("the other node stayed MASTER for" in each for each in said), said

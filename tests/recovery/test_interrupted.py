@@ -16,7 +16,7 @@ import pytest
 
 from simulator.clock import Task
 from simulator.dying import Killed, KillPoint, Life
-from tests.failover.installed_pair import state_directory
+from tests.failover.installed_pair import PERIOD, state_directory
 from tests.failover.test_killed import fates
 from tests.recovery.split_pair import SIDES, Split, SplitPair
 
@@ -95,6 +95,7 @@ def played(moment: Moment) -> Played:
     with state_directory() as state:
         pair = SplitPair(state)
         SPLIT.make(pair)
+        pair.passes(PERIOD)  # the winner notes that it wrote last
         life = Interrupted(moment, lambda: EVENTS[moment.event](pair))
         first = pair.begins_recovery(life)
         pair.pair.clock.wait(first, ENDS)
