@@ -23,7 +23,7 @@ from checks.plugin.judging import Judgement, Number, judges
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import say_duration, say_size
-from checks.probes import damage, damage_record, recorded, unproven
+from checks.probes import damage, damage_record, recorded, state_files, unproven
 from checks.probes.hast import Cause, NoState, Role, Status
 from checks.probes.route import Route
 from checks.probes.unproven import UnprovenCopy
@@ -252,7 +252,7 @@ def parts(session: Session) -> Iterator[Part]:
 
 QUESTIONS = (
     *OF_STANDBY, ("ifconfig", "-a"), ("hastctl", "list", "{name}"), *verified.QUESTIONS,
-    *(("cat", path) for path in (*damage_record.PATHS, *unproven.paths("{name}"))),
+    *(("cat", path) for name in (damage_record.NAME, unproven.NAME) for path in state_files.paths(name)),
 )  # fmt: skip
 
 CHECK = CheckCommand(

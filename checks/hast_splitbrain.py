@@ -21,7 +21,7 @@ from checks.plugin.judging import Judgement, always, judges
 from checks.plugin.resource import Part
 from checks.plugin.session import Session
 from checks.plugin.text import name_list
-from checks.probes import hast_log, marker
+from checks.probes import hast_log, marker, state_files
 from checks.probes.counters import Relation, neither_wrote_alone, relation
 from checks.probes.hast import Metadata
 from checks.probes.losing_copy import CopySide, LosingCopy, losing_copy
@@ -348,7 +348,7 @@ def parts(session: Session) -> Iterator[Part]:
 QUESTIONS = (
     ("hastctl", "dump", "{name}"),
     ("hastctl", "list", "{name}"),
-    *(("cat", path) for path in marker.PATHS),
+    *(("cat", path) for path in state_files.paths(marker.NAME)),
     ("grep", "-h", "hastd", *hast_log.LOGS),
     ("ls", "/var/log"),
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from checks.plugin.finding import CRITICAL, WARNING, Row
 from checks.plugin.text import duration, plain, say_count, say_duration
-from checks.probes import verified
+from checks.probes import state_files, verified
 from checks.probes.verified import Verification
 
 ROWS = (
@@ -22,7 +22,7 @@ ROWS = (
         "extents out", "whether the other copy still holds the same is unknown",
         "on {node}: `hastwatch verify {resource} --rate 20M`; clients are served meanwhile"),
 )  # fmt: skip
-QUESTIONS = tuple(("cat", path) for path in verified.paths("{name}"))
+QUESTIONS = tuple(("cat", path) for path in state_files.paths(verified.NAME))
 CLOCKS = 3600.0
 """Seconds by which the clocks of the nodes may differ."""
 SHOWN = 10

@@ -9,10 +9,10 @@ or null. `remediate.state.ledger` has the rest of that file, and `remediate.stat
 from __future__ import annotations
 
 import enum
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.errors import NotFound, NotUnderstood
+from checks.probes import state_files
+from checks.probes.errors import NotUnderstood
 from checks.probes.timestamps import since_1970, utc, utc_milliseconds
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 NAME = "{name}.ledger.json"
 PATH = f"/var/db/hastwatch/{NAME}"
-PATHS = (f"/var/run/hastwatch/{NAME}", PATH)
-"""The first one that is there counts: while the state directory takes no file, a second one has it."""
 
 
 class RecreationStage(enum.Enum):
@@ -60,20 +58,12 @@ class Damage(NamedTuple):
         return f"a write failed on this copy: {self.says}{how}"
 
 
-def text_of(node: Node, resource: str) -> str | None:
-    """The ledger that a node keeps of a resource, None where there is none. Raises ProbeError."""
-    for path in PATHS:
-        with suppress(NotFound):
-            return node.read(path.format(name=resource))
-    return None
-
-
 def read(node: Node, resource: str) -> Damage | None:
     """What the ledger of a node says of a resource; None where it says nothing of the kind, where there is none, or
     where an older hastwatch wrote it. Raises ProbeError."""
     import json
 
-    text = text_of(node, resource)
+    text = state_files.text_of(node, NAME.format(name=resource))
     if text is None:
         return None
     try:

@@ -9,18 +9,16 @@ written atomically (`remediate.state.marker`); `count` are the events so far (ha
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.errors import NotFound, NotUnderstood
+from checks.probes import state_files
+from checks.probes.errors import NotUnderstood
 from checks.probes.timestamps import since_1970, utc
 
 if TYPE_CHECKING:
     from checks.probes.node import Node
 
 NAME = "{name}.split-brain"
-PATHS = (f"/var/run/hastwatch/{NAME}", f"/var/db/hastwatch/{NAME}")
-"""The first one that is there counts."""
 REPEATS = 90
 """Seconds. A split-brain is found anew every 10 s (primary.c HAST_KEEPALIVE): an older sign is a thing of the past."""
 
@@ -47,10 +45,8 @@ class Marker(NamedTuple):
 
 def read(node: Node, resource: str) -> Marker | None:
     """The marker of a resource, None where there is none. Raises ProbeError."""
-    for path in PATHS:
-        with suppress(NotFound):
-            return parse(node.read(path.format(name=resource)), resource)
-    return None
+    text = state_files.text_of(node, NAME.format(name=resource))
+    return None if text is None else parse(text, resource)
 
 
 def parse(text: str, resource: str) -> Marker:

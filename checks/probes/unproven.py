@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.errors import NotFound, NotUnderstood
+from checks.probes import state_files
+from checks.probes.errors import NotUnderstood
 from checks.probes.timestamps import since_1970, utc, utc_milliseconds
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from checks.probes.node import Node
 
-DIRECTORY, SECOND = "/var/db/hastwatch", "/var/run/hastwatch"
+NAME = "{name}.unproven.json"
 MOST = 2000
 """Extents that are recorded; where there are more, every extent counts: keepdirty is 64 (hastctl(8), create)."""
 FAILED_ON_BOTH = "a write that has failed on both disks counts as dirty until hastd's worker ends"
@@ -67,25 +68,16 @@ class UnprovenCopy(NamedTuple):
         return f"{text} ({FAILED_ON_BOTH}): {REMEDY}" if self.restless else text
 
 
-def paths(resource: str) -> tuple[str, ...]:
-    """The files of a resource on a node. The first one that is there counts."""
-    return tuple(f"{directory}/{resource}.unproven.json" for directory in (SECOND, DIRECTORY))
-
-
 def read(node: Node, resource: str) -> UnprovenCopy | None:
     """What a node knows as primary of the other copy, None where nothing is against it. Raises ProbeError."""
     import json
 
-    for path in paths(resource):
-        try:
-            text = node.read(path)
-        except NotFound:
-            continue
-        try:
-            return from_values(json.loads(text))
-        except (ValueError, RecursionError):
-            raise NotUnderstood(f"{resource}.unproven.json", text) from None
-    return None
+    name = NAME.format(name=resource)
+    text = state_files.text_of(node, name)
+    try:
+        return None if text is None else from_values(json.loads(text))
+    except (ValueError, RecursionError):
+        raise NotUnderstood(name, text or "") from None
 
 
 def from_values(values: object) -> UnprovenCopy:

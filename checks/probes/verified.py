@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes.errors import NotFound, NotUnderstood
+from checks.probes import state_files
+from checks.probes.errors import NotUnderstood
 from checks.probes.timestamps import since_1970, utc
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from checks.probes.node import Node
 
-DIRECTORY, SECOND = "/var/db/hastwatch", "/var/run/hastwatch"
+NAME = "{name}.verified.json"
 MOST_NUMBERS = 100
 """Numbers of extents that are recorded of one run."""
 MOST_RUNS = 30
@@ -65,25 +66,16 @@ class Verification(NamedTuple):
         return not self.differ and not self.undecided
 
 
-def paths(resource: str) -> tuple[str, ...]:
-    """The files of a resource on a node. The first one that is there counts."""
-    return tuple(f"{directory}/{resource}.verified.json" for directory in (SECOND, DIRECTORY))
-
-
 def read(node: Node, resource: str) -> tuple[Verification, ...]:
     """The runs of a resource that a node knows of, the newest last. Raises ProbeError."""
     import json
 
-    for path in paths(resource):
-        try:
-            text = node.read(path)
-        except NotFound:
-            continue
-        try:
-            return from_values(json.loads(text))
-        except (ValueError, RecursionError):
-            raise NotUnderstood(f"{resource}.verified.json", text) from None
-    return ()
+    name = NAME.format(name=resource)
+    text = state_files.text_of(node, name)
+    try:
+        return () if text is None else from_values(json.loads(text))
+    except (ValueError, RecursionError):
+        raise NotUnderstood(name, text or "") from None
 
 
 def from_values(values: object) -> tuple[Verification, ...]:

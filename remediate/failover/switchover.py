@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from checks.probes import carp, damage, damage_record, hast, maintenance
+from checks.probes import carp, damage, damage_record, hast, maintenance, state_files
 from checks.probes.boot_time import uptime
 from checks.probes.carp import CarpState, Vhid, partners, vhids
 from checks.probes.errors import ProbeError
@@ -219,7 +219,8 @@ def _refuse_unready(context: Context, observation: Observation, moving: list[str
         raise StepFailed("how to reach the other node is not known (`peer` in the configuration, or --peer)")
     try:
         node = context.peer.node()
-        ledgers = [("cat", path.format(name=name)) for name in moving for path in damage_record.PATHS]
+        names = [damage_record.NAME.format(name=name) for name in moving]
+        ledgers = [("cat", path) for name in names for path in state_files.paths(name)]
         node.ask_ahead([*QUESTIONS, *(("hastctl", "list", name) for name in moving), *ledgers])
         suspended = maintenance.read(node)
         if suspended is not None and not suspended.is_over(context.timing.wall()):

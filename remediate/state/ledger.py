@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from checks.probes import damage_record
+from checks.probes import damage_record, state_files
 from checks.probes.boot_time import same_boot
 from checks.probes.damage_record import Damage
 from checks.probes.timestamps import since_1970, utc, utc_milliseconds
@@ -421,7 +421,7 @@ def of_node(node: Node, resource: str) -> Ledger:
     ProbeError."""
     import json
 
-    text = damage_record.text_of(node, resource)
+    text = state_files.text_of(node, _name(resource))
     if text is None:
         return NOTHING
     try:

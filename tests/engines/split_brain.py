@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks.probes import marker
+from checks.probes import marker, state_files
 from tests.subcommands.running_pair import RunningPair
 from tests.waiting import awaited
 
@@ -34,7 +34,7 @@ def recover(pair: RunningPair) -> None:
     on(pair, "nfs002", "hastctl create home")
     on(pair, "nfs002", "hastctl role secondary home")
     assert awaited(lambda: "complete" in pair.on("nfs001", "hastctl status home"))
-    on(pair, "nfs002", f"rm {marker.PATHS[1].format(name='home')}")
+    on(pair, "nfs002", f"rm {state_files.DIRECTORY}/{marker.NAME.format(name='home')}")
 
 
 def on(pair: RunningPair, node: str, line: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checks.probes import marker
+from checks.probes import state_files
 from checks.probes.maintenance import PATH as MAINTENANCE
 from remediate.state.store import LARGEST, STATE_DIRECTORY, StateNotKept, StateUnreadable, Store
 from tests.state import child
@@ -82,7 +82,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_everybody_means_the_same_directory() -> None:
-    assert marker.PATHS[1].rpartition("/")[0] == STATE_DIRECTORY
+    assert state_files.DIRECTORY == STATE_DIRECTORY
     assert os.path.dirname(MAINTENANCE) == STATE_DIRECTORY
 
 
