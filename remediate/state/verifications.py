@@ -15,7 +15,8 @@ from typing import NamedTuple
 from checks.probes import verified
 from checks.probes.timestamps import since_1970, utc
 from checks.probes.verified import MOST_RUNS, Verification
-from remediate.state.store import StateError, StateNotKept, StateUnreadable, StateUntrusted, Store, Values
+from remediate.state import second
+from remediate.state.store import StateError, StateNotKept, StateUnreadable, Store, Values
 
 RESULTS, UNTOLD = ".verified.json", ".untold.json"
 KEPT_FOR = 14 * 86400.0
@@ -45,7 +46,7 @@ def add(store: Store, resource: str, run: Verification) -> None:
     name = _results(resource)
     earlier: Values = {}
     with suppress(StateUnreadable):
-        earlier = _kept(store, name)
+        earlier = second.read(store, name)
 
     def changed(values: Values) -> Values:
         try:
@@ -56,32 +57,31 @@ def add(store: Store, resource: str, run: Verification) -> None:
         listed = [dict(verified.as_values(each)) for each in (*runs, run)]
         return {"version": 1, "runs": listed[-MOST_RUNS:]}
 
-    second = store.second()
+    other = store.second()
     try:
         store.update(name, changed, instead=lambda error: {})
     except StateNotKept:
         try:
-            if second is None:
+            if other is None:
                 raise
-            second.update(name, changed, instead=lambda error: {})
+            other.update(name, changed, instead=lambda error: {})
         except StateNotKept:
             if run.differ:
                 store.keep_aside(name)
                 store.remove(name)
             raise
     else:
-        if second is not None:
-            second.remove(name)
+        if other is not None:
+            other.remove(name)
 
 
 def move_back(store: Store) -> None:
     """Have results in the state directory again that are in the second one, if it takes files now. Raises nothing."""
-    second = store.second()
+    other = store.second()
     with suppress(StateError):
-        for name in second.names() if second is not None else ():
-            if second is not None and name.endswith(RESULTS) and (values := second.read(name)):
-                store.write(name, values)
-                second.remove(name)
+        for name in other.names() if other is not None else ():
+            if name.endswith(RESULTS):
+                second.bring_back(store, name)
 
 
 def leave_untold(store: Store, resource: str) -> None:
@@ -103,7 +103,7 @@ def untold(store: Store) -> list[str]:
 
 def runs(store: Store, resource: str) -> tuple[Verification, ...]:
     """All that is kept, the newest last. Raises StateUnreadable."""
-    values = _kept(store, _results(resource))
+    values = second.read(store, _results(resource))
     try:
         return verified.from_values(values) if values else ()
     except ValueError as error:
@@ -154,16 +154,6 @@ def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise ValueError("no seconds")
     return float(value)
-
-
-def _kept(store: Store, name: str) -> Values:
-    """Of the second directory, where there is any: it has the newer ones. In one that is not ours alone nothing can
-    have been kept. Raises StateUnreadable."""
-    second = store.second()
-    with suppress(StateUntrusted):
-        if second is not None and (values := second.read(name)):
-            return values
-    return store.read(name)
 
 
 def _results(resource: str) -> str:

@@ -37,7 +37,7 @@ def adds(store: Store, word: str) -> None:
 
 
 def where(store: Store) -> tuple[bool, bool]:
-    return tuple(Path(each, NAME).exists() for each in (store.directory, store.run))  # type: ignore[return-value]
+    return Path(store.directory, NAME).exists(), Path(store.run, NAME).exists()
 
 
 def test_what_was_known_before_is_in_the_second_directory_too(store: Store) -> None:

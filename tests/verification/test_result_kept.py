@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from remediate.context import Context
 from remediate.failover.pair_status import look
 from remediate.failover.switchover import switch
 from remediate.rehearsal.cron import start_cron
@@ -118,8 +119,8 @@ def test_a_run_that_is_interrupted_tells_what_differs_so_far(pair: InstalledPair
     def stopped() -> str:
         return "interrupted" if pair.now > began + 4 else ""
 
-    def run(context: object) -> None:
-        verify(context, HOME, "test", 64 << 20, lambda done: None, stopped)  # type: ignore[arg-type]
+    def run(context: Context) -> None:
+        verify(context, HOME, "test", 64 << 20, lambda done: None, stopped)
 
     with pytest.raises(VerificationStopped):
         pair.does(pair.active, run)
