@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from checks.probes import carp_demotion, counters, hast
+from checks.probes import carp_demotion, hast
 from checks.probes.carp import CarpState
 from checks.probes.errors import ProbeError
 from checks.probes.hast import Resource, Role, Status
@@ -51,7 +51,7 @@ def role_first(context: Context, here: Resource, carp: CarpState | None) -> bool
     if not (there and both and both[0] and fit) or not _goes_on_alone(there[0], carp):
         return False
     serves = there[0] is Role.PRIMARY or (there[0] is Role.SECONDARY and fit[0])
-    return serves and counters.wrote_nothing_alone(both[0].theirs, both[0].mine)
+    return serves and both[0].wrote_nothing_alone
 
 
 def why_void(context: Context, name: str, remote: str, carp: Callable[[], CarpState | None]) -> str:
